@@ -1,0 +1,4 @@
+/** The verbs on journal entries. */
+export interface JournalRecords {
+  readonly placeholder?: never;
+}

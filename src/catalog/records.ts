@@ -1,0 +1,184 @@
+/**
+ * What the bot remembers besides runs: records and the verbs on them. The store is the truth; every
+ * row here can be lost and `rebuild` brings back what matters. Moments are RFC 3339 in UTC, six digits.
+ */
+import type { Json } from '../kernel/codecs.ts';
+import type { BackupId, RunId } from '../kernel/ids.ts';
+
+export interface BackupRecord {
+  readonly server: string;
+  readonly backupId: BackupId;
+  readonly store: string;
+  /** A `BackupSummary` as the engine gave it. */
+  readonly summary: Json;
+  readonly verdict: string | null;
+  readonly verifiedAt: string | null;
+  readonly verifyRunId: RunId | null;
+}
+
+export interface BackupRecords {
+  /** Repeatable: the same backup in the same store is one row. */
+  record(row: Pick<BackupRecord, 'server' | 'backupId' | 'store' | 'summary'>): Promise<void>;
+  /** Oldest first; all servers when `server` is undefined. */
+  list(server?: string): Promise<readonly BackupRecord[]>;
+  markVerified(row: {
+    readonly server: string;
+    readonly backupId: BackupId;
+    readonly verdict: string;
+    readonly at: string;
+    readonly runId: RunId;
+  }): Promise<void>;
+  /** The store no longer has it. */
+  remove(server: string, backupId: BackupId, store: string): Promise<void>;
+}
+
+export interface WalProgressRecord {
+  readonly server: string;
+  readonly store: string;
+  readonly systemId: string;
+  readonly timeline: number;
+  readonly storedLsn: string;
+  readonly serverLsn: string;
+  /** When everything up to `storedLsn` was known to be all there was, or newer. */
+  readonly at: string;
+}
+
+export interface WalProgressRecords {
+  record(row: WalProgressRecord): Promise<void>;
+  find(server: string, store: string): Promise<WalProgressRecord | undefined>;
+}
+
+/** A cluster that was restored and lives until its time is up. */
+export interface InstanceRecord {
+  readonly runId: RunId;
+  readonly server: string;
+  readonly directory: string;
+  /** A libpq URL over the socket folder. */
+  readonly url: string;
+  readonly why: string;
+  readonly since: string;
+  readonly expiresAt: string;
+  /** What teardown needs (`clusters/` wrote it). */
+  readonly cluster: Json;
+}
+
+export interface InstanceRecords {
+  add(row: InstanceRecord): Promise<void>;
+  find(runId: RunId): Promise<InstanceRecord | undefined>;
+  list(): Promise<readonly InstanceRecord[]>;
+  extend(runId: RunId, expiresAt: string): Promise<void>;
+  remove(runId: RunId): Promise<void>;
+}
+
+/** Something that could outlive the process, written down before it was made. */
+export interface ResourceRecord {
+  readonly id: string;
+  readonly runId: RunId | null;
+  readonly kind: string;
+  readonly reference: { readonly [key: string]: Json };
+  readonly claimedAt: string;
+}
+
+export interface ResourceRecords {
+  claim(row: Omit<ResourceRecord, 'id'>): Promise<string>;
+  release(id: string): Promise<void>;
+  list(): Promise<readonly ResourceRecord[]>;
+}
+
+export interface IncidentRecord {
+  /** `inc-1122-shop`. */
+  readonly id: string;
+  readonly server: string;
+  /** `rows or a table gone` · `bad change`. */
+  readonly scenario: string;
+  readonly runbook: string;
+  /** Everything the walk has been told and done so far; `incidents/` owns its schema. */
+  readonly state: Json;
+  /** Grows with each change: a writer names the version it read, so that two writers cannot both win. */
+  readonly version: number;
+  readonly openedAt: string;
+  readonly closedAt: string | null;
+}
+
+export interface IncidentEvent {
+  readonly seq: number;
+  readonly incidentId: string;
+  readonly at: string;
+  readonly actor: Json;
+  /** One sentence, past tense. */
+  readonly text: string;
+  readonly data: Json;
+}
+
+export interface IncidentRecords {
+  open(row: Omit<IncidentRecord, 'version' | 'closedAt'>): Promise<IncidentRecord>;
+  find(id: string): Promise<IncidentRecord | undefined>;
+  list(options: { readonly openOnly: boolean }): Promise<readonly IncidentRecord[]>;
+  /** False: somebody else changed it since `version` was read; read again and decide anew. */
+  update(
+    id: string,
+    version: number,
+    change: { readonly state: Json; readonly closedAt?: string },
+  ): Promise<boolean>;
+  addEvent(event: Omit<IncidentEvent, 'seq'>): Promise<void>;
+  events(id: string): Promise<readonly IncidentEvent[]>;
+  eventsAfter(seq: number, limit: number): Promise<readonly IncidentEvent[]>;
+}
+
+/** Which chat message speaks for a subject (`run:r-…`, `incident:inc-…`), so that it can be edited. */
+export interface MessageRecord {
+  readonly subject: string;
+  readonly channel: string;
+  readonly ts: string;
+}
+
+export interface MessageRecords {
+  record(row: MessageRecord): Promise<void>;
+  find(subject: string): Promise<MessageRecord | undefined>;
+}
+
+/** How far a follower has read. */
+export interface CursorRecords {
+  get(follower: string): Promise<number>;
+  set(follower: string, seq: number): Promise<void>;
+}
+
+/** When a schedule last came due and was asked for: missed ones are noticed at start. */
+export interface ScheduleRecords {
+  lastDueAt(name: string): Promise<string | undefined>;
+  /** False: another process already took this due moment. */
+  take(name: string, dueAt: string): Promise<boolean>;
+}
+
+export interface FindingRecords {
+  /** Opens it, or keeps it open; `since` stays that of the first time. Answers true when it is new. */
+  open(row: {
+    readonly code: string;
+    readonly server: string;
+    readonly finding: Json;
+    readonly at: string;
+  }): Promise<boolean>;
+  close(code: string, server: string): Promise<boolean>;
+  list(server?: string): Promise<readonly Json[]>;
+}
+
+/** A person has acknowledged something once, with a reason (`unbounded slot`). */
+export interface AcknowledgementRecords {
+  acknowledge(row: {
+    readonly what: string;
+    readonly server: string;
+    readonly actor: Json;
+    readonly reason: string;
+    readonly at: string;
+  }): Promise<void>;
+  isAcknowledged(what: string, server: string): Promise<boolean>;
+}
+
+/** A lease: only one holder at a time, lost when it is not renewed. */
+export interface LeaseRecords {
+  /** Null: somebody else holds it. */
+  take(name: string, holder: string, untilAt: string, nowAt: string): Promise<boolean>;
+  renew(name: string, holder: string, untilAt: string, nowAt: string): Promise<boolean>;
+  release(name: string, holder: string): Promise<void>;
+  holderOf(name: string, nowAt: string): Promise<string | undefined>;
+}

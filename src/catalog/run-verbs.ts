@@ -1,0 +1,4 @@
+/** The verbs on runs. */
+export interface RunVerbs {
+  readonly placeholder?: never;
+}

@@ -1,0 +1,47 @@
+/** Config section `servers`: the PostgreSQL instances we look after. */
+import { z } from 'zod';
+
+import { isServerName } from '../../kernel/ids.ts';
+import { cronText, durationText } from '../values.ts';
+
+const BackupSection = z.strictObject({
+  schedule: cronText.default('0 2 * * *'),
+});
+
+const ArchivingSection = z.strictObject({
+  /** How long new bytes of the unfinished segment may wait before they are stored. */
+  tail_seconds: z.number().int().min(1).max(3600).default(2),
+});
+
+const VerificationSection = z.strictObject({
+  schedule: cronText.default('0 4 * * *'),
+  /** How many of the largest tables are compared. */
+  tables: z.number().int().min(1).max(1000).default(10),
+  /** The latest transaction in the restored copy may be this old. */
+  max_age: durationText.default('PT24H'),
+});
+
+const ObjectivesSection = z.strictObject({
+  rpo: durationText.default('PT5M'),
+  rto: durationText.default('PT30M'),
+});
+
+export const ServerSection = z.strictObject({
+  url: z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres://'),
+  engine: z.enum(['streaming']).default('streaming'),
+  /** Which are proved; default: the one in `url`. */
+  databases: z.array(z.string().min(1)).min(1).optional(),
+  stores: z.array(z.string().min(1)).min(1),
+  backup: BackupSection.prefault({}),
+  archiving: ArchivingSection.prefault({}),
+  verification: VerificationSection.prefault({}),
+  objectives: ObjectivesSection.prefault({}),
+});
+export type ServerSection = z.infer<typeof ServerSection>;
+
+export const ServersSection = z
+  .record(
+    z.string().refine(isServerName, 'must be lower case letters, digits and dashes'),
+    ServerSection,
+  )
+  .refine((servers) => Object.keys(servers).length > 0, 'must name at least one server');

@@ -1,0 +1,65 @@
+/**
+ * Stored WAL as the rest of the house sees it: what is there, whether anything is missing, and how
+ * to get a file of it back. Implementation: `streaming/wal-store.ts`.
+ */
+import type { ServerName } from '../kernel/ids.ts';
+import type { Lsn } from '../kernel/lsn.ts';
+import type { SegmentName } from '../kernel/wal-name.ts';
+import type { ClusterFolder, StoreAndKeys } from './engine.ts';
+
+/** An unbroken run of stored WAL on one timeline; `toLsn` counts the tail. */
+export interface WalRun {
+  readonly timeline: number;
+  readonly fromLsn: Lsn;
+  readonly toLsn: Lsn;
+}
+
+export interface WalInventory {
+  /** Runs by timeline, then position; two runs on one timeline have a hole between them. */
+  readonly runs: readonly WalRun[];
+  /** Whole segments that are missing between two runs, by name. */
+  readonly missing: readonly SegmentName[];
+  /** Names of history files that are stored. */
+  readonly histories: readonly string[];
+  readonly segments: number;
+  readonly storedBytes: number;
+}
+
+export interface WalArchive {
+  inventory(
+    request: StoreAndKeys & {
+      readonly folder: ClusterFolder;
+      readonly segmentBytes: number;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<WalInventory>;
+
+  /**
+   * Writes the WAL file PostgreSQL asks for to `destination` (decrypted, decompressed, content
+   * checked against its name, an unfinished segment joined from tails and padded with zeros).
+   *
+   * `absent`: no such file is stored, which is the true end of the log for a segment.
+   * @throws Problem WAL_DAMAGED when it is stored and cannot be trusted.
+   */
+  fetch(
+    request: StoreAndKeys & {
+      readonly folder: ClusterFolder;
+      readonly segmentBytes: number;
+      readonly name: SegmentName | `${string}.history`;
+      readonly destination: string;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<'written' | 'absent'>;
+}
+
+/** What the receiver tells of itself whenever something was stored. Plain JSON. */
+export interface WalStored {
+  readonly server: ServerName;
+  readonly systemId: string;
+  readonly timeline: number;
+  /** Everything before it is durable in the store. */
+  readonly storedLsn: Lsn;
+  /** The newest position the server told of, RFC 3339 of when it told. */
+  readonly serverLsn: Lsn;
+  readonly at: string;
+}

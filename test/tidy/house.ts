@@ -1,0 +1,69 @@
+/** The plan of the house as three tables: floors, sideways arrows, homes of outside packages. */
+
+/** Rooms from the ground up. What is not listed here may not exist. */
+export const FLOORS: readonly (readonly string[])[] = [
+  ['kernel'],
+  [
+    'secrets',
+    'subprocess',
+    'config',
+    'postgres',
+    'clusters',
+    'encryption',
+    'storage',
+    'catalog',
+    'journal',
+  ],
+  ['engines', 'gate', 'supervision'],
+  [
+    'backup',
+    'archiving',
+    'verification',
+    'recovery',
+    'monitoring',
+    'runbooks',
+    'incidents',
+    'communications',
+  ],
+  ['slack', 'cli', 'schedule'],
+  ['wire.ts'],
+  ['main.ts'],
+  ['dbdr.mjs'],
+];
+
+/** Beside the bot: its peers over HTTP. They import `kernel/` only; nothing of the bot imports them. */
+export const BESIDE: readonly string[] = ['workspace', 'demo'];
+
+/** Sideways arrows, each with its reason. */
+export const SIDEWAYS: ReadonlyMap<string, string> = new Map([
+  ['config → secrets', 'a setting may be the name of a secret'],
+  ['encryption → secrets', 'a key file is a secret'],
+  ['postgres → subprocess', 'PostgreSQL brings programs of its own'],
+  ['clusters → postgres', 'a scratch cluster is a PostgreSQL'],
+  ['clusters → subprocess', 'it is started and stopped by its programs'],
+  ['journal → catalog', 'the journal is kept in the catalogue'],
+  ['backup → archiving', 'a backup waits for its WAL'],
+  ['verification → recovery', 'a proof is a restore that is looked at'],
+  ['incidents → runbooks', 'an incident walks through a runbook'],
+  ['communications → incidents', 'an update tells of an incident'],
+  ['demo → workspace', 'the demo is played in the workspace'],
+]);
+
+/** Packages that only the named rooms may import. */
+export const HOMES: ReadonlyMap<string, readonly string[]> = new Map([
+  ['pg', ['postgres', 'catalog']],
+  ['pg-copy-streams', ['postgres']],
+  ['better-sqlite3', ['catalog']],
+  ['kysely', ['catalog']],
+  ['@slack/bolt', ['slack']],
+  ['@slack/web-api', ['slack']],
+  ['node-cron', ['schedule']],
+  ['commander', ['gate', 'cli']],
+  ['yaml', ['config', 'runbooks']],
+  ['marked', ['runbooks']],
+  ['pino', ['cli']],
+  ['listr2', ['cli']],
+  ['hono', ['workspace', 'slack', 'demo']],
+  ['@hono/node-server', ['workspace', 'slack', 'demo']],
+  ['lit', ['workspace']],
+]);
