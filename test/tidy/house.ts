@@ -29,10 +29,11 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['wire.ts'],
   ['main.ts'],
   ['dbdr.mjs'],
+  ['demo'],
 ];
 
-/** Beside the bot: its peers over HTTP. They import `kernel/` only; nothing of the bot imports them. */
-export const BESIDE: readonly string[] = ['workspace', 'demo'];
+/** Beside the bot: its peer over HTTP. It imports `kernel/` only; of `src/`, only the demo imports it. */
+export const BESIDE: readonly string[] = ['workspace'];
 
 /** Sideways arrows, each with its reason. */
 export const SIDEWAYS: ReadonlyMap<string, string> = new Map([
