@@ -176,8 +176,9 @@ export interface AcknowledgementRecords {
 
 /** A lease: only one holder at a time, lost when it is not renewed. */
 export interface LeaseRecords {
-  /** Null: somebody else holds it. */
+  /** False: somebody else holds it. */
   take(name: string, holder: string, untilAt: string, nowAt: string): Promise<boolean>;
+  /** False: somebody else has taken it. One that ran out and that nobody took is renewed. */
   renew(name: string, holder: string, untilAt: string, nowAt: string): Promise<boolean>;
   release(name: string, holder: string): Promise<void>;
   holderOf(name: string, nowAt: string): Promise<string | undefined>;
