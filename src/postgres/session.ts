@@ -8,8 +8,9 @@ export type SqlValue = string | number | bigint | boolean | null | readonly stri
 
 export interface Session extends AsyncDisposable {
   /**
-   * Runs one statement. `timestamptz` comes as `Temporal.Instant` (microseconds kept), `int8` and
-   * `numeric` as text, `pg_lsn` as text, `bool` as boolean, `int4` as number.
+   * Runs one statement. `timestamptz` comes as `Temporal.Instant` (microseconds kept; `infinity` as
+   * text), `int8`, `numeric` and `pg_lsn` as text, `bool` as boolean, `int4`, `oid` and `float8` as
+   * number, `json` parsed, `text[]`, `name[]` and `int8[]` as arrays of text; all else as text.
    */
   query<Row extends object>(sql: string, values?: readonly SqlValue[]): Promise<readonly Row[]>;
   /** Rows of `COPY … TO STDOUT` as bytes, streamed. */

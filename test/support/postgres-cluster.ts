@@ -25,6 +25,8 @@ export interface StartPostgresOptions {
   readonly initdbArguments?: readonly string[];
   /** Takes this data directory (a copy of another cluster) instead of making a new one. */
   readonly dataDirectory?: string;
+  /** Only matters where it listens on TCP too. Default 5432. */
+  readonly port?: number;
 }
 
 export interface TestPostgres extends AsyncDisposable {
@@ -58,7 +60,6 @@ const INITDB = '-U postgres -A trust -N -E UTF8 --locale C --data-checksums'.spl
 
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '',
-  port: String(PORT),
   wal_level: 'replica',
   max_slot_wal_keep_size: '1GB',
   max_wal_senders: '10',
@@ -87,14 +88,21 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
   await mkdir(socketDirectory);
   for (const folder of [home, socketDirectory])
     if (user !== undefined) await chown(folder, user.uid, user.gid);
-  const place = { home, socketDirectory, dataDirectory, user, programs };
+  const port = options.port ?? PORT;
+  const place = { port, home, socketDirectory, dataDirectory, user, programs };
   if (options.dataDirectory === undefined) await initialise(place, options, signal);
   const cluster = new Cluster(place);
-  await cluster.start();
+  try {
+    await cluster.start();
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]();
+    throw error;
+  }
   return cluster;
 }
 
 interface Place {
+  readonly port: number;
   readonly home: string;
   readonly socketDirectory: string;
   readonly dataDirectory: string;
@@ -118,7 +126,7 @@ async function initialise(
       user: place.user,
     },
   );
-  const settings = { ...SETTINGS, ...options.settings };
+  const settings = { ...SETTINGS, port: String(place.port), ...options.settings };
   const lines = Object.entries(settings).map(
     ([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`,
   );
@@ -137,7 +145,7 @@ function programPath(place: Place, name: string): string {
 
 class Cluster implements TestPostgres {
   readonly superuser = 'postgres';
-  readonly port = PORT;
+  readonly port: number;
   readonly socketDirectory: string;
   readonly dataDirectory: string;
   readonly logFile: string;
@@ -148,6 +156,7 @@ class Cluster implements TestPostgres {
 
   constructor(place: Place) {
     this.#place = place;
+    this.port = place.port;
     this.socketDirectory = place.socketDirectory;
     this.dataDirectory = place.dataDirectory;
     this.logFile = join(place.home, 'log');
@@ -157,13 +166,13 @@ class Cluster implements TestPostgres {
 
   url(database = 'postgres'): string {
     const host = encodeURIComponent(this.socketDirectory);
-    return `postgres://postgres@/${database}?host=${host}&port=${PORT}`;
+    return `postgres://postgres@/${database}?host=${host}&port=${this.port}`;
   }
 
   async query(sql: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
     const client = new pg.Client({
       host: this.socketDirectory,
-      port: PORT,
+      port: this.port,
       user: 'postgres',
       database: 'postgres',
     });
