@@ -1,0 +1,58 @@
+/** A finished backup: what was read, what was stored where, and how long it took. Pure. */
+import type { KnownBlock } from '@slack/types';
+import { z } from 'zod';
+
+import type { Json } from '../../kernel/codecs.ts';
+import { formatSeconds } from '../../kernel/moment.ts';
+import { formatBytes } from '../../kernel/size.ts';
+import { escapeText, section, sentenceList } from './blocks.ts';
+import { readInstant, sayTime, secondsBetween } from './when.ts';
+
+const Store = z.union([z.string(), z.looseObject({ store: z.string() })]);
+
+const BackupResult = z.looseObject({
+  backupId: z.string(),
+  beganAt: z.string().optional().catch(undefined),
+  endedAt: z.string().optional().catch(undefined),
+  sourceBytes: z.coerce.number().optional().catch(undefined),
+  storedBytes: z.coerce.number().optional().catch(undefined),
+  stores: z.array(Store).optional().catch(undefined),
+});
+type BackupResult = z.infer<typeof BackupResult>;
+
+export function backupBlocks(result: Json): readonly KnownBlock[] {
+  const read = BackupResult.safeParse(result);
+  return read.success ? [section(backupLines(read.data).map(escapeText).join('\n'))] : [];
+}
+
+export function backupText(result: Json): string {
+  const read = BackupResult.safeParse(result);
+  return read.success ? backupLines(read.data).join('. ') : '';
+}
+
+function backupLines(result: BackupResult): readonly string[] {
+  const [began, ended] = [readInstant(result.beganAt), readInstant(result.endedAt)];
+  const took =
+    began === undefined || ended === undefined
+      ? ''
+      : `, ${formatSeconds(secondsBetween(began, ended))}`;
+  return [
+    `Backup ${result.backupId}${sayStores(result)}${took}`,
+    ...saySizes(result),
+    ...(ended === undefined ? [] : [`Holds everything up to ${sayTime(ended)}, and the WAL after`]),
+  ];
+}
+
+function sayStores(result: BackupResult): string {
+  const names = (result.stores ?? []).map((s) => (typeof s === 'string' ? s : s.store));
+  return names.length === 0 ? '' : ` is in ${sentenceList(names)}`;
+}
+
+function saySizes(result: BackupResult): readonly string[] {
+  const { sourceBytes, storedBytes } = result;
+  if (sourceBytes === undefined || storedBytes === undefined) return [];
+  const ratio = storedBytes > 0 ? ` (${(sourceBytes / storedBytes).toFixed(1)} times smaller)` : '';
+  return [
+    `${formatBytes(sourceBytes)} read, ${formatBytes(storedBytes)} stored, encrypted${ratio}`,
+  ];
+}

@@ -1,0 +1,13 @@
+/** What can be asked, in the gate's own words. Pure. */
+import { codeBlock, context, type Message, message, section } from './blocks.ts';
+
+export function helpMessage(lines: readonly string[]): Message {
+  const text = lines.join('\n');
+  return message(text, [
+    section('*What you can ask for*, behind `/dbdr`:'),
+    section(codeBlock(text)),
+    context(
+      '`incident` opens the walk for a bad day · `update` writes to stakeholders · `cancel RUN` stops a run',
+    ),
+  ]);
+}

@@ -1,0 +1,127 @@
+/**
+ * A finished restore: where the copy is and until when, what came back and the SQL that joins it to
+ * the damaged table, rows counted. Pure.
+ */
+import type { KnownBlock } from '@slack/types';
+import { z } from 'zod';
+
+import type { Json } from '../../kernel/codecs.ts';
+import { actions, codeBlock, escapeText, section, sections } from './blocks.ts';
+import { readersOwn, readInstant, sayTime } from './when.ts';
+
+export const KEEP_INSTANCE = 'keep_instance';
+
+const Instance = z.looseObject({
+  url: z.string().optional().catch(undefined),
+  directory: z.string().optional().catch(undefined),
+  expiresAt: z.string().optional().catch(undefined),
+});
+
+const Table = z.looseObject({
+  table: z.string(),
+  restoredAs: z.string().optional().catch(undefined),
+  rows: z.union([z.number(), z.string()]).optional().catch(undefined),
+  joinSql: z.string().nullish().catch(undefined),
+});
+export type RestoredTable = z.infer<typeof Table>;
+
+const RestoreResult = z.looseObject({
+  instance: Instance.nullish().catch(undefined),
+  reachedLsn: z.string().nullish().catch(undefined),
+  reachedAt: z.string().nullish().catch(undefined),
+  tables: z.array(Table).optional().catch(undefined),
+});
+type RestoreResult = z.infer<typeof RestoreResult>;
+
+/** Tables whose SQL is shown whole; the others are counted. */
+const SQL_SHOWN_MAX = 4;
+
+export function restoredBlocks(result: Json, runId: string): readonly KnownBlock[] {
+  const read = RestoreResult.safeParse(result);
+  if (!read.success) return [];
+  return [
+    ...sections(reachedLines(read.data)),
+    ...instanceBlocks(read.data, runId),
+    ...tableBlocks(read.data.tables ?? []),
+  ];
+}
+
+/** `orders: 50,000 rows in dbdr_restored_r1.orders`, for the plain text. */
+export function restoredText(result: Json): string {
+  const read = RestoreResult.safeParse(result);
+  if (!read.success) return '';
+  return (read.data.tables ?? []).map(tableText).join('; ');
+}
+
+export function readRestoredTables(result: Json): readonly RestoredTable[] {
+  const read = RestoreResult.safeParse(result);
+  return read.success ? (read.data.tables ?? []) : [];
+}
+
+function reachedLines(result: RestoreResult): readonly string[] {
+  const at = readInstant(result.reachedAt);
+  const lsn = result.reachedLsn ?? undefined;
+  if (at === undefined && lsn === undefined) return [];
+  const parts = [
+    ...(at === undefined ? [] : [`the last transaction is of ${sayTime(at)}`]),
+    ...(lsn === undefined ? [] : [`log position ${escapeText(lsn)}`]),
+  ];
+  return [`*Reached*  ${parts.join(', ')}`];
+}
+
+function instanceBlocks(result: RestoreResult, runId: string): readonly KnownBlock[] {
+  const instance = result.instance;
+  if (instance === undefined || instance === null) return [];
+  const until = readInstant(instance.expiresAt);
+  const lines = [
+    ...(instance.url === undefined ? [] : [`*Copy*  \`psql "${escapeText(instance.url)}"\``]),
+    ...(instance.directory === undefined ? [] : [`*In*  \`${escapeText(instance.directory)}\``]),
+    ...(until === undefined
+      ? []
+      : [`*Removed*  by itself at ${sayTime(until)}, ${readersOwn(until)} for you`]),
+  ];
+  if (lines.length === 0) return [];
+  return [
+    section(lines.join('\n')),
+    ...(until === undefined
+      ? []
+      : actions([
+          {
+            actionId: KEEP_INSTANCE,
+            text: 'Keep the copy longer',
+            label: `Keep the restored copy of run ${runId} longer`,
+            value: runId,
+          },
+        ])),
+  ];
+}
+
+function tableBlocks(tables: readonly RestoredTable[]): readonly KnownBlock[] {
+  if (tables.length === 0) return [];
+  const withSql = tables.filter((table) => (table.joinSql ?? '') !== '');
+  return [
+    ...sections(tables.map((table) => `*${escapeText(tableText(table))}*`)),
+    ...withSql
+      .slice(0, SQL_SHOWN_MAX)
+      .map((table) =>
+        section(
+          `To bring what ${escapeText(table.table)} lost back, read this and run it on production:\n${codeBlock(table.joinSql ?? '')}`,
+        ),
+      ),
+    ...(withSql.length > SQL_SHOWN_MAX
+      ? [section(`The SQL for ${withSql.length - SQL_SHOWN_MAX} more tables is in \`runs\`.`)]
+      : []),
+  ];
+}
+
+function tableText(table: RestoredTable): string {
+  const where = table.restoredAs === undefined ? '' : ` in ${table.restoredAs}`;
+  return `${table.table}: ${sayCount(table.rows)} rows${where}`;
+}
+
+/** `50,000`; whatever is not a number stays as it is. */
+export function sayCount(count: number | string | undefined): string {
+  if (count === undefined) return 'unknown';
+  const value = Number(count);
+  return Number.isFinite(value) ? value.toLocaleString('en-US') : String(count);
+}

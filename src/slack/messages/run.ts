@@ -1,0 +1,174 @@
+/**
+ * The one living message of a run: what it is and how far, its plan or its result, and beneath it
+ * whatever waits for it and needs an approval. Edited as the run proceeds. Pure.
+ */
+import type { KnownBlock } from '@slack/types';
+
+import { isEnded } from '../../catalog/runs.ts';
+import { formatSeconds } from '../../kernel/moment.ts';
+import { type RunView, readAsker, type Surroundings } from '../run-view.ts';
+import { approvalBlocks, decisionLine } from './approval.ts';
+import { backupBlocks, backupText } from './backup.ts';
+import {
+  actions,
+  clip,
+  context,
+  divider,
+  escapeText,
+  factLines,
+  type Message,
+  message,
+  section,
+  sections,
+} from './blocks.ts';
+import { sayName, sayWho } from './people.ts';
+import { problemLines, readProblem } from './problem.ts';
+import { stepLines } from './progress.ts';
+import { restoredBlocks, restoredText } from './restore.ts';
+import { verificationBlocks, verificationText, verificationTitle } from './verification.ts';
+import { readInstant, secondsBetween } from './when.ts';
+
+export const CANCEL = 'cancel_run';
+
+const TITLE_MAX = 280;
+
+/** `version` grows with each event, so that each edit has block ids of its own. */
+export function runMessage(view: RunView, around: Surroundings, version: number): Message {
+  const blocks = [
+    section(`*${escapeText(headline(view))}*\n${stateLine(view, around)}`),
+    ...bodyBlocks(view, around),
+    ...view.followUps.flatMap((followUp) => followUpBlocks(followUp, around)),
+    ...cancelButton(view),
+    context(
+      `asked by ${sayWho(readAsker(view.run))} · run \`${view.run.runId}\` · details in the thread`,
+    ),
+  ];
+  return message(runText(view, around), blocks, version);
+}
+
+/** Once it is done, the headline says what came of it. */
+function headline(view: RunView): string {
+  const { run, explanation } = view;
+  const verdict = run.state === 'done' ? verificationTitle(run.result, run.server) : undefined;
+  return clip(verdict ?? explanation.title, TITLE_MAX);
+}
+
+function stateLine(view: RunView, around: Surroundings): string {
+  const { run } = view;
+  const began = readInstant(run.startedAt);
+  const until = readInstant(run.endedAt) ?? around.now;
+  const took = began === undefined ? '' : ` · ${formatSeconds(secondsBetween(began, until))}`;
+  const asked = run.cancelAsked && run.state === 'running' ? ' · stopping, as was asked' : '';
+  return `${stateWord(view)}${took}${asked}`;
+}
+
+function stateWord(view: RunView): string {
+  const words = {
+    waiting: 'Waiting for approval',
+    approved: view.run.after === null ? 'Starting' : 'Approved, starting',
+    running: 'Running',
+    done: 'Done',
+    failed: 'Failed',
+    cancelled: 'Cancelled',
+    interrupted: 'Interrupted: the process that did it ended; what it left is being cleaned up',
+    refused: 'Refused',
+    expired: 'Expired before anybody approved',
+  } as const;
+  return words[view.run.state];
+}
+
+function bodyBlocks(view: RunView, around: Surroundings): readonly KnownBlock[] {
+  const { run } = view;
+  if (run.state === 'waiting') return approvalBlocks(view, around);
+  const decided = run.danger === 'high' ? [context(decisionLine(view, around))] : [];
+  if (run.state === 'done') return [...decided, ...resultBlocks(view)];
+  return [
+    ...planBlocks(view),
+    ...decided,
+    ...sections(stepLines(view.steps, around.now)),
+    ...problemBlocks(view),
+  ];
+}
+
+function planBlocks(view: RunView): readonly KnownBlock[] {
+  const { facts, warnings } = view.explanation;
+  return [
+    ...(facts.length === 0 ? [] : sections(factLines(facts).split('\n'))),
+    ...warnings.map((warning) => section(`*Mind:* ${escapeText(warning)}`)),
+  ];
+}
+
+function problemBlocks(view: RunView): readonly KnownBlock[] {
+  const problem = readProblem(view.run.problem);
+  return problem === undefined ? [] : [section(problemLines(problem).join('\n'))];
+}
+
+function resultBlocks(view: RunView): readonly KnownBlock[] {
+  const { run } = view;
+  if (run.operation === 'backup') return backupBlocks(run.result);
+  if (run.operation === 'verify') return verificationBlocks(run.result);
+  if (run.operation.startsWith('restore'))
+    return [...planBlocks(view).slice(0, 1), ...restoredBlocks(run.result, run.runId)];
+  return planBlocks(view).slice(0, 1);
+}
+
+function followUpBlocks(view: RunView, around: Surroundings): readonly KnownBlock[] {
+  const { run, explanation } = view;
+  if (run.state === 'waiting') return [divider(), ...approvalBlocks(view, around)];
+  const title = `*${escapeText(clip(explanation.title, TITLE_MAX))}*\n${stateLine(view, around)}`;
+  return [
+    divider(),
+    section(title),
+    context(decisionLine(view, around)),
+    ...(run.state === 'done'
+      ? restoredBlocks(run.result, run.runId)
+      : sections(stepLines(view.steps, around.now))),
+    ...problemBlocks(view),
+  ];
+}
+
+/** One button for whichever of the pair is at work. */
+function cancelButton(view: RunView): readonly KnownBlock[] {
+  const working = [view, ...view.followUps].find(
+    ({ run }) => (run.state === 'running' || run.state === 'approved') && !run.cancelAsked,
+  );
+  if (working === undefined) return [];
+  return actions([
+    {
+      actionId: CANCEL,
+      text: 'Cancel',
+      label: `Cancel: ${working.explanation.title}`,
+      value: working.run.runId,
+      confirm: {
+        title: 'Cancel this run?',
+        text: `${working.explanation.title}. It stops at the next safe point and cleans up after itself.`,
+        yes: 'Cancel it',
+      },
+    },
+  ]);
+}
+
+function runText(view: RunView, around: Surroundings): string {
+  const { run } = view;
+  const lines = [
+    `${headline(view)}: ${stateWord(view)}, asked by ${sayName(readAsker(run))}`,
+    ...resultText(view),
+    ...view.followUps.map((next) => `${next.explanation.title}: ${stateWord(next)}`),
+    ...view.followUps.flatMap(resultText),
+    ...[view, ...view.followUps]
+      .filter((each) => each.run.state === 'waiting' && each.run.expiresAt !== null)
+      .map((each) => `Expires ${each.run.expiresAt ?? ''}`),
+  ];
+  const problem = isEnded(run.state) ? readProblem(run.problem) : undefined;
+  if (problem !== undefined) lines.push(`${problem.message}. ${problem.hint} (${problem.code})`);
+  if (!isEnded(run.state)) lines.push(...stepLines(view.steps, around.now).slice(-3));
+  return lines.filter((line) => line !== '').join('\n');
+}
+
+function resultText(view: RunView): readonly string[] {
+  const { run } = view;
+  if (run.state !== 'done') return [];
+  if (run.operation === 'backup') return [backupText(run.result)];
+  if (run.operation === 'verify') return [verificationText(run.result)];
+  return [restoredText(run.result)];
+}

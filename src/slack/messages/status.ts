@@ -1,0 +1,78 @@
+/** How each server stands: what it can be restored to, how much is at risk, what was noticed. Pure. */
+import type { KnownBlock } from '@slack/types';
+import { z } from 'zod';
+
+import type { Json } from '../../kernel/codecs.ts';
+import { formatSeconds } from '../../kernel/moment.ts';
+import { escapeText, type Message, message, sections } from './blocks.ts';
+import { readInstant, sayMoment } from './when.ts';
+
+const Finding = z.looseObject({
+  severity: z.string().optional().catch(undefined),
+  summary: z.string(),
+  hint: z.string().optional().catch(undefined),
+});
+
+const Server = z.looseObject({
+  server: z.string(),
+  lastBackupAt: z.string().nullish().catch(undefined),
+  lastVerifiedAt: z.string().nullish().catch(undefined),
+  recoverableFrom: z.string().nullish().catch(undefined),
+  recoverableTo: z.string().nullish().catch(undefined),
+  rpoSeconds: z.number().nullish().catch(undefined),
+  rtoSeconds: z.number().nullish().catch(undefined),
+  findings: z.array(Finding).optional().catch(undefined),
+});
+type Server = z.infer<typeof Server>;
+
+const Status = z.looseObject({ servers: z.array(Server) });
+
+export interface Reader {
+  readonly zone: string;
+  readonly now: Temporal.Instant;
+}
+
+/** Undefined: it is not a status. */
+export function statusMessage(result: Json, reader: Reader): Message | undefined {
+  const read = Status.safeParse(result);
+  if (!read.success) return undefined;
+  const blocks = read.data.servers.flatMap((server) => serverBlocks(server, reader));
+  const text = read.data.servers.map((server) => openingOf(server, reader)).join('\n');
+  return blocks.length === 0 ? undefined : message(text, blocks);
+}
+
+function serverBlocks(server: Server, reader: Reader): readonly KnownBlock[] {
+  const facts: readonly (readonly [string, string])[] = [
+    ['Back as far as', say(server.recoverableFrom, reader, 'nothing yet')],
+    ['Last backup', say(server.lastBackupAt, reader, 'none yet')],
+    ['Last proof', say(server.lastVerifiedAt, reader, 'none yet')],
+    ['Data at risk now', seconds(server.rpoSeconds)],
+    ['Time to restore', seconds(server.rtoSeconds)],
+  ];
+  const findings = server.findings ?? [];
+  return sections([
+    `*${escapeText(openingOf(server, reader))}*`,
+    ...facts.map(([label, value]) => `*${label}*  ${escapeText(value)}`),
+    ...findings.map(
+      (finding) =>
+        `*${finding.severity === 'page' ? 'Now' : 'This week'}:* ${escapeText(finding.summary)} ${escapeText(finding.hint ?? '')}`,
+    ),
+    ...(findings.length === 0 ? ['Nothing was noticed.'] : []),
+  ]);
+}
+
+function openingOf(server: Server, reader: Reader): string {
+  const to = readInstant(server.recoverableTo);
+  return to === undefined
+    ? `${server.server} is not restorable yet`
+    : `${server.server} is restorable to ${sayMoment(to, reader)}`;
+}
+
+function say(text: string | null | undefined, reader: Reader, none: string): string {
+  const at = readInstant(text);
+  return at === undefined ? none : sayMoment(at, reader);
+}
+
+function seconds(value: number | null | undefined): string {
+  return value === undefined || value === null ? 'unknown' : formatSeconds(value);
+}

@@ -1,0 +1,77 @@
+/**
+ * What goes into a run's thread: the plan with its exact terminal command, each decision with its name
+ * and time, and how it ended with every step's seconds. Undefined: the event is for the message only.
+ * Pure.
+ */
+import type { RunEvent } from '../../catalog/runs.ts';
+import { formatSeconds } from '../../kernel/moment.ts';
+import { type RunView, readDeciders } from '../run-view.ts';
+import { sayDecider, shortHash } from './approval.ts';
+import { clip, codeBlock, escapeText, type Message, message, section, sections } from './blocks.ts';
+import { problemLines, readProblem } from './problem.ts';
+import { stepLine } from './progress.ts';
+import { readInstant, sayTime } from './when.ts';
+
+type Detail = (event: RunEvent, view: RunView) => Message | undefined;
+
+const DETAILS: Readonly<Record<RunEvent['kind'], Detail>> = {
+  asked: (_event, view) => planDetail(view),
+  approved: (event, view) => decisionDetail(event, view, 'Approved'),
+  refused: (event, view) => decisionDetail(event, view, 'Refused'),
+  'cancel asked': (event, view) => decisionDetail(event, view, 'Asked to stop'),
+  expired: (event) => line(event, 'The request expired before enough people approved.'),
+  done: endDetail,
+  failed: endDetail,
+  cancelled: endDetail,
+  interrupted: endDetail,
+  started: nothing,
+  'step began': nothing,
+  'step ended': nothing,
+  progress: nothing,
+};
+
+export function threadMessage(event: RunEvent, view: RunView): Message | undefined {
+  return DETAILS[event.kind](event, view);
+}
+
+/** The living message says it. */
+function nothing(): undefined {
+  return undefined;
+}
+
+function planDetail({ explanation, run }: RunView): Message {
+  const text = `The plan ${shortHash(run.planHash)}: ${explanation.title}. At a terminal: ${explanation.command}`;
+  return message(text, [
+    section(
+      `*Plan \`${shortHash(run.planHash)}\`:* ${escapeText(explanation.title)}\nThe same at a terminal, with Slack down:\n${codeBlock(explanation.command)}`,
+    ),
+  ]);
+}
+
+function decisionDetail(event: RunEvent, view: RunView, word: string): Message | undefined {
+  const decider = readDeciders(view.run).findLast((each) => each.at === event.at);
+  // What is low needs nobody's approval: the gate's own is no news.
+  if (decider === undefined) return event.kind === 'approved' ? undefined : line(event, `${word}.`);
+  return message(`${word} by @${decider.actor.name}`, [
+    section(
+      `*${word}* by ${sayDecider(decider)}: ${escapeText(clip(view.explanation.title, 300))}`,
+    ),
+  ]);
+}
+
+function endDetail(event: RunEvent, view: RunView): Message {
+  const at = readInstant(event.at) ?? Temporal.Instant.fromEpochMilliseconds(0);
+  const problem = event.kind === 'done' ? undefined : readProblem(view.run.problem);
+  const total = view.steps.reduce((sum, step) => sum + (step.seconds ?? 0), 0);
+  const lines = view.steps.map((step) => stepLine(step, at));
+  const opening = `*${escapeText(clip(view.explanation.title, 300))}: ${event.kind}* at ${sayTime(at)}${total > 0 ? `, ${formatSeconds(total)} in ${view.steps.length} steps` : ''}`;
+  return message(`${view.explanation.title}: ${event.kind}`, [
+    ...sections([opening, ...lines]).slice(0, 10),
+    ...(problem === undefined ? [] : [section(problemLines(problem).join('\n'))]),
+  ]);
+}
+
+function line(event: RunEvent, words: string): Message {
+  const at = readInstant(event.at);
+  return message(words, [section(`${words}${at === undefined ? '' : ` (${sayTime(at)})`}`)]);
+}

@@ -1,0 +1,167 @@
+/**
+ * The verification report: the verdict in words, then a table of checks that is also readable as
+ * plain text. PASS says what was proved and what the mode does not show. Pure.
+ */
+import type { KnownBlock } from '@slack/types';
+import { z } from 'zod';
+
+import type { Json } from '../../kernel/codecs.ts';
+import { formatSeconds } from '../../kernel/moment.ts';
+import { TABLE_ROWS_MAX } from '../limits.ts';
+import { clip, context, escapeText, section } from './blocks.ts';
+import { sayCount } from './restore.ts';
+import { readInstant, sayTime } from './when.ts';
+
+const Check = z.looseObject({
+  check: z.string().optional().catch(undefined),
+  name: z.string().optional().catch(undefined),
+  title: z.string().optional().catch(undefined),
+  verdict: z.string().optional().catch(undefined),
+  status: z.string().optional().catch(undefined),
+  detail: z.string().optional().catch(undefined),
+  finding: z.string().optional().catch(undefined),
+  summary: z.string().optional().catch(undefined),
+  reason: z.string().optional().catch(undefined),
+  seconds: z.number().optional().catch(undefined),
+});
+type Check = z.infer<typeof Check>;
+
+const Table = z.looseObject({
+  table: z.string(),
+  sourceRows: z.union([z.number(), z.string()]).nullish().catch(undefined),
+  restoredRows: z.union([z.number(), z.string()]).nullish().catch(undefined),
+  equal: z.boolean().nullish().catch(undefined),
+});
+type Table = z.infer<typeof Table>;
+
+const Report = z.looseObject({
+  verdict: z.string(),
+  mode: z.string().optional().catch(undefined),
+  server: z.string().optional().catch(undefined),
+  backupId: z.string().optional().catch(undefined),
+  checks: z.array(Check).optional().catch(undefined),
+  tables: z.array(Table).optional().catch(undefined),
+  latestTransactionAt: z.string().nullish().catch(undefined),
+  restoredToLsn: z.string().nullish().catch(undefined),
+  rpoSeconds: z.number().nullish().catch(undefined),
+  rtoSeconds: z.number().nullish().catch(undefined),
+  tornDown: z.boolean().optional().catch(undefined),
+});
+type Report = z.infer<typeof Report>;
+
+const CELL_MAX = 400;
+const MODES: Readonly<Record<string, string>> = {
+  bounded:
+    'Mode bounded: row counts are compared with production while it moves, so a difference as large as what was written meanwhile would not be seen.',
+  exact: 'Mode exact: the contents were compared with production at one log position.',
+};
+
+/** `shop is restorable to 04:19:58 UTC`, or that it could not be proved. */
+export function verificationTitle(result: Json, server: string | null): string | undefined {
+  const read = Report.safeParse(result);
+  return read.success ? titleOf(read.data, server) : undefined;
+}
+
+export function verificationBlocks(result: Json): readonly KnownBlock[] {
+  const read = Report.safeParse(result);
+  if (!read.success) return [];
+  const rows = reportRows(read.data);
+  const mode = read.data.mode === undefined ? undefined : MODES[read.data.mode];
+  return [
+    section(escapeText(openingOf(read.data))),
+    ...(rows.length === 0 ? [] : [tableOf([['Check', 'Result', 'What was seen'], ...rows])]),
+    ...closing(read.data),
+    ...(mode === undefined ? [] : [context(mode)]),
+  ];
+}
+
+/** The same as plain lines, for notifications and readers. */
+export function verificationText(result: Json): string {
+  const read = Report.safeParse(result);
+  if (!read.success) return '';
+  const rows = reportRows(read.data).map(
+    ([check, verdict, seen]) => `${check}: ${verdict}, ${seen}`,
+  );
+  return [openingOf(read.data), ...rows].join('\n');
+}
+
+function titleOf(report: Report, server: string | null): string {
+  const name = report.server ?? server ?? 'The server';
+  const at = readInstant(report.latestTransactionAt);
+  const to = at === undefined ? '' : ` to ${sayTime(at)}`;
+  const titles: Readonly<Record<string, string>> = {
+    PASS: `${name} is restorable${to} · PASS`,
+    FAIL: `${name} could NOT be proved restorable · FAIL`,
+    ERROR: `It could not be told whether ${name} is restorable · ERROR`,
+    SKIPPED: `${name} was not proved · SKIPPED`,
+  };
+  return titles[report.verdict] ?? `${name}: ${report.verdict}`;
+}
+
+function openingOf(report: Report): string {
+  const what = report.backupId === undefined ? 'The newest backup' : `Backup ${report.backupId}`;
+  const lsn = report.restoredToLsn ?? undefined;
+  const position = lsn === undefined ? '' : ` up to log position ${lsn}`;
+  const took =
+    report.rtoSeconds === undefined || report.rtoSeconds === null
+      ? ''
+      : ` in ${formatSeconds(report.rtoSeconds)}`;
+  if (report.verdict === 'SKIPPED') return `${what} was not looked at.`;
+  if (report.verdict === 'ERROR')
+    return `${what} could not be judged; the backup may well be good. What stopped the proof stands below.`;
+  return `${what} was restored${position}${took} and compared with production.`;
+}
+
+type Row = readonly [check: string, verdict: string, seen: string];
+
+function reportRows(report: Report): readonly Row[] {
+  const tables = report.tables ?? [];
+  return [
+    ...(report.checks ?? []).map(checkRow),
+    ...tables.map(tableRow),
+    ...(report.tornDown === undefined ? [] : [scratchRow(report.tornDown)]),
+  ].slice(0, TABLE_ROWS_MAX - 1);
+}
+
+function scratchRow(tornDown: boolean): Row {
+  return tornDown
+    ? ['Scratch cluster', 'done', 'removed']
+    : ['Scratch cluster', 'left', 'still there; the sweeper takes it back'];
+}
+
+function checkRow(check: Check): Row {
+  const seen = check.detail ?? check.finding ?? check.summary ?? check.reason ?? '–';
+  const seconds = check.seconds === undefined ? '' : `, ${formatSeconds(check.seconds)}`;
+  return [
+    check.check ?? check.title ?? check.name ?? 'Check',
+    check.verdict ?? check.status ?? 'unknown',
+    clip(`${seen}${seconds}`, CELL_MAX),
+  ];
+}
+
+function tableRow(table: Table): Row {
+  const equal = table.equal ?? undefined;
+  const verdict = equal === undefined ? 'not compared' : equal ? 'equal' : 'DIFFERENT';
+  const rows = `${sayCount(table.restoredRows ?? undefined)} rows restored, ${sayCount(table.sourceRows ?? undefined)} in production`;
+  return [`Table ${table.table}`, verdict, rows];
+}
+
+function tableOf(rows: readonly Row[]): KnownBlock {
+  return {
+    type: 'table',
+    column_settings: [{ is_wrapped: true }, { is_wrapped: true }, { is_wrapped: true }],
+    rows: rows.map((row) => row.map((text) => ({ type: 'raw_text', text: text || '–' }))),
+  };
+}
+
+function closing(report: Report): readonly KnownBlock[] {
+  const parts = [
+    ...(report.rpoSeconds === undefined || report.rpoSeconds === null
+      ? []
+      : [`Data at risk now: ${formatSeconds(report.rpoSeconds)}`]),
+    ...(report.rtoSeconds === undefined || report.rtoSeconds === null
+      ? []
+      : [`Time to restore: ${formatSeconds(report.rtoSeconds)}`]),
+  ];
+  return parts.length === 0 ? [] : [section(`${parts.join('. ')}.`)];
+}
