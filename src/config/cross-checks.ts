@@ -1,0 +1,86 @@
+/** What no section can see alone: stores that servers name, approvals that somebody can give. Pure. */
+import { nearestWord } from '../kernel/nearest.ts';
+import type { Config } from './config.ts';
+import type { ConfigPath } from './document.ts';
+
+export interface CrossIssue {
+  readonly path: ConfigPath;
+  readonly message: string;
+  readonly suggestion?: string;
+}
+
+export function crossChecks(config: Config): readonly CrossIssue[] {
+  return [...unknownStores(config), ...sharedPaths(config), ...approvals(config), ...urls(config)];
+}
+
+function unknownStores({ servers, stores }: Config): readonly CrossIssue[] {
+  const known = Object.keys(stores);
+  return Object.entries(servers).flatMap(([name, server]) =>
+    server.stores.flatMap((store, index) => {
+      const path = ['servers', name, 'stores', index];
+      if (server.stores.indexOf(store) < index)
+        return [{ path, message: `the store "${store}" is named twice` }];
+      if (known.includes(store)) return [];
+      const near = nearestWord(store, known);
+      const suggestion =
+        near === undefined ? `there are: ${known.join(', ')}` : `did you mean "${near}"?`;
+      return [{ path, message: `there is no store "${store}"`, suggestion }];
+    }),
+  );
+}
+
+/** Two stores in one folder are one store: the second copy would not exist. */
+function sharedPaths({ stores }: Config): readonly CrossIssue[] {
+  const first = new Map<string, string>();
+  return Object.entries(stores).flatMap(([name, { path }]) => {
+    const before = first.get(path);
+    first.set(path, before ?? name);
+    if (before === undefined) return [];
+    return [
+      {
+        path: ['stores', name, 'path'],
+        message: `the store "${before}" is in the same folder, so there would be one copy, not two`,
+      },
+    ];
+  });
+}
+
+function approvals({ slack }: Config): readonly CrossIssue[] {
+  if (slack === undefined) return [];
+  const { approvers } = slack.people;
+  const hasGroup = approvers.some((id) => id.startsWith('S'));
+  const people = new Set(approvers).size;
+  const { high, self } = slack.approvals;
+  if (hasGroup || people >= high) return [];
+  return [
+    {
+      path: ['slack', 'approvals', 'high'],
+      message: `${high} people must approve and only ${people} may`,
+      suggestion: self ? 'name more approvers' : 'name more approvers, for nobody counts twice',
+    },
+  ];
+}
+
+function urls({ servers }: Config): readonly CrossIssue[] {
+  return Object.entries(servers).flatMap(([name, { url }]) => {
+    const path = ['servers', name, 'url'];
+    const parsed = URL.parse(url.replace(/^postgres(ql)?:\/\/([^/?]*@)?(?=[/?]|$)/, '$&localhost'));
+    if (parsed === null) {
+      return [
+        {
+          path,
+          message: 'cannot be read as a URL',
+          suggestion: 'write @ : / ? # and % in a password as %40 %3A %2F %3F %23 and %25',
+        },
+      ];
+    }
+    if (parsed.pathname.length > 1) return [];
+    return [
+      {
+        path,
+        message: 'names no database',
+        suggestion: 'end it with /NAME of the database that is proved',
+      },
+    ];
+  });
+}

@@ -1,0 +1,31 @@
+/** An example config that works once its names are yours; `config example` prints it. */
+
+export const EXAMPLE_CONFIG = `# Everything dbdr does starts here. Check it with: npx dbdr config check
+timezone: UTC                    # how bare times at a terminal and schedules are read
+state: ./state                   # the catalogue (SQLite) and scratch clusters
+
+servers:
+  shop:
+    # \${SHOP_PASSWORD} is taken from the environment, or from the file SHOP_PASSWORD_FILE names.
+    url: postgres://dbdr:\${SHOP_PASSWORD}@db.internal:5432/shop
+    stores: [here]
+    backup: { schedule: "0 2 * * *" }
+    verification: { schedule: "0 4 * * *", tables: 10, max_age: PT24H }
+    objectives: { rpo: PT5M, rto: PT30M }
+
+stores:
+  here: { kind: directory, path: ./store }
+
+keys:                            # make it once with: npx dbdr keys create
+  kind: file                     # and keep a copy somewhere else: no backup can be read without it
+  path: ./keyring.json
+
+# slack:                         # with SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET in the environment
+#   mode: http
+#   port: 3001
+#   channels: { ops: C0OPS, stakeholders: C0NEWS }
+#   people:
+#     operators: [S0ONCALL]      # user groups or user ids
+#     approvers: [U0ANA, U0BEN]
+#   approvals: { high: 1, expires: PT30M, self: false }
+`;
