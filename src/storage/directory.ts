@@ -1,0 +1,298 @@
+/**
+ * A store in a folder: each key is a path below it. An object is written under a name that no key can
+ * have, fsynced, then linked to its own name, which fails when that name is taken; then the folder is
+ * fsynced. So a reader never sees half of an object, and a power cut loses none that was answered.
+ *
+ * Refuses to follow links below its folder: no key leads out of it. The file system must know hard
+ * links. One key may not be the folder of another (`a` and `a/b`).
+ */
+import { randomBytes } from 'node:crypto';
+import { constants, type Dirent, type Stats } from 'node:fs';
+import { type FileHandle, link, lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { Readable } from 'node:stream';
+
+import { type Clock, systemClock } from '../kernel/clock.ts';
+import { Problem } from '../kernel/problem.ts';
+import { collectBody } from './body.ts';
+import { errorCode, missingProblem, storeProblem } from './file-problems.ts';
+import { sameBytes, syncFolder } from './files.ts';
+import { requireKey } from './keys.ts';
+import {
+  type CallOptions,
+  isObjectKey,
+  type ObjectInfo,
+  type ObjectKey,
+  type ObjectStore,
+  type OpenOptions,
+  type Written,
+} from './object-store.ts';
+import { WRITE_REFUSED } from './problems.ts';
+
+/** No key can contain this character. */
+const UNFINISHED = '#unfinished';
+const READ_BYTES = 256 * 1024;
+const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+
+/** Makes the folder when it is first used; afterwards a folder that is gone is an unmounted one. */
+export function directoryStore(path: string, clock: Clock = systemClock): ObjectStore {
+  return new DirectoryStore(path, clock);
+}
+
+class DirectoryStore implements ObjectStore {
+  readonly description: string;
+  readonly #root: string;
+  readonly #clock: Clock;
+  #ready: Promise<void> | undefined;
+
+  constructor(root: string, clock: Clock) {
+    this.#root = root;
+    this.#clock = clock;
+    this.description = `directory ${root}`;
+  }
+
+  async put(key: ObjectKey, body: Readable, { signal }: CallOptions): Promise<Written> {
+    requireKey(key);
+    try {
+      await this.#begin(signal);
+      await using unfinished = await this.#told('write', key, () => this.#openUnfinished());
+      const sizeBytes = await this.#write(unfinished.handle, key, body, signal);
+      const target = await this.#told('write', key, () => this.#makeFolders(key));
+      const written = await this.#told('write', key, () => linkNew(unfinished.path, target));
+      if (!written && !(await this.#holdsSame(key, unfinished.path, target))) {
+        throw new Problem(WRITE_REFUSED, `Cannot write "${key}": it holds other bytes`, {
+          facts: { key },
+        });
+      }
+      await this.#told('write', key, () => syncFolder(dirname(target)));
+      return { key, sizeBytes, outcome: written ? 'written' : 'already there' };
+    } finally {
+      body.destroy();
+    }
+  }
+
+  async open(key: ObjectKey, options: OpenOptions): Promise<Readable> {
+    const { signal, startByte = 0, lengthBytes = Number.MAX_SAFE_INTEGER } = options;
+    await this.#begin(signal);
+    const found = await this.#find(key);
+    if (found === undefined) throw missingProblem(key);
+    if (lengthBytes <= 0 || startByte >= found.sizeBytes) return Readable.from([]);
+    const handle = await this.#told('open', key, () =>
+      open(found.path, constants.O_RDONLY | constants.O_NOFOLLOW),
+    );
+    const end = Math.min(startByte + lengthBytes, found.sizeBytes) - 1;
+    return handle.createReadStream({ start: startByte, end, highWaterMark: READ_BYTES, signal });
+  }
+
+  async stat(key: ObjectKey, { signal }: CallOptions): Promise<ObjectInfo | undefined> {
+    await this.#begin(signal);
+    const found = await this.#find(key);
+    return found === undefined ? undefined : { key, sizeBytes: found.sizeBytes };
+  }
+
+  async *list(prefix: string, { signal }: CallOptions): AsyncIterable<ObjectInfo> {
+    await this.#begin(signal);
+    const folders = prefix.split('/').slice(0, -1);
+    if (folders.some((part) => !isObjectKey(part))) return;
+    if (!(await this.#isFolder(folders))) return;
+    yield* this.#walk(folders.length === 0 ? '' : `${folders.join('/')}/`, prefix, signal);
+  }
+
+  async remove(key: ObjectKey, { signal }: CallOptions): Promise<void> {
+    await this.#begin(signal);
+    const found = await this.#find(key);
+    if (found === undefined) return;
+    await this.#told('remove', key, async () => {
+      await rm(found.path, { force: true });
+      await syncFolder(dirname(found.path));
+    });
+  }
+
+  async sweep({
+    signal,
+    olderThanMs,
+  }: CallOptions & { readonly olderThanMs: number }): Promise<number> {
+    await this.#begin(signal);
+    const folder = join(this.#root, UNFINISHED);
+    const before = this.#clock.now().epochMilliseconds - olderThanMs;
+    let removed = 0;
+    for (const name of await this.#told('list', UNFINISHED, () => readdir(folder))) {
+      signal.throwIfAborted();
+      const file = join(folder, name);
+      const stats = await lstat(file).catch(() => undefined);
+      if (stats === undefined || stats.mtimeMs > before) continue;
+      await this.#told('remove', name, () => rm(file, { force: true }));
+      removed++;
+    }
+    return removed;
+  }
+
+  async #begin(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.#ready ??= this.#told('open', '', async () => {
+      await mkdir(join(this.#root, UNFINISHED), { recursive: true, mode: FOLDER_MODE });
+    });
+    try {
+      await this.#ready;
+    } catch (error) {
+      // A folder that cannot be made now may be mounted later.
+      this.#ready = undefined;
+      throw error;
+    }
+  }
+
+  async #openUnfinished(): Promise<Unfinished> {
+    const path = join(this.#root, UNFINISHED, randomBytes(12).toString('hex'));
+    return new Unfinished(path, await open(path, 'wx', FILE_MODE));
+  }
+
+  async #write(
+    handle: FileHandle,
+    key: ObjectKey,
+    body: Readable,
+    signal: AbortSignal,
+  ): Promise<number> {
+    let sizeBytes = 0;
+    // What the body throws is the caller's own and passes untouched.
+    for await (const chunk of collectBody(body, { signal })) {
+      await this.#told('write', key, () => handle.writeFile(chunk));
+      sizeBytes += chunk.length;
+    }
+    await this.#told('write', key, () => handle.sync());
+    signal.throwIfAborted();
+    return sizeBytes;
+  }
+
+  /** Makes the folders above the object, each a real one; answers the object's path. */
+  async #makeFolders(key: ObjectKey): Promise<string> {
+    let folder = this.#root;
+    for (const part of key.split('/').slice(0, -1)) {
+      const parent = folder;
+      folder = join(folder, part);
+      const made = await mkdir(folder, { mode: FOLDER_MODE }).then(
+        () => true,
+        (error: unknown) => {
+          if (errorCode(error) === 'EEXIST') return false;
+          throw error;
+        },
+      );
+      if (made) await syncFolder(parent);
+      else if (!(await lstat(folder)).isDirectory()) throw this.#notFolder(key, folder);
+    }
+    return join(this.#root, key);
+  }
+
+  async #holdsSame(key: ObjectKey, written: string, target: string): Promise<boolean> {
+    const stats = await this.#told('compare', key, () => lstat(target));
+    if (!stats.isFile()) throw this.#notFolder(key, target);
+    return await this.#told('compare', key, () => sameBytes(written, target));
+  }
+
+  async #find(key: ObjectKey): Promise<{ path: string; sizeBytes: number } | undefined> {
+    requireKey(key);
+    const parts = key.split('/');
+    if (!(await this.#isFolder(parts.slice(0, -1)))) return undefined;
+    const path = join(this.#root, key);
+    const stats = await this.#told('look for', key, () => lstatIfThere(path));
+    return stats?.isFile() === true ? { path, sizeBytes: stats.size } : undefined;
+  }
+
+  /** False: it is not there, or the way to it is not made of real folders. */
+  async #isFolder(parts: readonly string[]): Promise<boolean> {
+    let folder = this.#root;
+    await this.#told('open', '', () => stat(folder));
+    for (const part of parts) {
+      const next = join(folder, part);
+      const stats = await this.#told('look into', next, () => lstatIfThere(next));
+      if (stats?.isDirectory() !== true) return false;
+      folder = next;
+    }
+    return true;
+  }
+
+  async *#walk(
+    folder: string,
+    prefix: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<ObjectInfo, void, undefined> {
+    const path = join(this.#root, folder);
+    const entries = await this.#told('list', folder, () => readdir(path, { withFileTypes: true }));
+    // With its slash a folder's name sorts where its keys do.
+    for (const name of entries.flatMap(sortableName).toSorted()) {
+      signal.throwIfAborted();
+      const key = folder + name;
+      if (!key.startsWith(prefix.slice(0, key.length))) continue;
+      if (name.endsWith('/')) yield* this.#walk(key, prefix, signal);
+      else if (key.startsWith(prefix) && isObjectKey(key)) {
+        const stats = await lstatIfThere(join(this.#root, key));
+        // Undefined: removed since the folder was read.
+        if (stats !== undefined) yield { key, sizeBytes: stats.size };
+      }
+    }
+  }
+
+  #notFolder(key: ObjectKey, path: string): Problem {
+    return new Problem(
+      WRITE_REFUSED,
+      `Cannot write "${key}": "${relative(this.#root, path)}" is in the way`,
+      { facts: { key } },
+    );
+  }
+
+  async #told<T>(action: string, what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw storeProblem(error, { action, what, store: this.description });
+    }
+  }
+}
+
+/** A file that is being written: closed and gone when it leaves its block. */
+class Unfinished implements AsyncDisposable {
+  readonly path: string;
+  readonly handle: FileHandle;
+
+  constructor(path: string, handle: FileHandle) {
+    this.path = path;
+    this.handle = handle;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.handle.close().catch(ignore);
+    // One that stays is found by sweep().
+    await rm(this.path, { force: true }).catch(ignore);
+  }
+}
+
+/** False: the name is taken. */
+async function linkNew(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function lstatIfThere(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** Only real files and folders; what no key can name is not ours. */
+function sortableName(entry: Dirent): string[] {
+  if (!isObjectKey(entry.name)) return [];
+  if (entry.isDirectory()) return [`${entry.name}/`];
+  return entry.isFile() ? [entry.name] : [];
+}
+
+function ignore(): void {
+  // Disposers do not throw; the reason stands where it is registered.
+}

@@ -1,0 +1,134 @@
+import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { directoryStore } from '../../src/storage/directory.ts';
+import type { ObjectKey } from '../../src/storage/object-store.ts';
+import { faultyStore } from '../support/faulty-store.ts';
+import { objectKey } from '../support/object-keys.ts';
+import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
+import { objectStoreContract } from './object-store.contract.ts';
+
+const { signal } = new AbortController();
+const KEY = objectKey('orders/base/one');
+let folder: TemporaryFolder;
+let stores = 0;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+
+afterAll(async () => {
+  await folder[Symbol.asyncDispose]();
+});
+
+function freshPath(): string {
+  return join(folder.path, `store-${stores++}`);
+}
+
+function body(content = 'abc'): Readable {
+  return Readable.from([Buffer.from(content)]);
+}
+
+objectStoreContract('directoryStore()', async () => directoryStore(freshPath()));
+objectStoreContract('faultyStore(directoryStore())', async () =>
+  faultyStore(directoryStore(freshPath())),
+);
+
+describe('directoryStore()', () => {
+  test('keeps objects as files for their owner alone, and nothing else beside them', async () => {
+    const path = freshPath();
+    await directoryStore(path).put(KEY, body(), { signal });
+
+    const file = await stat(join(path, KEY));
+
+    expect(file.mode & 0o777).toBe(0o600);
+    expect((await stat(join(path, 'orders'))).mode & 0o777).toBe(0o700);
+    expect(await readdir(join(path, '#unfinished'))).toEqual([]);
+  });
+
+  test.each(['../x', 'a/../../x', '/etc/passwd', 'a//b', '.', '', '#unfinished/x', 'a\0b'])(
+    'refuses the key "%s"',
+    async (text) => {
+      const store = directoryStore(freshPath());
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the guard would refuse
+      const key = text as ObjectKey;
+
+      await expect(store.put(key, body(), { signal })).rejects.toMatchObject({
+        kind: { code: 'STORAGE_KEY_INVALID' },
+      });
+      await expect(store.open(key, { signal })).rejects.toMatchObject({
+        kind: { code: 'STORAGE_KEY_INVALID' },
+      });
+      await expect(store.remove(key, { signal })).rejects.toMatchObject({
+        kind: { code: 'STORAGE_KEY_INVALID' },
+      });
+    },
+  );
+
+  test('follows no link out of its folder, neither writing nor reading nor removing', async () => {
+    const path = freshPath();
+    const outside = freshPath();
+    await mkdir(path);
+    await mkdir(join(outside, 'base'), { recursive: true });
+    await writeFile(join(outside, 'base/one'), 'precious');
+    await symlink(outside, join(path, 'orders'));
+    await symlink(join(outside, 'base/one'), join(path, 'two'));
+    const store = directoryStore(path);
+
+    await expect(store.put(objectKey('orders/new'), body(), { signal })).rejects.toMatchObject({
+      kind: { code: 'STORAGE_WRITE_REFUSED' },
+    });
+    await expect(store.put(objectKey('two'), body(), { signal })).rejects.toMatchObject({
+      kind: { code: 'STORAGE_WRITE_REFUSED' },
+    });
+    expect(await store.stat(KEY, { signal })).toBeUndefined();
+    expect(await store.stat(objectKey('two'), { signal })).toBeUndefined();
+    await store.remove(KEY, { signal });
+    await store.remove(objectKey('two'), { signal });
+
+    expect(await Array.fromAsync(store.list('', { signal }))).toEqual([]);
+    expect(await readFile(join(outside, 'base/one'), 'utf8')).toBe('precious');
+    expect(await readdir(outside)).toEqual(['base']);
+  });
+
+  test('sweeps what a dead writer left, once it is old enough', async () => {
+    const path = freshPath();
+    const store = directoryStore(path);
+    await store.put(KEY, body(), { signal });
+    const left = join(path, '#unfinished/0123');
+    await writeFile(left, 'half of an object');
+    await utimes(left, 1_000_000, 1_000_000);
+    await writeFile(join(path, '#unfinished/4567'), 'being written');
+
+    expect(await store.sweep({ signal, olderThanMs: 3_600_000 })).toBe(1);
+
+    expect(await readdir(join(path, '#unfinished'))).toEqual(['4567']);
+  });
+
+  test('tells a folder that went away from an empty one', async () => {
+    const path = freshPath();
+    const store = directoryStore(path);
+    await store.put(KEY, body(), { signal });
+    await rm(path, { recursive: true });
+
+    for (const call of [
+      store.put(KEY, body(), { signal }),
+      store.open(KEY, { signal }),
+      store.stat(KEY, { signal }),
+      Array.fromAsync(store.list('', { signal })),
+    ])
+      await expect(call).rejects.toMatchObject({ kind: { code: 'STORAGE_UNREACHABLE' } });
+  });
+
+  test('cannot be where a file is', async () => {
+    const path = freshPath();
+    await writeFile(path, '');
+
+    await expect(
+      directoryStore(join(path, 'store')).put(KEY, body(), { signal }),
+    ).rejects.toMatchObject({ kind: { code: 'STORAGE_UNREACHABLE' } });
+  });
+});

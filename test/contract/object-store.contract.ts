@@ -1,0 +1,186 @@
+/** What every ObjectStore promises. Each implementation's test file calls this once. */
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { pieces } from '../support/byte-source.ts';
+import { objectKey } from '../support/object-keys.ts';
+
+export function objectStoreContract(name: string, openStore: () => Promise<ObjectStore>): void {
+  const { signal } = new AbortController();
+  const key = objectKey('orders/base/one');
+
+  async function keysOf(store: ObjectStore, prefix: string): Promise<string[]> {
+    const infos = await Array.fromAsync(store.list(prefix, { signal }));
+    return infos.map((info) => info.key);
+  }
+
+  describe(`${name} keeps the ObjectStore contract`, () => {
+    test('open() answers with the bytes put() was given', async () => {
+      const store = await openStore();
+
+      const written = await store.put(key, body('abc'), { signal });
+
+      expect(written).toEqual({ key, sizeBytes: 3, outcome: 'written' });
+      expect(await text(await store.open(key, { signal }))).toBe('abc');
+      expect(await store.stat(key, { signal })).toEqual({ key, sizeBytes: 3 });
+    });
+
+    test('takes an empty object', async () => {
+      const store = await openStore();
+
+      await store.put(key, Readable.from([]), { signal });
+
+      expect(await text(await store.open(key, { signal }))).toBe('');
+      expect(await store.stat(key, { signal })).toEqual({ key, sizeBytes: 0 });
+    });
+
+    test('open() of any range answers with these bytes, and fewer at the end', async () => {
+      const store = await openStore();
+      const bytes = randomBytes(700_000);
+      await store.put(key, Readable.from(pieces(bytes, 65_536)), { signal });
+
+      await fc.assert(
+        fc.asyncProperty(fc.nat(800_000), fc.nat(800_000), async (startByte, lengthBytes) => {
+          const range = await buffer(await store.open(key, { signal, startByte, lengthBytes }));
+          expect(range.equals(bytes.subarray(startByte, startByte + lengthBytes))).toBe(true);
+        }),
+        { numRuns: 30 },
+      );
+      const end = await buffer(await store.open(key, { signal, startByte: 699_990 }));
+      expect(end.equals(bytes.subarray(699_990))).toBe(true);
+    });
+
+    test('open() of a missing object is the problem STORAGE_OBJECT_MISSING', async () => {
+      const store = await openStore();
+
+      await expect(store.open(key, { signal })).rejects.toMatchObject({
+        kind: { code: 'STORAGE_OBJECT_MISSING' },
+      });
+      expect(await store.stat(key, { signal })).toBeUndefined();
+    });
+
+    test('put() never replaces other bytes, and does not mind the same ones', async () => {
+      const store = await openStore();
+      await store.put(key, body('abc'), { signal });
+
+      const again = await store.put(key, body('abc'), { signal });
+      const other = store.put(key, body('xyz'), { signal });
+
+      expect(again.outcome).toBe('already there');
+      await expect(other).rejects.toMatchObject({ kind: { code: 'STORAGE_WRITE_REFUSED' } });
+      expect(await text(await store.open(key, { signal }))).toBe('abc');
+    });
+
+    test('put() of other bytes at the same moment is refused to all but one', async () => {
+      const store = await openStore();
+
+      const attempts = await Promise.allSettled(
+        ['a', 'b', 'c', 'd'].map((content) => store.put(key, body(content), { signal })),
+      );
+
+      expect(attempts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    });
+
+    test('a body that fails leaves nothing, and its own error is told', async () => {
+      const store = await openStore();
+
+      await expect(store.put(key, Readable.from(failing()), { signal })).rejects.toThrow(
+        'The source went away',
+      );
+
+      expect(await store.stat(key, { signal })).toBeUndefined();
+      expect(await keysOf(store, '')).toEqual([]);
+      expect(await store.sweep({ signal, olderThanMs: 0 })).toBe(0);
+    });
+
+    test('an abort in the middle of a body leaves nothing, and its reason is told', async () => {
+      const store = await openStore();
+      const controller = new AbortController();
+      const reason = new Error('Somebody cancelled');
+      async function* endless(): AsyncGenerator<Buffer, void, undefined> {
+        yield randomBytes(100_000);
+        controller.abort(reason);
+        await new Promise<never>(() => undefined);
+      }
+
+      const put = store.put(key, Readable.from(endless()), { signal: controller.signal });
+
+      await expect(put).rejects.toBe(reason);
+      expect(await keysOf(store, '')).toEqual([]);
+    });
+
+    test('nothing begins when the signal is aborted already', async () => {
+      const store = await openStore();
+      const aborted = AbortSignal.abort(new Error('Too late'));
+
+      await expect(store.put(key, body('abc'), { signal: aborted })).rejects.toThrow('Too late');
+      await expect(store.open(key, { signal: aborted })).rejects.toThrow('Too late');
+      await expect(Array.fromAsync(store.list('', { signal: aborted }))).rejects.toThrow(
+        'Too late',
+      );
+
+      expect(await store.stat(key, { signal })).toBeUndefined();
+    });
+
+    test('list() answers keys with the prefix in ascending order, wherever folders end', async () => {
+      const store = await openStore();
+      const keys = ['a/b', 'a-b', 'a.b', 'a/b-c/d', 'a/b.c', 'ab', 'a/c/d/e', 'b/a', 'A/z', 'a0'];
+      for (const one of keys) await store.put(objectKey(`x/${one}`), body(one), { signal });
+
+      expect(await keysOf(store, '')).toEqual(keys.map((one) => `x/${one}`).toSorted());
+      for (const prefix of [
+        'x/',
+        'x/a',
+        'x/a/',
+        'x/a/b',
+        'x/a/b-c/',
+        'x/a/c/d',
+        'x/b/a',
+        'y',
+        'x//',
+      ])
+        expect(await keysOf(store, prefix)).toEqual(
+          keys
+            .map((one) => `x/${one}`)
+            .filter((one) => one.startsWith(prefix))
+            .toSorted(),
+        );
+    });
+
+    test('remove() removes one object, and does not mind a missing one', async () => {
+      const store = await openStore();
+      const other = objectKey('orders/base/two');
+      await store.put(key, body('abc'), { signal });
+      await store.put(other, body('abc'), { signal });
+
+      await store.remove(key, { signal });
+      await store.remove(key, { signal });
+
+      expect(await keysOf(store, '')).toEqual([other]);
+      expect((await store.put(key, body('new'), { signal })).outcome).toBe('written');
+    });
+
+    test('sweep() leaves finished objects alone', async () => {
+      const store = await openStore();
+      await store.put(key, body('abc'), { signal });
+
+      expect(await store.sweep({ signal, olderThanMs: 0 })).toBe(0);
+
+      expect(await keysOf(store, '')).toEqual([key]);
+    });
+  });
+}
+
+function body(content: string): Readable {
+  return Readable.from([Buffer.from(content)]);
+}
+
+async function* failing(): AsyncGenerator<Buffer, void, undefined> {
+  yield randomBytes(100_000);
+  throw new Error('The source went away');
+}
