@@ -12,7 +12,15 @@ import {
   readDeciders,
   type Surroundings,
 } from '../run-view.ts';
-import { actions, clip, context, escapeText, factLines, section, sections } from './blocks.ts';
+import {
+  actions,
+  clip,
+  context,
+  escapeText,
+  factBlocks,
+  section,
+  warningBlocks,
+} from './blocks.ts';
 import { sayPeople, sayWho } from './people.ts';
 import { readersOwn, readInstant, sayTime } from './when.ts';
 
@@ -33,8 +41,8 @@ export function approvalBlocks(view: RunView, around: Surroundings): readonly Kn
     section(
       waits ? `*Needs approval*\n${sayWho(asker)} asks to *${lowerFirst(what)}*.` : `*${what}*`,
     ),
-    ...sections(factLines(planFacts(view)).split('\n')),
-    ...explanation.warnings.map((warning) => section(`*Mind:* ${escapeText(warning)}`)),
+    ...factBlocks(planFacts(view)),
+    ...warningBlocks(explanation.warnings),
     context(decisionLine(view, around)),
     ...(waits ? approveButtons(view) : []),
   ];

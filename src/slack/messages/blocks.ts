@@ -82,9 +82,28 @@ function button(words: ButtonWords): Button {
   };
 }
 
-/** Label and value, one a line: `*Base* 20261122T010000Z`. */
-export function factLines(facts: readonly (readonly [label: string, value: string])[]): string {
-  return facts.map(([label, value]) => `*${escapeText(label)}*  ${escapeText(value)}`).join('\n');
+/** Facts and warnings shown; the terminal command in the thread brings the rest. */
+const FACTS_MAX = 12;
+const FACT_MAX = 600;
+const WARNINGS_MAX = 5;
+
+export type Facts = readonly (readonly [label: string, value: string])[];
+
+/** Label and value, one a line: `*Base*  20261122T010000Z`. */
+export function factBlocks(facts: Facts): readonly KnownBlock[] {
+  const lines = facts
+    .slice(0, FACTS_MAX)
+    .map(
+      ([label, value]) => `*${escapeText(clip(label, 80))}*  ${escapeText(clip(value, FACT_MAX))}`,
+    );
+  const rest = facts.length - FACTS_MAX;
+  return sections(rest > 0 ? [...lines, `and ${rest} more facts`] : lines);
+}
+
+export function warningBlocks(warnings: readonly string[]): readonly KnownBlock[] {
+  return warnings
+    .slice(0, WARNINGS_MAX)
+    .map((warning) => section(`*Mind:* ${escapeText(clip(warning, FACT_MAX))}`));
 }
 
 /** Several lines that may be long: as many sections as they need, none cut in a line's middle. */

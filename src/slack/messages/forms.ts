@@ -3,7 +3,7 @@ import type { InputBlock, ModalView, PlainTextOption } from '@slack/types';
 
 import type { ComposedUpdate, IncidentView, Scenario, UpdateWords } from '../deps.ts';
 import { OPTION_TEXT_MAX, OPTIONS_MAX } from '../limits.ts';
-import { clip, context, escapeText, factLines, section } from './blocks.ts';
+import { clip, context, escapeText, factBlocks, section } from './blocks.ts';
 
 export const INCIDENT_FORM = 'incident_form';
 export const UPDATE_FORM = 'update_form';
@@ -148,7 +148,7 @@ export function updatePreview({ update, stakeholders, metadata }: PreviewWords):
     blocks: [
       context(`In <#${stakeholders}>, for everybody there to read:`),
       section(`*${escapeText(update.title)}*`),
-      section(factLines(update.parts)),
+      ...factBlocks(update.parts),
       context(`— ${escapeText(update.signature)}`),
     ],
   };

@@ -13,7 +13,7 @@ import {
   context,
   divider,
   escapeText,
-  factLines,
+  factBlocks,
   type Message,
   message,
   section,
@@ -35,7 +35,7 @@ export function incidentMessage(view: IncidentView, now: Temporal.Instant): Mess
   const due = view.closedAt === null ? dueStep(view.steps) : undefined;
   const blocks: readonly KnownBlock[] = [
     section(`*Incident: ${escapeText(view.title)}*\n${sinceLine(view, now)}`),
-    ...(view.facts.length === 0 ? [] : sections(factLines(view.facts).split('\n'))),
+    ...factBlocks(view.facts),
     section(stakeholderLine(view, now)),
     divider(),
     ...sections(view.steps.map(stepLine)),

@@ -4,19 +4,19 @@ import {
   codeBlock,
   context,
   escapeText,
-  factLines,
+  factBlocks,
   type Message,
   message,
   section,
-  sections,
+  warningBlocks,
 } from './blocks.ts';
 
 export function planMessage(explanation: Explanation): Message {
   const facts = explanation.facts.map(([label, value]) => `${label}: ${value}`);
   return message([`Plan: ${explanation.title}`, ...facts].join('\n'), [
     section(`*Plan: ${escapeText(explanation.title)}*`),
-    ...(explanation.facts.length === 0 ? [] : sections(factLines(explanation.facts).split('\n'))),
-    ...explanation.warnings.map((warning) => section(`*Mind:* ${escapeText(warning)}`)),
+    ...factBlocks(explanation.facts),
+    ...warningBlocks(explanation.warnings),
     section(`At a terminal:\n${codeBlock(explanation.command)}`),
     context('Only looked at: nothing was started.'),
   ]);

@@ -2,9 +2,9 @@
  * What only the person who clicked sees: why not, who decided and when. A lost race is no error: it
  * reads as the news it is. No click is ever ignored silently. Pure.
  */
-import type { Decided, Decision } from '../../gate/gate.ts';
-import { readDeciders, type Surroundings } from '../run-view.ts';
-import { sayDecider } from './approval.ts';
+import type { RunRecord } from '../../catalog/runs.ts';
+import type { Decided } from '../../gate/gate.ts';
+import { readAsker, type Surroundings } from '../run-view.ts';
 import { escapeText, type Message, message, section } from './blocks.ts';
 import { sayPeople } from './people.ts';
 
@@ -20,18 +20,22 @@ export function refusalMessage(
   around: Surroundings,
   clicker: string,
 ): Message {
-  const { run } = decided;
-  const last = readDeciders(run).at(-1);
-  const lines = [`*${escapeText(decided.why)}*`];
-  if (run.state === 'waiting') {
-    const others = around.approvers.filter((id) => id !== clicker);
-    if (others.length > 0) lines.push(`It waits for ${sayPeople(others)}.`);
-  } else if (last !== undefined) {
-    lines.push(`${stateNews(run.state)} ${sayDecider(last)} decided.`);
-  } else {
-    lines.push(stateNews(run.state));
-  }
-  return message(`${decided.why} ${stateNews(run.state)}`, [section(lines.join('\n'))]);
+  const { run, why } = decided;
+  const text = `${why}. ${stateNews(run.state)}`;
+  const others = waitingFor(run, around, clicker);
+  const lines = [
+    `*${escapeText(why)}.*`,
+    run.state === 'waiting' && others.length > 0
+      ? `It waits for ${sayPeople(others)}.`
+      : stateNews(run.state),
+  ];
+  return message(text, [section(lines.join(' '))]);
+}
+
+/** Everybody whose click would count. */
+function waitingFor(run: RunRecord, around: Surroundings, clicker: string): readonly string[] {
+  const asker = around.selfAllowed ? undefined : readAsker(run).id;
+  return around.approvers.filter((id) => id !== clicker && id !== asker);
 }
 
 function stateNews(state: NotDecided['run']['state']): string {
@@ -47,15 +51,4 @@ function stateNews(state: NotDecided['run']['state']): string {
     expired: 'It expired before anybody approved: ask again.',
   } as const;
   return news[state];
-}
-
-/** What the person who clicked is told when the click did something. */
-export function decidedMessage(decision: Decision, title: string): Message {
-  const words = {
-    approve: 'You approved',
-    refuse: 'You refused',
-    withdraw: 'You withdrew',
-    cancel: 'You asked to stop',
-  } as const;
-  return whisper(`${words[decision]}: ${escapeText(title)}`);
 }

@@ -15,11 +15,12 @@ import {
   context,
   divider,
   escapeText,
-  factLines,
+  factBlocks,
   type Message,
   message,
   section,
   sections,
+  warningBlocks,
 } from './blocks.ts';
 import { sayName, sayWho } from './people.ts';
 import { problemLines, readProblem } from './problem.ts';
@@ -92,10 +93,7 @@ function bodyBlocks(view: RunView, around: Surroundings): readonly KnownBlock[] 
 
 function planBlocks(view: RunView): readonly KnownBlock[] {
   const { facts, warnings } = view.explanation;
-  return [
-    ...(facts.length === 0 ? [] : sections(factLines(facts).split('\n'))),
-    ...warnings.map((warning) => section(`*Mind:* ${escapeText(warning)}`)),
-  ];
+  return [...factBlocks(facts), ...warningBlocks(warnings)];
 }
 
 function problemBlocks(view: RunView): readonly KnownBlock[] {
@@ -108,8 +106,8 @@ function resultBlocks(view: RunView): readonly KnownBlock[] {
   if (run.operation === 'backup') return backupBlocks(run.result);
   if (run.operation === 'verify') return verificationBlocks(run.result);
   if (run.operation.startsWith('restore'))
-    return [...planBlocks(view).slice(0, 1), ...restoredBlocks(run.result, run.runId)];
-  return planBlocks(view).slice(0, 1);
+    return [...factBlocks(view.explanation.facts), ...restoredBlocks(run.result, run.runId)];
+  return factBlocks(view.explanation.facts);
 }
 
 function followUpBlocks(view: RunView, around: Surroundings): readonly KnownBlock[] {

@@ -1,0 +1,230 @@
+/**
+ * The real Slack app before a real gate and catalogue, with small operations and a fake Slack behind
+ * it: for tests of what a click or a command does.
+ */
+import { z } from 'zod';
+
+import type { Catalog } from '../../src/catalog/catalog.ts';
+import { openSqliteCatalog } from '../../src/catalog/sqlite.ts';
+import { SlackSection } from '../../src/config/sections/slack.ts';
+import { createGate } from '../../src/gate/create-gate.ts';
+import type { Gate } from '../../src/gate/gate.ts';
+import type { AnyOperation, Operation } from '../../src/gate/operation.ts';
+import { systemProcesses } from '../../src/gate/processes.ts';
+import { createRegistry } from '../../src/gate/registry.ts';
+import { composedPeople } from '../../src/gate/terminal-people.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { type Log, silentLog } from '../../src/kernel/log.ts';
+import { type SlackApp, startSlackApp } from '../../src/slack/app.ts';
+import { slackChat } from '../../src/slack/chat.ts';
+import type { IncidentView, ReadWords, SlackDeps, UpdateWords } from '../../src/slack/deps.ts';
+import { slackPeople } from '../../src/slack/people.ts';
+import { type FakeSlack, fakeSlack, SECRET, sendSigned, TEAM } from './fake-slack.ts';
+import { sampleIncident } from './slack-samples.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+export interface SlackBot extends AsyncDisposable {
+  readonly slack: FakeSlack;
+  readonly app: SlackApp;
+  readonly gate: Gate;
+  readonly catalog: Catalog;
+  readonly deps: SlackDeps;
+  /** How often an update was noted as posted. */
+  readonly updatesPosted: UpdateWords[];
+  type(userId: string, text: string, triggerId?: string): Promise<Response>;
+  click(userId: string, actionId: string, value: string): Promise<Response>;
+  submit(userId: string, view: Readonly<Record<string, unknown>>): Promise<Response>;
+}
+
+const USERS = [
+  { id: 'U0ANA', name: 'ana', tz: 'Europe/Berlin' },
+  { id: 'U0BEN', name: 'ben', tz: 'Europe/London' },
+  { id: 'U0CLEO', name: 'cleo', tz: 'America/New_York' },
+  { id: 'U0OTTO', name: 'otto', tz: 'Europe/Berlin' },
+  { id: 'U0GUEST', name: 'guest', tz: 'UTC', is_restricted: true },
+  { id: 'U0ALIEN', name: 'alien', tz: 'UTC', team_id: 'T0OTHER' },
+];
+
+export async function startSlackBot(options: { readonly log?: Log } = {}): Promise<SlackBot> {
+  const stack = new AsyncDisposableStack();
+  const slack = stack.use(await fakeSlack({ users: USERS, groups: { S0APPROVE: ['U0BEN'] } }));
+  const folder = stack.use(await temporaryFolder());
+  const clock = systemClock;
+  const log = options.log ?? silentLog;
+  const catalog = stack.use(await openSqliteCatalog({ path: `${folder.path}/c.db`, clock }));
+  const section = SlackSection.parse({
+    port: 0,
+    api_url: slack.apiUrl,
+    channels: { ops: 'C0OPS', stakeholders: 'C0NEWS' },
+    people: { operators: ['U0ANA'], approvers: ['S0APPROVE', 'U0CLEO'] },
+    bot_token: 'xoxb-of-the-tests',
+    signing_secret: SECRET,
+  });
+  const chat = slackChat({ section, log });
+  const people = slackPeople({ chat, section, clock });
+  const gate = createGate({
+    catalog,
+    registry: createRegistry(OPERATIONS),
+    people: composedPeople(people),
+    approvals: { high: 1, expires: Temporal.Duration.from('PT30M'), self: false },
+    clock,
+    log,
+    processes: systemProcesses(),
+  });
+  const updatesPosted: UpdateWords[] = [];
+  const deps: SlackDeps = {
+    section,
+    gate,
+    catalog,
+    chat,
+    people,
+    readWords: readTestWords,
+    servers: ['shop'],
+    ...stories(updatesPosted),
+    clock,
+    log,
+  };
+  const app = stack.use(await startSlackApp(deps));
+  return {
+    slack,
+    app,
+    gate,
+    catalog,
+    deps,
+    updatesPosted,
+    ...senders(slack, app.port),
+    [Symbol.asyncDispose]: async () => stack.disposeAsync(),
+  };
+}
+
+function senders(slack: FakeSlack, port: number): Pick<SlackBot, 'type' | 'click' | 'submit'> {
+  let triggers = 0;
+  function interact(payload: object): Promise<Response> {
+    return sendSigned({ port, fields: { payload: JSON.stringify(payload) } });
+  }
+  return {
+    async type(userId, text, triggerId) {
+      triggers += 1;
+      return sendSigned({
+        port,
+        fields: {
+          command: '/dbdr',
+          text,
+          user_id: userId,
+          team_id: TEAM,
+          channel_id: 'C0OPS',
+          channel_name: 'ops',
+          trigger_id: triggerId ?? `trigger-${triggers}`,
+          response_url: slack.responseUrl(),
+        },
+      });
+    },
+    async click(userId, actionId, value) {
+      return interact({
+        type: 'block_actions',
+        user: { id: userId, team_id: TEAM },
+        team: { id: TEAM },
+        channel: { id: 'C0OPS' },
+        message: { ts: '1.1' },
+        container: { channel_id: 'C0OPS' },
+        trigger_id: 'trigger-click',
+        response_url: slack.responseUrl(),
+        actions: [{ type: 'button', action_id: actionId, block_id: 'b1', value }],
+      });
+    },
+    async submit(userId, view) {
+      return interact({
+        type: 'view_submission',
+        user: { id: userId, team_id: TEAM },
+        team: { id: TEAM },
+        view: { id: 'V1', type: 'modal', private_metadata: '{"channel":"C0OPS"}', ...view },
+      });
+    },
+  };
+}
+
+/** Incidents and updates as plain stories. */
+function stories(posted: UpdateWords[]): Pick<SlackDeps, 'incidents' | 'updates'> {
+  const open = new Map<string, IncidentView>();
+  return {
+    incidents: {
+      scenarios: [
+        { id: 'gone', title: 'Rows or a table are gone' },
+        { id: 'change', title: 'A migration or deploy did damage' },
+      ],
+      async open({ server, actor }) {
+        const view = sampleIncident({ server, lead: actor });
+        open.set(view.id, view);
+        return Promise.resolve(view);
+      },
+      view: async (id) => Promise.resolve(open.get(id)),
+      listOpen: async () => Promise.resolve([...open.values()]),
+      step: async ({ stepId }) => Promise.resolve(`Step "${stepId}" is under way`),
+      close: async () => Promise.resolve('It is closed'),
+      eventsAfter: async () => Promise.resolve([]),
+    },
+    updates: {
+      draft: async (incidentId) =>
+        Promise.resolve({ incidentId, what: 'w', impact: 'i', doing: 'd', nextInMinutes: 20 }),
+      compose: async (words, author) =>
+        Promise.resolve({
+          title: 'Update 1 · 14:56 UTC · shop',
+          parts: [['What', words.what]],
+          signature: `${author.name}, for the incident team`,
+        }),
+      posted: async ({ words }) => {
+        posted.push(words);
+        return Promise.resolve();
+      },
+    },
+  };
+}
+
+/** The gate's reader is tested where it lives; here a word and `--key value` pairs are enough. */
+function readTestWords(text: string): ReadWords {
+  const [operation = '', ...rest] = text.split(/\s+/);
+  if (operation === '' || operation === 'help') return { outcome: 'help', lines: ['status'] };
+  const input: Record<string, unknown> = {};
+  if (rest.includes('--plan')) input['plan'] = true;
+  return { outcome: 'operation', operation, input };
+}
+
+const Empty = z.strictObject({ plan: z.boolean().optional().describe('only look') });
+const Plan = z.strictObject({ what: z.string() });
+
+function operationOf(
+  name: string,
+  danger: 'none' | 'low' | 'high',
+  followUps: readonly string[] = [],
+): AnyOperation {
+  const operation: Operation<z.infer<typeof Empty>, z.infer<typeof Plan>> = {
+    name,
+    summary: name,
+    words: { positional: [], describe: { plan: 'only look' }, examples: [name] },
+    input: Empty,
+    plan: Plan,
+    result: z.any(),
+    prepare: async () => Promise.resolve({ plan: { what: name } }),
+    danger: () => danger,
+    locks: () => [],
+    explain: () => ({
+      title: `Do ${name} on shop`,
+      facts: [['Server', 'shop']],
+      warnings: [],
+      approveLabel: `Approve ${name} of shop`,
+      command: `npx dbdr ${name}`,
+    }),
+    recheck: async () => Promise.resolve(),
+    run: async (_plan, run) =>
+      run.step(`The work of ${name}`, async () => Promise.resolve({ did: name })),
+    followUps: () => followUps.map((operation) => ({ operation, input: {} })),
+  };
+  return operation;
+}
+
+const OPERATIONS: readonly AnyOperation[] = [
+  operationOf('look', 'none'),
+  operationOf('harmless', 'low'),
+  operationOf('dangerous', 'high'),
+  operationOf('pair', 'low', ['dangerous']),
+];
