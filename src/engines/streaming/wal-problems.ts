@@ -1,0 +1,32 @@
+/** What goes wrong with received and stored WAL, and what to do next. */
+import type { ProblemKind } from '../../kernel/problem.ts';
+
+export const WAL_DAMAGED: ProblemKind = {
+  code: 'WAL_DAMAGED',
+  retry: 'never',
+  hint: 'Pick a moment before the damage, and take a base backup at once so that later moments are safe.',
+  runbook: 'point-in-time.md',
+  fault: 'world',
+};
+
+export const WAL_GAP: ProblemKind = {
+  code: 'WAL_GAP',
+  retry: 'now',
+  hint: 'The bot receives again from the last stored segment; if it repeats, look at the server log.',
+  fault: 'world',
+};
+
+export const WAL_SLOT_MISSING: ProblemKind = {
+  code: 'WAL_SLOT_MISSING',
+  retry: 'later',
+  hint: 'Start `serve`, which makes the slot and archives from then on; then take a base backup.',
+  fault: 'world',
+};
+
+/** Not thrown: written to the log, because both contents are kept and archiving must go on. */
+export const WAL_CONFLICT: ProblemKind = {
+  code: 'WAL_CONFLICT',
+  retry: 'never',
+  hint: 'Find out which server wrote the other content: two servers must not share a name.',
+  fault: 'world',
+};

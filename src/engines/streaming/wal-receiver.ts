@@ -1,0 +1,113 @@
+/**
+ * Receives the log of one server over a replication slot and stores it: whole segments, the tail of the
+ * unfinished one, and the history files of timelines. The server may forget only what lies before the
+ * contiguous minimum of what is durable; that order is the whole promise: stored first, reported after.
+ *
+ * A store that fails ends the receiver, and the slot keeps the rest; whoever starts it again begins at
+ * the last segment that is not wholly reported. Memory is bounded: a slow store stops the reading.
+ */
+import { lsnBytes, toLsn } from '../../kernel/lsn.ts';
+import { Problem } from '../../kernel/problem.ts';
+import { historyName, segmentBegin } from '../../kernel/wal-name.ts';
+import { SLOT_LOST } from '../../postgres/problems.ts';
+import {
+  openReplication,
+  type ReplicationConnection,
+} from '../../postgres/replication-connection.ts';
+import { identifyServer, type ServerIdentity } from '../../postgres/server-facts.ts';
+import type { ClusterFolder } from '../engine.ts';
+import { historyKey } from './wal-format.ts';
+import { putWal } from './wal-objects.ts';
+import { WAL_SLOT_MISSING } from './wal-problems.ts';
+import type { ReceiveWalRequest, TimelinePlace } from './wal-request.ts';
+import { WalTimeline } from './wal-timeline.ts';
+
+/** The server recognises us by it, in `pg_stat_replication` and `synchronous_standby_names`. */
+export const RECEIVER_APPLICATION = 'dbdr_archiving';
+/** How long the last stores may take after `signal` has aborted. */
+const STOP_MS = 10_000;
+
+/**
+ * Resolves when `signal` has aborted and what was received is stored.
+ *
+ * @throws Problem POSTGRES_*, STORAGE_*, KEY_*, WAL_GAP, WAL_SLOT_MISSING, POSTGRES_SLOT_LOST
+ */
+export async function receiveWal(request: ReceiveWalRequest): Promise<void> {
+  const { signal, log } = request;
+  // The connection lives a little longer than `signal`, so that the last bytes are stored and reported.
+  const ending = new AbortController();
+  function hurry(): void {
+    setTimeout(() => ending.abort(signal.reason), STOP_MS).unref();
+  }
+  signal.throwIfAborted();
+  signal.addEventListener('abort', hurry, { once: true });
+  try {
+    await using connection = await openReplication(request.url, {
+      signal: ending.signal,
+      applicationName: RECEIVER_APPLICATION,
+    });
+    const identity = await identifyServer(connection);
+    let place: TimelinePlace | undefined = await slotPlace(connection, request.slot);
+    log.info('Receiving WAL', { ...place, systemId: identity.systemId });
+    while (place !== undefined && !signal.aborted)
+      place = await receiveTimeline({ request, connection, identity, place, ending });
+  } finally {
+    signal.removeEventListener('abort', hurry);
+    ending.abort(new DOMException('The receiver has ended', 'AbortError'));
+  }
+}
+
+interface Reception {
+  readonly request: ReceiveWalRequest;
+  readonly connection: ReplicationConnection;
+  readonly identity: ServerIdentity;
+  readonly place: TimelinePlace;
+  /** Aborting it ends the connection and every store. */
+  readonly ending: AbortController;
+}
+
+/** Answers where the next timeline begins, or undefined when it was asked to stop. */
+async function receiveTimeline(reception: Reception): Promise<TimelinePlace | undefined> {
+  const { request, connection, identity, place, ending } = reception;
+  const folder: ClusterFolder = {
+    server: request.server,
+    major: identity.major,
+    systemId: identity.systemId,
+  };
+  const { store, ring, log } = request;
+  const wal = { store, ring, folder, signal: ending.signal };
+  if (place.timeline > 1) {
+    const [row] = await connection.rows(`TIMELINE_HISTORY ${place.timeline}`);
+    const content = Buffer.from(row?.[1] ?? '', 'utf8');
+    await putWal(wal, historyKey(folder, historyName(place.timeline)), content);
+  }
+  const timeline = new WalTimeline({
+    request,
+    connection,
+    ending,
+    wal,
+    timeline: place.timeline,
+    segmentBytes: identity.segmentBytes,
+    // A segment is stored whole, so it is received whole, also when a part of it is stored already.
+    beginLsn: lsnBytes(segmentBegin(place.lsn, identity.segmentBytes)),
+  });
+  const next = await timeline.run();
+  if (next !== undefined) log.info('The server has gone on to another timeline', { ...next });
+  return next;
+}
+
+/** Where the slot keeps WAL from. */
+async function slotPlace(connection: ReplicationConnection, slot: string): Promise<TimelinePlace> {
+  const [row] = await connection.rows(`READ_REPLICATION_SLOT ${slot}`);
+  const [type, lsn, timeline] = row ?? [];
+  const facts = { slot };
+  if (typeof type !== 'string')
+    throw new Problem(WAL_SLOT_MISSING, `Cannot receive WAL: there is no slot "${slot}"`, {
+      facts,
+    });
+  if (typeof lsn !== 'string' || typeof timeline !== 'string')
+    throw new Problem(SLOT_LOST, `Cannot receive WAL: the slot "${slot}" no longer keeps any`, {
+      facts,
+    });
+  return { timeline: Number(timeline), lsn: toLsn(lsn) };
+}

@@ -1,0 +1,30 @@
+/** What the WAL receiver is asked for, and what its parts tell each other. */
+import type { Clock } from '../../kernel/clock.ts';
+import type { ServerName } from '../../kernel/ids.ts';
+import type { Log } from '../../kernel/log.ts';
+import type { Lsn } from '../../kernel/lsn.ts';
+import type { StoreAndKeys } from '../engine.ts';
+import type { WalStored } from '../wal-archive.ts';
+
+export interface ReceiveWalRequest extends StoreAndKeys {
+  readonly url: string;
+  readonly server: ServerName;
+  readonly slot: string;
+  /** How long new bytes of the unfinished segment may wait. */
+  readonly tailSeconds: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Aborting it stores what has been received, then resolves. */
+  readonly signal: AbortSignal;
+  /** After each store, and when the server confirms that there is nothing new. One call at a time. */
+  readonly onStored: (stored: WalStored) => Promise<void>;
+  /** Called once: what is received is being stored. */
+  readonly ready: () => void;
+  /** Of which moment the stored log was known to be complete, RFC 3339; default: when we connect. */
+  readonly completeAt?: string | undefined;
+}
+
+export interface TimelinePlace {
+  readonly timeline: number;
+  readonly lsn: Lsn;
+}

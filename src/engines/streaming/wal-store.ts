@@ -1,0 +1,157 @@
+/**
+ * Stored WAL as the rest of the house sees it (`wal-archive.ts`): which runs there are, what is missing
+ * between them, and the file PostgreSQL asks for. A segment is checked against the hash in its name; an
+ * unfinished one is joined from its tails as far as they are unbroken, and padded with zeros, which is
+ * where PostgreSQL sees the end of the log.
+ */
+import { rename, writeFile } from 'node:fs/promises';
+
+import { type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
+import { Problem } from '../../kernel/problem.ts';
+import {
+  isSegmentName,
+  type SegmentName,
+  segmentNameAt,
+  segmentPlace,
+} from '../../kernel/wal-name.ts';
+import type { ObjectKey } from '../../storage/object-store.ts';
+import type { WalArchive, WalInventory } from '../wal-archive.ts';
+import {
+  clusterPrefix,
+  historyKey,
+  readWalKey,
+  segmentPrefix,
+  type TailPlace,
+  tailPrefix,
+} from './wal-format.ts';
+import { readWal, type WalPlace } from './wal-objects.ts';
+import { WAL_DAMAGED } from './wal-problems.ts';
+import { findRuns, joinTails, type StoredPiece } from './wal-runs.ts';
+
+type InventoryRequest = Parameters<WalArchive['inventory']>[0];
+type FetchRequest = Parameters<WalArchive['fetch']>[0];
+
+/** A timeline's history is a few lines of text. */
+const HISTORY_BYTES_MAX = 1024 * 1024;
+
+export const walStore: WalArchive = { inventory, fetch: fetchFile };
+
+async function inventory(request: InventoryRequest): Promise<WalInventory> {
+  const { store, folder, segmentBytes, signal } = request;
+  const pieces: StoredPiece[] = [];
+  const histories: string[] = [];
+  const names = new Set<string>();
+  let storedBytes = 0;
+  for (const part of ['wal/', 'tail/']) {
+    for await (const { key, sizeBytes } of store.list(clusterPrefix(folder) + part, { signal })) {
+      const object = readWalKey(folder, key);
+      if (object === undefined) continue;
+      storedBytes += sizeBytes;
+      if (object.kind === 'history') histories.push(object.name);
+      if (object.kind === 'segment') {
+        names.add(object.name);
+        pieces.push(wholeSegment(object.name, segmentBytes));
+      }
+      if (object.kind === 'tail') pieces.push(tailPiece(object));
+    }
+  }
+  const { runs, holes } = findRuns(pieces, segmentBytes);
+  const missing = holes.map(({ timeline, lsn }) => segmentNameAt(timeline, lsn, segmentBytes));
+  return { runs, missing, histories, segments: names.size, storedBytes };
+}
+
+function wholeSegment(name: SegmentName, segmentBytes: number): StoredPiece {
+  const { timeline, beginLsn } = segmentPlace(name, segmentBytes);
+  const from = lsnBytes(beginLsn);
+  return { timeline, from, to: from + BigInt(segmentBytes) };
+}
+
+function tailPiece({ segment, from, to }: TailPlace): StoredPiece {
+  const timeline = Number.parseInt(segment.slice(0, 8), 16);
+  return { timeline, from: lsnBytes(from), to: lsnBytes(to) };
+}
+
+async function fetchFile(request: FetchRequest): Promise<'written' | 'absent'> {
+  const { name, destination, signal } = request;
+  const content = isSegmentName(name)
+    ? await readSegment(request, name)
+    : await readHistory(request, name);
+  if (content === undefined) return 'absent';
+  // Never half a file under the name PostgreSQL is going to read.
+  const unfinished = `${destination}.part`;
+  await writeFile(unfinished, content, { signal });
+  await rename(unfinished, destination);
+  return 'written';
+}
+
+async function readHistory(request: FetchRequest, name: string): Promise<Buffer | undefined> {
+  const key = historyKey(request.folder, name);
+  if ((await request.store.stat(key, request)) === undefined) return undefined;
+  return await readWal(request, key, HISTORY_BYTES_MAX);
+}
+
+async function readSegment(request: FetchRequest, name: SegmentName): Promise<Buffer | undefined> {
+  const whole = await readWhole(request, name);
+  if (whole !== undefined) return whole;
+  const joined = await readTails(request, name);
+  // Tails go once the whole segment is stored: it may have come between the two looks.
+  return joined ?? (await readWhole(request, name));
+}
+
+async function readWhole(request: FetchRequest, name: SegmentName): Promise<Buffer | undefined> {
+  const { store, ring, folder, segmentBytes, signal } = request;
+  const keys: ObjectKey[] = [];
+  for await (const { key } of store.list(segmentPrefix(folder, name), { signal })) keys.push(key);
+  const [key, other] = keys;
+  if (key === undefined) return undefined;
+  if (other !== undefined)
+    throw damaged(name, `it is stored with two contents, "${key}" and "${other}"`);
+  const content = await readWal(request, key, segmentBytes);
+  const stored = readWalKey(folder, key);
+  if (content.length !== segmentBytes)
+    throw damaged(name, `it has ${content.length} bytes instead of ${segmentBytes}`);
+  if (stored?.kind !== 'segment' || ring.contentName(content) !== stored.contentName)
+    throw damaged(name, 'its content is not the one its name stands for');
+  return content;
+}
+
+async function readTails(request: FetchRequest, name: SegmentName): Promise<Buffer | undefined> {
+  const { store, folder, segmentBytes, signal } = request;
+  const tails: { readonly key: ObjectKey; readonly from: bigint; readonly to: bigint }[] = [];
+  for await (const { key } of store.list(tailPrefix(folder, name), { signal })) {
+    const object = readWalKey(folder, key);
+    if (object?.kind === 'tail')
+      tails.push({ key, from: lsnBytes(object.from), to: lsnBytes(object.to) });
+  }
+  if (tails.length === 0) return undefined;
+  const begin = lsnBytes(segmentPlace(name, segmentBytes).beginLsn);
+  const chain = joinTails(begin, tails);
+  if (chain.length === 0) throw damaged(name, `its stored parts begin only at ${firstOf(tails)}`);
+  // Zeros to the full size: PostgreSQL refuses a file of any other.
+  const segment = Buffer.alloc(segmentBytes);
+  for (const tail of chain)
+    await copyTail(request, tail, segment.subarray(Number(tail.from - begin)));
+  return segment;
+}
+
+async function copyTail(
+  place: WalPlace,
+  tail: { readonly key: ObjectKey; readonly from: bigint; readonly to: bigint },
+  target: Buffer,
+): Promise<void> {
+  const lengthBytes = Number(tail.to - tail.from);
+  const bytes = await readWal(place, tail.key, lengthBytes);
+  if (bytes.length !== lengthBytes || lengthBytes > target.length)
+    throw damaged(tail.key, `it has ${bytes.length} bytes instead of ${lengthBytes}`);
+  bytes.copy(target);
+}
+
+function firstOf(tails: readonly { readonly from: bigint }[]): Lsn {
+  return lsnFromBytes(tails.map(({ from }) => from).reduce((a, b) => (a < b ? a : b)));
+}
+
+function damaged(name: string, why: string): Problem {
+  return new Problem(WAL_DAMAGED, `Cannot use the stored WAL "${name}": ${why}`, {
+    facts: { name },
+  });
+}

@@ -1,0 +1,273 @@
+/**
+ * Receives and stores the log of one timeline, until that timeline ends or somebody asks to stop. Parts
+ * are stored concurrently and out of order; what is reported as flushed is `DurableMark`'s contiguous
+ * minimum, never more.
+ */
+import { utcText } from '../../kernel/codecs.ts';
+import { lsnFromBytes, toLsn } from '../../kernel/lsn.ts';
+import { type SegmentName, segmentNameAt } from '../../kernel/wal-name.ts';
+import type {
+  Conversation,
+  ReplicationConnection,
+  Row,
+} from '../../postgres/replication-connection.ts';
+import { queryProblem } from '../../postgres/server-problems.ts';
+import { WalCutter, type WholeSegment } from './wal-cutter.ts';
+import { segmentKey, segmentPrefix, tailKey, tailPrefix } from './wal-format.ts';
+import { DurableMark, StoredAge } from './wal-marks.ts';
+import { statusMessage, WalMessages } from './wal-messages.ts';
+import { putWal, type WalPlace } from './wal-objects.ts';
+import { WAL_CONFLICT } from './wal-problems.ts';
+import type { ReceiveWalRequest, TimelinePlace } from './wal-request.ts';
+
+export interface WalTimelineParts {
+  readonly request: ReceiveWalRequest;
+  readonly connection: ReplicationConnection;
+  readonly ending: AbortController;
+  readonly wal: WalPlace;
+  readonly timeline: number;
+  readonly segmentBytes: number;
+  /** First byte of a segment. */
+  readonly beginLsn: bigint;
+}
+
+/** PostgreSQL's `wal_sender_timeout` is a minute; we ask where its log ends just as often. */
+const STATUS_MS = 5000;
+/** Segments that wait for the store; with one that is being filled, all that is held in memory. */
+const PENDING_MAX = 3;
+/** Clusters with large segments have fewer of them in memory. */
+const PENDING_BYTES_MAX = 64 * 1024 * 1024;
+
+export class WalTimeline implements Conversation {
+  readonly #parts: WalTimelineParts;
+  readonly #cutter: WalCutter;
+  readonly #mark: DurableMark;
+  readonly #age = new StoredAge();
+  readonly #messages: WalMessages;
+  readonly #pending = new Set<Promise<void>>();
+  readonly #pendingMax: number;
+  readonly #beganAt: string;
+  /** Up to where tails of the current segment are stored. */
+  #tailLsn: bigint;
+  #serverLsn = 0n;
+  #stopping = false;
+  #ended = false;
+  #ready = false;
+  #reporting: Promise<void> | undefined;
+  #reportAgain = false;
+  #next: Row | undefined;
+
+  constructor(parts: WalTimelineParts) {
+    this.#parts = parts;
+    this.#mark = new DurableMark(parts.beginLsn);
+    this.#tailLsn = parts.beginLsn;
+    this.#beganAt = utcText(parts.request.clock.now());
+    this.#pendingMax = Math.max(
+      1,
+      Math.min(PENDING_MAX, Math.floor(PENDING_BYTES_MAX / parts.segmentBytes)),
+    );
+    this.#cutter = new WalCutter(parts.beginLsn, parts.segmentBytes, (segment) =>
+      this.#inBackground(() => this.#storeSegment(segment)),
+    );
+    this.#messages = new WalMessages({
+      data: (at, buffer, start, end) => {
+        if (!this.#stopping) this.#cutter.append(at, buffer, start, end);
+      },
+      serverEnd: (lsn) => this.#serverEnd(lsn),
+      statusAsked: () => this.#status(false),
+    });
+  }
+
+  async run(): Promise<TimelinePlace | undefined> {
+    const { request, connection, timeline, beginLsn, ending } = this.#parts;
+    if (request.signal.aborted) return undefined;
+    const stop = (): void => void this.#stop().catch((error: unknown) => ending.abort(error));
+    request.signal.addEventListener('abort', stop, { once: true });
+    const timers = new AbortController();
+    const beats = [
+      this.#every(STATUS_MS, timers.signal, async () => this.#status(true)),
+      this.#every(request.tailSeconds * 1000, timers.signal, () => this.#storeTail()),
+    ];
+    try {
+      const error = await connection.converse(
+        `START_REPLICATION SLOT ${request.slot} PHYSICAL ${lsnFromBytes(beginLsn)} TIMELINE ${timeline}`,
+        this,
+      );
+      if (error !== undefined) throw queryProblem(error, 'receive WAL');
+      this.#ended = true;
+      // A tail that was being stored is waited for, so that the next one does not overlap it.
+      timers.abort();
+      await Promise.all(beats);
+      await this.#storeRest();
+    } finally {
+      this.#ended = true;
+      timers.abort();
+      request.signal.removeEventListener('abort', stop);
+    }
+    const [nextTimeline, switchLsn] = this.#next ?? [];
+    if (typeof nextTimeline !== 'string' || typeof switchLsn !== 'string') return undefined;
+    return { timeline: Number(nextTimeline), lsn: toLsn(switchLsn) };
+  }
+
+  copyBegin(): void {
+    this.#messages.begin();
+  }
+
+  copyPart(buffer: Buffer, start: number, end: number): void {
+    this.#messages.part(buffer, start, end);
+  }
+
+  copyEnd(): void {
+    this.#messages.end();
+  }
+
+  /** The timeline has ended, or the server answers that we have stopped. */
+  copyDone(): void {
+    if (!this.#stopping) this.#parts.connection.send('c', Buffer.alloc(0));
+  }
+
+  row(row: Row): void {
+    this.#next = row;
+  }
+
+  readEnd(): void {
+    if (this.#pending.size >= this.#pendingMax && !this.#stopping) this.#parts.connection.pause();
+  }
+
+  /** Stores and reports what has been received, then ends the copying. */
+  async #stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    await this.#storeRest();
+    if (this.#ended) return;
+    this.#status(false);
+    this.#parts.connection.send('c', Buffer.alloc(0));
+    this.#parts.connection.resume();
+  }
+
+  async #storeRest(): Promise<void> {
+    await this.#storeTail();
+    await Promise.all(this.#pending);
+    await this.#reporting;
+  }
+
+  #serverEnd(lsn: bigint): void {
+    if (lsn > this.#serverLsn) this.#serverLsn = lsn;
+    this.#age.told(lsn, this.#parts.request.clock.now());
+    // Nothing new: the stored log is complete as of now, which is worth telling.
+    if (lsn <= this.#mark.value) this.#report();
+  }
+
+  /** Whatever fails in the background ends the connection, and with it `run()`, by its own reason. */
+  #inBackground(work: () => Promise<void>): void {
+    const working = work()
+      .catch((error: unknown) => this.#parts.ending.abort(error))
+      .finally(() => {
+        this.#pending.delete(working);
+        if (this.#pending.size < this.#pendingMax) this.#parts.connection.resume();
+      });
+    this.#pending.add(working);
+  }
+
+  async #storeSegment({ beginLsn, bytes }: WholeSegment): Promise<void> {
+    const { wal, timeline, segmentBytes, request } = this.#parts;
+    const name = segmentNameAt(timeline, lsnFromBytes(beginLsn), segmentBytes);
+    const key = segmentKey(wal.folder, name, wal.ring.contentName(bytes));
+    for await (const other of wal.store.list(segmentPrefix(wal.folder, name), wal)) {
+      if (other.key !== key)
+        request.log.error('A segment is stored with other content', {
+          code: WAL_CONFLICT.code,
+          segment: name,
+          other: other.key,
+        });
+    }
+    await putWal(wal, key, bytes);
+    this.#cutter.giveBack(bytes);
+    this.#stored(beginLsn, beginLsn + BigInt(segmentBytes));
+    await this.#removeTails(name);
+  }
+
+  /** Only after the whole segment is durable. */
+  async #removeTails(name: SegmentName): Promise<void> {
+    const { wal } = this.#parts;
+    for await (const { key } of wal.store.list(tailPrefix(wal.folder, name), wal))
+      await wal.store.remove(key, wal);
+  }
+
+  /** Runs one at a time: by its timer, and once more when the timer has ended or `stop` was asked. */
+  async #storeTail(): Promise<void> {
+    const { wal, timeline, segmentBytes } = this.#parts;
+    const to = this.#cutter.position;
+    const begin = this.#cutter.segmentBegin;
+    const from = this.#tailLsn > begin ? this.#tailLsn : begin;
+    if (to <= from) return;
+    this.#tailLsn = to;
+    const segment = segmentNameAt(timeline, lsnFromBytes(begin), segmentBytes);
+    const place = { segment, from: lsnFromBytes(from), to: lsnFromBytes(to) };
+    await putWal(wal, tailKey(wal.folder, place), this.#cutter.copyFrom(from));
+    this.#stored(from, to);
+  }
+
+  #stored(from: bigint, to: bigint): void {
+    this.#mark.add(from, to);
+    this.#status(false);
+    this.#report();
+  }
+
+  #status(askReply: boolean): void {
+    if (this.#ended) return;
+    const { connection, request, beginLsn } = this.#parts;
+    const flushed = this.#mark.value;
+    const message = statusMessage({
+      writtenLsn: this.#cutter.position,
+      // Nothing is said about what lies before our begin: the slot knows better.
+      flushedLsn: flushed === beginLsn ? 0n : flushed,
+      at: request.clock.now(),
+      askReply,
+    });
+    connection.send('d', message);
+  }
+
+  /** One report at a time; what changes meanwhile is told by one more. */
+  #report(): void {
+    this.#reportAgain = true;
+    this.#reporting ??= this.#tell()
+      .catch((error: unknown) => this.#parts.ending.abort(error))
+      .finally(() => {
+        this.#reporting = undefined;
+        if (this.#reportAgain && !this.#ended) this.#report();
+      });
+  }
+
+  async #tell(): Promise<void> {
+    const { request, wal, timeline } = this.#parts;
+    while (this.#reportAgain) {
+      this.#reportAgain = false;
+      const storedLsn = this.#mark.value;
+      const complete = this.#age.completeAt(storedLsn);
+      const at = complete === undefined ? request.completeAt : utcText(complete);
+      await request.onStored({
+        server: request.server,
+        systemId: wal.folder.systemId,
+        timeline,
+        storedLsn: lsnFromBytes(storedLsn),
+        serverLsn: lsnFromBytes(this.#serverLsn > storedLsn ? this.#serverLsn : storedLsn),
+        at: at ?? this.#beganAt,
+      });
+      if (!this.#ready) request.ready();
+      this.#ready = true;
+    }
+  }
+
+  async #every(delayMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    const { clock } = this.#parts.request;
+    try {
+      while (!signal.aborted && !this.#stopping) {
+        await clock.sleep(delayMs, { signal });
+        if (!this.#stopping) await work();
+      }
+    } catch (error) {
+      if (!signal.aborted) this.#parts.ending.abort(error);
+    }
+  }
+}
