@@ -3,6 +3,7 @@
  * it. Incidents and updates speak plain data here, so that messages stay pure functions of it.
  */
 import type { Catalog } from '../catalog/catalog.ts';
+import type { RunVerbs } from '../catalog/run-verbs.ts';
 import type { SlackSection } from '../config/sections/slack.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Actor } from '../gate/people.ts';
@@ -146,10 +147,17 @@ export interface ComposedUpdate {
   readonly signature: string;
 }
 
+/** What the app reads and remembers there; it changes runs only through the gate. */
+export interface SlackCatalog {
+  readonly runs: Pick<RunVerbs, 'find' | 'list' | 'eventsOf'>;
+  readonly messages: Catalog['messages'];
+  readonly cursors: Catalog['cursors'];
+}
+
 export interface SlackDeps {
   readonly section: SlackSection;
   readonly gate: Gate;
-  readonly catalog: Pick<Catalog, 'runs' | 'messages' | 'cursors'>;
+  readonly catalog: SlackCatalog;
   readonly chat: Chat;
   readonly people: SlackPeople;
   /** Reads words as every caller does. @throws Problem with the near word as its hint. */

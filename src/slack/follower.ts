@@ -4,6 +4,7 @@
  * edited at most every three seconds; a decision or an end is shown at once; the last state always.
  */
 import type { RunEvent, RunRecord } from '../catalog/runs.ts';
+import type { Gate } from '../gate/gate.ts';
 import { isProblem } from '../kernel/problem.ts';
 import type { Service, ServiceContext } from '../kernel/service.ts';
 import type { IncidentEventView, SlackDeps } from './deps.ts';
@@ -29,7 +30,10 @@ interface Pending {
   readonly events: readonly RunEvent[];
 }
 
-export type FollowerDeps = Pick<SlackDeps, 'gate' | 'catalog' | 'incidents' | 'clock' | 'log'> & {
+export type FollowerDeps = Pick<SlackDeps, 'clock' | 'log'> & {
+  readonly gate: Pick<Gate, 'eventsAfter' | 'waitForEvents'>;
+  readonly catalog: Pick<SlackDeps['catalog'], 'cursors'>;
+  readonly incidents: Pick<SlackDeps['incidents'], 'eventsAfter'>;
   readonly runs: RunMessages;
   readonly incidentBoard: IncidentMessages;
 };

@@ -1,5 +1,6 @@
 /** Reads one run as its message needs it: the row, its plan in words, its steps, and its follow-ups. */
 import type { RunRecord } from '../catalog/runs.ts';
+import type { Gate } from '../gate/gate.ts';
 import type { RunId } from '../kernel/ids.ts';
 import type { SlackDeps } from './deps.ts';
 import { type RunView, readSteps } from './run-view.ts';
@@ -9,7 +10,7 @@ const DEPTH_MAX = 5;
 /** Runs looked through for follow-ups: they are asked for together with their parent. */
 const NEIGHBOURS_MAX = 200;
 
-type Needed = Pick<SlackDeps, 'gate' | 'catalog'>;
+type Needed = Pick<SlackDeps, 'catalog'> & { readonly gate: Pick<Gate, 'explain'> };
 
 export interface SeenRun {
   readonly view: RunView;
@@ -18,7 +19,10 @@ export interface SeenRun {
 }
 
 /** The run whose message speaks of `runId`: itself, or the one it comes after. */
-export async function findRoot({ catalog }: Needed, runId: RunId): Promise<RunRecord | undefined> {
+export async function findRoot(
+  { catalog }: Pick<Needed, 'catalog'>,
+  runId: RunId,
+): Promise<RunRecord | undefined> {
   let run = await catalog.runs.find(runId);
   for (let depth = 0; depth < DEPTH_MAX; depth += 1) {
     if (run === undefined || run.after === null) return run;

@@ -3,6 +3,8 @@
  * follow-up speaks in its parent's message.
  */
 import type { RunEvent, RunRecord } from '../catalog/runs.ts';
+import type { Gate } from '../gate/gate.ts';
+import type { People } from '../gate/people.ts';
 import type { RunId } from '../kernel/ids.ts';
 import type { Posted } from './chat.ts';
 import type { SlackDeps } from './deps.ts';
@@ -24,7 +26,10 @@ export interface RunMessages {
   surroundings(signal: AbortSignal): Promise<Surroundings>;
 }
 
-type Needed = Pick<SlackDeps, 'gate' | 'catalog' | 'people' | 'section' | 'clock'>;
+type Needed = Pick<SlackDeps, 'catalog' | 'section' | 'clock'> & {
+  readonly gate: Pick<Gate, 'explain'>;
+  readonly people: Pick<People, 'approvers'>;
+};
 
 /** What ended before that and was never spoken of is history, not news. */
 const NEWS_HOURS = 24;
