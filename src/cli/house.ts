@@ -1,0 +1,37 @@
+/** What the command line needs from the rest of the house; `wire.ts` supplies it, loaded when used. */
+import type { RunEvent } from '../catalog/runs.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import type { Gate } from '../gate/gate.ts';
+import type { Registry } from '../gate/registry.ts';
+import type { RunId } from '../kernel/ids.ts';
+import type { Log } from '../kernel/log.ts';
+
+export interface OpenHouse extends AsyncDisposable {
+  readonly gate: Gate;
+  readonly registry: Registry;
+  /** The number of the newest run event. */
+  newestSeq(): Promise<number>;
+  eventsOf(runId: RunId): Promise<readonly RunEvent[]>;
+}
+
+export interface OpenOptions {
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export interface ServeOptions extends OpenOptions {
+  /** One line for whoever started us; begins with `Ready` once everything runs. */
+  readonly say: (line: string) => void;
+}
+
+export interface Houses {
+  /** Every operation, to read words and to explain; nothing is opened, no config is needed. */
+  describe(): Registry;
+  open(loaded: LoadedConfig, options: OpenOptions): Promise<OpenHouse>;
+  /** Runs until `signal` aborts, then stops in order. */
+  serve(loaded: LoadedConfig, options: ServeOptions): Promise<void>;
+  /** Makes the key file; answers its path. */
+  createKeys(loaded: LoadedConfig): Promise<string>;
+}
+
+export type LoadHouses = () => Promise<Houses>;

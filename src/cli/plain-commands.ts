@@ -1,0 +1,84 @@
+/** Commands that are no operations: help, the version, `config`, `keys create`, `serve`. */
+import { readFileSync } from 'node:fs';
+
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import { Problem } from '../kernel/problem.ts';
+import type { Answer } from './answer.ts';
+import type { CommandDeps } from './command-deps.ts';
+import { OPERATIONS, PLAIN_COMMANDS } from './commands.ts';
+import { configCommand } from './config-command.ts';
+import { readPlain, wantsJson } from './globals.ts';
+import { helpText } from './help.ts';
+import { COMMAND_UNREADABLE } from './problems.ts';
+
+type PlainAnswer = (words: readonly string[], deps: CommandDeps) => Answer | Promise<Answer>;
+
+export const PLAIN_ANSWERS: Readonly<Record<string, PlainAnswer | undefined>> = {
+  config: configAnswer,
+  keys: keysAnswer,
+  serve: serveAnswer,
+  version,
+};
+
+/** No command: help, unless a flag was mistyped. */
+export function answerWithoutCommand(words: readonly string[]): Answer {
+  const known = ['--help', '-h', '--version'];
+  readPlain(words.filter((word) => !known.includes(word)));
+  return words.includes('--version') ? version() : help();
+}
+
+export function help(): Answer {
+  const commands = [...OPERATIONS, ...PLAIN_COMMANDS].map((command) => ({ ...command }));
+  return { json: { commands }, text: helpText(), exitCode: 0 };
+}
+
+export function plainHelp(name: string): Answer {
+  const command = PLAIN_COMMANDS.find((one) => one.name === name);
+  const text = `Usage: npx dbdr ${command?.usage ?? name} [--config FILE] [--json]\n\n${command?.summary ?? ''}`;
+  return { json: { ...command }, text, exitCode: 0 };
+}
+
+function version(): Answer {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const found = /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown';
+  return { json: { version: found }, text: `dbdr ${found}`, exitCode: 0 };
+}
+
+function configAnswer(words: readonly string[], { terminal }: CommandDeps): Answer {
+  const plain = readPlain(words);
+  const { environment, directory } = terminal;
+  return configCommand(plain.words.slice(1), { file: plain.config, environment, directory });
+}
+
+async function keysAnswer(words: readonly string[], deps: CommandDeps): Promise<Answer> {
+  const plain = readPlain(words);
+  const verb = plain.words.slice(1).join(' ');
+  if (verb !== 'create') {
+    throw new Problem(COMMAND_UNREADABLE, `Cannot read "keys ${verb}": no such word`, {
+      hint: 'Say `keys create`.',
+    });
+  }
+  const houses = await deps.loadHouses();
+  const path = await houses.createKeys(load(plain.config, deps));
+  const text = `Made ${path}\nKeep a copy of it somewhere else: without it no backup can be read.`;
+  return { json: { path }, text, exitCode: 0 };
+}
+
+async function serveAnswer(words: readonly string[], deps: CommandDeps): Promise<Answer> {
+  const { terminal, stop } = deps;
+  const plain = readPlain(words);
+  const [, extra] = plain.words;
+  if (extra !== undefined)
+    throw new Problem(COMMAND_UNREADABLE, `Cannot read "serve ${extra}": it takes no words`);
+  const loaded = load(plain.config, deps);
+  const houses = await deps.loadHouses();
+  const log = await deps.openLog('info');
+  const say = wantsJson(words) ? () => undefined : (line: string) => terminal.out(`${line}\n`);
+  await houses.serve(loaded, { log, signal: stop.signal, say });
+  return { json: { stopped: true }, text: '', exitCode: 0 };
+}
+
+export function load(file: string | undefined, { terminal }: CommandDeps): LoadedConfig {
+  const { environment, directory } = terminal;
+  return loadConfig({ file, environment, directory });
+}
