@@ -38,8 +38,11 @@ export interface ScratchStart {
   readonly settings: ReplaySettings;
   /** Recovery settings; with none of them the cluster is opened as it stands. */
   readonly recovery: Readonly<Record<string, string>>;
-  /** Replay to a target (`recovery.signal`), or open as it stands. */
-  readonly mode: 'recover' | 'open';
+  /**
+   * Replay, or open as it stands. Replay runs in standby mode: where the log ends before the target it
+   * waits there, read-only, instead of failing or, worse, opening.
+   */
+  readonly mode: 'replay' | 'open';
   readonly durable: boolean;
   readonly clock: Clock;
 }
@@ -56,7 +59,11 @@ export interface ScratchCluster {
    *
    * @throws Problem CLUSTER_NOT_STARTED when it ended by itself, with its last words.
    */
-  waitReady(options: { readonly signal: AbortSignal }): Promise<void>;
+  waitReady(options: {
+    readonly signal: AbortSignal;
+    /** Called now and then while waiting. */
+    readonly onWait?: () => void;
+  }): Promise<void>;
   /** An orderly end; the files stay. */
   stop(): Promise<void>;
   /** Ends it and removes everything. */
@@ -94,9 +101,10 @@ export async function startScratchCluster(start: ScratchStart): Promise<ScratchC
     isRunning,
     url: (database, role) => scratchUrl(place, database, role),
     log: () => tailOf(logFile),
-    async waitReady({ signal }) {
+    async waitReady({ signal, onWait }) {
       while (!(await isReady(place))) {
         if (!isRunning()) throw await didNotStart(logFile);
+        onWait?.();
         await start.clock.sleep(READY_POLL_MS, { signal });
       }
     },
@@ -118,8 +126,8 @@ async function writeConfiguration(start: ScratchStart): Promise<void> {
   };
   for (const [name, text] of Object.entries(files))
     await writeFile(join(place.folder, name), text, { mode: 0o600 });
-  if (start.mode === 'recover')
-    await writeFile(join(place.dataDirectory, 'recovery.signal'), '', { mode: 0o600 });
+  if (start.mode === 'replay')
+    await writeFile(join(place.dataDirectory, 'standby.signal'), '', { mode: 0o600 });
   await giveTo(place, start.user);
 }
 

@@ -1,0 +1,177 @@
+/**
+ * Chooses the base backup to start from: the newest one that had ended before the target and whose WAL
+ * is unbroken up to it. Answers why not, when there is none. Pure.
+ */
+import type { BackupSummary } from '../engines/engine.ts';
+import type { WalInventory } from '../engines/wal-archive.ts';
+import { compareLsn, type Lsn, toLsn } from '../kernel/lsn.ts';
+import type { SegmentName } from '../kernel/wal-name.ts';
+import { followWal, type WalPath } from './coverage.ts';
+import type { Target } from './target.ts';
+
+export interface ChoiceFacts {
+  /** Any order; of one server, perhaps of several clusters it has had. */
+  readonly backups: readonly BackupSummary[];
+  /** By system identifier. */
+  readonly inventories: ReadonlyMap<string, WalInventory>;
+  /** What the receiver last told of this store; undefined: only the store can tell. */
+  readonly progress: WalKnown | undefined;
+}
+
+/** At `at`, everything up to `lsn` was all there was. */
+export interface WalKnown {
+  readonly systemId: string;
+  readonly lsn: Lsn;
+  readonly at: Temporal.Instant;
+}
+
+export type BaseChoice =
+  | {
+      readonly outcome: 'found';
+      readonly base: BackupSummary;
+      readonly path: WalPath;
+      /** Is the target known to lie inside the stored WAL, or will replay find out? */
+      readonly covered: 'yes' | 'unknown';
+    }
+  | { readonly outcome: 'no backups' }
+  | { readonly outcome: 'target too early'; readonly earliest: Temporal.Instant; readonly lsn: Lsn }
+  /** Undefined `at`: only the position is known. */
+  | {
+      readonly outcome: 'after last wal';
+      readonly at: Temporal.Instant | undefined;
+      readonly lsn: Lsn;
+    }
+  | {
+      readonly outcome: 'hole';
+      readonly base: BackupSummary;
+      readonly missing: readonly SegmentName[];
+    };
+
+export function chooseBase(facts: ChoiceFacts, target: Target): BaseChoice {
+  const newestFirst = facts.backups.toSorted((a, b) => compareText(b.endedAt, a.endedAt));
+  const oldest = newestFirst.at(-1);
+  if (oldest === undefined) return { outcome: 'no backups' };
+
+  const candidates = preferSound(newestFirst.filter((backup) => isBefore(backup, target, facts)));
+  if (candidates.length === 0) {
+    const { endedAt, endLsn } = oldestOf(newestFirst, target);
+    return { outcome: 'target too early', earliest: Temporal.Instant.from(endedAt), lsn: endLsn };
+  }
+  let refusal: BaseChoice | undefined;
+  for (const base of candidates) {
+    const choice = judge(base, target, facts);
+    if (choice.outcome === 'found') return choice;
+    // The newest backup's refusal is the one that people can do something about.
+    refusal ??= choice;
+  }
+  return refusal ?? { outcome: 'no backups' };
+}
+
+/** A backup with damaged files only when there is no other. */
+function preferSound(backups: readonly BackupSummary[]): readonly BackupSummary[] {
+  const sound = backups.filter(({ damagedFiles }) => damagedFiles.length === 0);
+  return [...sound, ...backups.filter(({ damagedFiles }) => damagedFiles.length > 0)];
+}
+
+function isBefore(backup: BackupSummary, target: Target, { backups }: ChoiceFacts): boolean {
+  switch (target.kind) {
+    case 'time':
+      return (
+        Temporal.Instant.compare(
+          Temporal.Instant.from(backup.endedAt),
+          Temporal.Instant.from(target.at),
+        ) <= 0
+      );
+    case 'lsn':
+      // A position means nothing in another cluster.
+      return (
+        backup.systemId === newestCluster(backups) &&
+        compareLsn(backup.endLsn, toLsn(target.lsn)) <= 0
+      );
+    case 'xid':
+    case 'latest':
+      return backup.systemId === newestCluster(backups);
+    default:
+      throw new TypeError(`Unreachable target: ${JSON.stringify(target satisfies never)}`);
+  }
+}
+
+function newestCluster(backups: readonly BackupSummary[]): string | undefined {
+  return backups.toSorted((a, b) => compareText(a.endedAt, b.endedAt)).at(-1)?.systemId;
+}
+
+function oldestOf(newestFirst: readonly BackupSummary[], target: Target): BackupSummary {
+  const cluster = target.kind === 'time' ? undefined : newestFirst[0]?.systemId;
+  const oldest = newestFirst.findLast(
+    ({ systemId }) => cluster === undefined || systemId === cluster,
+  );
+  if (oldest === undefined) throw new TypeError('There is a backup, but no oldest one');
+  return oldest;
+}
+
+function judge(base: BackupSummary, target: Target, facts: ChoiceFacts): BaseChoice {
+  const inventory = facts.inventories.get(base.systemId);
+  const path = inventory === undefined ? undefined : followWal(base, inventory);
+  if (path !== undefined && compareLsn(path.toLsn, base.endLsn) >= 0)
+    return judgeTarget({ outcome: 'found', base, path }, target, facts);
+  return { outcome: 'hole', base, missing: path?.missing ?? inventory?.missing ?? [] };
+}
+
+function judgeTarget(found: Candidate, target: Target, facts: ChoiceFacts): BaseChoice {
+  const { path } = found;
+  switch (target.kind) {
+    case 'latest':
+      return path.broken ? holeBehind(found) : { ...found, covered: 'yes' };
+    case 'xid':
+      return { ...found, covered: 'unknown' };
+    case 'lsn':
+      return judgeLsn(found, toLsn(target.lsn));
+    case 'time':
+      return judgeTime(found, Temporal.Instant.from(target.at), facts);
+    default:
+      throw new TypeError(`Unreachable target: ${JSON.stringify(target satisfies never)}`);
+  }
+}
+
+interface Candidate {
+  readonly outcome: 'found';
+  readonly base: BackupSummary;
+  readonly path: WalPath;
+}
+
+function holeBehind({ base, path }: Candidate): BaseChoice {
+  return { outcome: 'hole', base, missing: path.missing };
+}
+
+function judgeLsn(found: Candidate, lsn: Lsn): BaseChoice {
+  const { path } = found;
+  if (compareLsn(lsn, path.toLsn) <= 0) return { ...found, covered: 'yes' };
+  if (path.broken) return holeBehind(found);
+  return { outcome: 'after last wal', at: undefined, lsn: path.toLsn };
+}
+
+/**
+ * WAL tells its times only while it is replayed. What is known before: the moment the receiver told
+ * of, and when backups began and ended. Where that does not decide, replay will, and it never
+ * answers with less than was asked.
+ */
+function judgeTime(found: Candidate, at: Temporal.Instant, facts: ChoiceFacts): BaseChoice {
+  const { base, path } = found;
+  const known = facts.progress?.systemId === base.systemId ? facts.progress : undefined;
+  const marks = facts.backups
+    .filter(
+      ({ systemId, endLsn }) => systemId === base.systemId && compareLsn(endLsn, path.toLsn) <= 0,
+    )
+    .map(({ endedAt }) => Temporal.Instant.from(endedAt));
+  if (marks.some((mark) => Temporal.Instant.compare(mark, at) >= 0))
+    return { ...found, covered: 'yes' };
+  if (path.broken || known === undefined) return { ...found, covered: 'unknown' };
+  if (Temporal.Instant.compare(at, known.at) > 0)
+    return { outcome: 'after last wal', at: known.at, lsn: path.toLsn };
+  // The store must have what the receiver told of: files can vanish.
+  return { ...found, covered: compareLsn(known.lsn, path.toLsn) <= 0 ? 'yes' : 'unknown' };
+}
+
+function compareText(a: string, b: string): number {
+  return Temporal.Instant.compare(Temporal.Instant.from(a), Temporal.Instant.from(b));
+}

@@ -1,0 +1,82 @@
+/**
+ * How far the stored WAL reaches, unbroken, from a base backup on: the runs that replay passes
+ * through, and what is missing where they end. Pure.
+ */
+import type { BackupSummary } from '../engines/engine.ts';
+import type { WalInventory, WalRun } from '../engines/wal-archive.ts';
+import { compareLsn, type Lsn, lsnBytes } from '../kernel/lsn.ts';
+import { type SegmentName, segmentBegin, segmentPlace } from '../kernel/wal-name.ts';
+
+export interface WalPath {
+  /** In the order of replay; more than one after a change of timeline. */
+  readonly runs: readonly WalRun[];
+  /** The timeline that is recovered along. */
+  readonly timeline: number;
+  readonly fromLsn: Lsn;
+  readonly toLsn: Lsn;
+  /** Segments that are missing behind the path; empty: it ends where the log ends. */
+  readonly missing: readonly SegmentName[];
+  /** More stored WAL lies behind what is missing. */
+  readonly broken: boolean;
+}
+
+/** Undefined when not even the first byte that replay needs is stored. */
+export function followWal(base: BackupSummary, inventory: WalInventory): WalPath | undefined {
+  const need = segmentBegin(base.beginLsn, base.segmentBytes);
+  const first = inventory.runs.find(
+    (run) =>
+      run.timeline === base.timeline &&
+      compareLsn(run.fromLsn, need) <= 0 &&
+      compareLsn(run.toLsn, base.beginLsn) > 0,
+  );
+  if (first === undefined) return undefined;
+  const runs = [first];
+  for (let last = first; ; ) {
+    const next = nextTimeline(last, inventory);
+    if (next === undefined) break;
+    runs.push(next);
+    last = next;
+  }
+  const end = runs.at(-1) ?? first;
+  const broken = inventory.runs.some(
+    (run) => run.timeline === end.timeline && compareLsn(run.fromLsn, end.toLsn) > 0,
+  );
+  return {
+    runs,
+    timeline: end.timeline,
+    fromLsn: base.beginLsn,
+    toLsn: end.toLsn,
+    missing: broken ? missingBehind(end, inventory, base.segmentBytes) : [],
+    broken,
+  };
+}
+
+/** The run of a newer timeline that branches off inside this one: its history file must be stored. */
+function nextTimeline(last: WalRun, inventory: WalInventory): WalRun | undefined {
+  return inventory.runs.find(
+    (run) =>
+      run.timeline > last.timeline &&
+      compareLsn(run.fromLsn, last.toLsn) <= 0 &&
+      compareLsn(run.toLsn, last.fromLsn) > 0 &&
+      inventory.histories.some((name) => Number.parseInt(name.slice(0, 8), 16) === run.timeline),
+  );
+}
+
+function missingBehind(
+  run: WalRun,
+  inventory: WalInventory,
+  segmentBytes: number,
+): readonly SegmentName[] {
+  const end = lsnBytes(segmentBegin(run.toLsn, segmentBytes));
+  return inventory.missing.filter((name) => {
+    const place = segmentPlace(name, segmentBytes);
+    return place.timeline === run.timeline && lsnBytes(place.beginLsn) >= end;
+  });
+}
+
+/** How many segments the path passes through. */
+export function countSegments(path: WalPath, segmentBytes: number): number {
+  const begin = lsnBytes(segmentBegin(path.fromLsn, segmentBytes));
+  const bytes = lsnBytes(path.toLsn) - begin;
+  return Number((bytes + BigInt(segmentBytes) - 1n) / BigInt(segmentBytes));
+}

@@ -1,0 +1,39 @@
+/** The settings that make PostgreSQL replay to a target and stay there. Pure. */
+import type { Target } from '../target.ts';
+
+export interface RecoveryRequest {
+  readonly target: Target;
+  /** Value of `restore_command`. */
+  readonly restoreCommand: string;
+  /** The timeline of the backup itself is `current`; another one is named. */
+  readonly timeline: number | 'current';
+}
+
+export function recoverySettings(request: RecoveryRequest): Record<string, string> {
+  return {
+    restore_command: request.restoreCommand,
+    recovery_target_timeline: String(request.timeline),
+    recovery_target_action: 'pause',
+    // `on` goes one record too far.
+    recovery_target_inclusive: 'off',
+    // How soon the end of the log is noticed.
+    wal_retrieve_retry_interval: '500ms',
+    ...targetSetting(request.target),
+  };
+}
+
+function targetSetting(target: Target): Record<string, string> {
+  switch (target.kind) {
+    case 'time':
+      // The setting's own reader does not know the letters of RFC 3339.
+      return { recovery_target_time: target.at.replace('T', ' ').replace(/Z$/, '+00') };
+    case 'lsn':
+      return { recovery_target_lsn: target.lsn };
+    case 'xid':
+      return { recovery_target_xid: target.xid };
+    case 'latest':
+      return {};
+    default:
+      throw new TypeError(`Unreachable target: ${JSON.stringify(target satisfies never)}`);
+  }
+}

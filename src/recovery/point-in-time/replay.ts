@@ -1,0 +1,172 @@
+/**
+ * Follows a replay to its target and asserts that it stands there: in recovery, paused, at a position.
+ * Believes no exit code and no silence; a copy that has opened itself is refused.
+ */
+import type { ScratchCluster } from '../../clusters/scratch-cluster.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { compareLsn, type Lsn, lsnBytes, toLsn } from '../../kernel/lsn.ts';
+import { Problem } from '../../kernel/problem.ts';
+import { isSegmentName, segmentPlace } from '../../kernel/wal-name.ts';
+import type { Session } from '../../postgres/session.ts';
+import type { WalPath } from '../coverage.ts';
+import { TARGET_NOT_FOUND, TARGET_NOT_REACHED, WAL_HOLE } from '../problems.ts';
+import type { Target } from '../target.ts';
+import type { WalFeed } from './wal-feed.ts';
+
+const POLL_MS = 60;
+/** A file that was asked for this often while nothing was replayed holds the end of what can be read. */
+const SAME_FILE_MAX = 2;
+const PAUSE_POLLS_MAX = 500;
+
+export interface ReplayRequest {
+  readonly cluster: ScratchCluster;
+  readonly session: Session;
+  readonly feed: WalFeed;
+  readonly target: Target;
+  readonly path: WalPath;
+  readonly segmentBytes: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly onProgress: (lsn: Lsn) => void;
+}
+
+export type ReplayEnd =
+  /** It stands, paused: at the target, or at the end of the log before any later commit. */
+  | { readonly outcome: 'reached'; readonly how: 'target' | 'end of log'; readonly state: Reached }
+  /** The primary raised a setting that replay needs: start again with the larger value. */
+  | { readonly outcome: 'settings too small' };
+
+export interface Reached {
+  readonly lsn: Lsn;
+  /** When the last transaction that is in it was committed; null: none was replayed. */
+  readonly at: Temporal.Instant | null;
+}
+
+/** @throws Problem TARGET_NOT_REACHED, TARGET_NOT_FOUND, WAL_HOLE */
+export async function followReplay(request: ReplayRequest): Promise<ReplayEnd> {
+  const { session, path, clock, signal, cluster } = request;
+  const watch = new EndWatch(request);
+  for (;;) {
+    if (!cluster.isRunning()) throw await notReached(request, 'PostgreSQL ended by itself');
+    const state = await readState(session);
+    if (!state.recovering) throw await notReached(request, 'the copy has opened itself');
+    request.onProgress(state.lsn);
+    if (state.pause === 'paused') return await judgePause(request);
+    if (isAtEnd(request, state.lsn) || watch.sees(state.lsn)) {
+      refuseEnd(request, path);
+      await pauseReplay(request);
+      return { outcome: 'reached', how: 'end of log', state: await reached(session) };
+    }
+    await clock.sleep(POLL_MS, { signal });
+  }
+}
+
+interface State {
+  readonly recovering: boolean;
+  readonly pause: string;
+  readonly lsn: Lsn;
+}
+
+async function readState(session: Session): Promise<State> {
+  const [row] = await session.query<{ recovering: boolean; pause: string; lsn: string | null }>(
+    `SELECT pg_is_in_recovery() AS recovering,
+            CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() ELSE '' END AS pause,
+            pg_last_wal_replay_lsn()::text AS lsn`,
+  );
+  return {
+    recovering: row?.recovering ?? false,
+    pause: row?.pause ?? '',
+    lsn: toLsn(row?.lsn ?? '0/0'),
+  };
+}
+
+/** Everything that was stored when the plan was made has been replayed. */
+function isAtEnd({ path, target }: ReplayRequest, lsn: Lsn): boolean {
+  const end = target.kind === 'lsn' ? toLsn(target.lsn) : path.toLsn;
+  return compareLsn(lsn, end) >= 0 && compareLsn(lsn, path.toLsn) >= 0;
+}
+
+async function judgePause(request: ReplayRequest): Promise<ReplayEnd> {
+  const log = await request.cluster.log();
+  const stopped = /recovery stopping (?:before|after) /.test(log);
+  if (!stopped && log.includes('insufficient parameter settings'))
+    return { outcome: 'settings too small' };
+  if (!stopped) throw await notReached(request, 'replay was paused by somebody else');
+  return { outcome: 'reached', how: 'target', state: await reached(request.session) };
+}
+
+/** The end of the log is an answer only where nothing that was asked for can lie behind it. */
+function refuseEnd({ target }: ReplayRequest, path: WalPath): void {
+  if (path.broken) {
+    const missing = path.missing.slice(0, 3).join(', ');
+    throw new Problem(WAL_HOLE, `Cannot replay past ${path.toLsn}: WAL is missing (${missing})`, {
+      facts: { lsn: path.toLsn, segments: missing },
+    });
+  }
+  if (target.kind === 'xid') {
+    const message = `Cannot find transaction ${target.xid} in the stored WAL after the chosen backup`;
+    throw new Problem(TARGET_NOT_FOUND, message, { facts: { xid: target.xid } });
+  }
+}
+
+async function pauseReplay({ session, clock, signal }: ReplayRequest): Promise<void> {
+  await session.query('SELECT pg_wal_replay_pause()');
+  for (let polls = 0; polls < PAUSE_POLLS_MAX; polls += 1) {
+    if ((await readState(session)).pause === 'paused') return;
+    await clock.sleep(POLL_MS, { signal });
+  }
+  throw new Problem(TARGET_NOT_REACHED, 'Cannot hold the replay at the end of the log');
+}
+
+async function reached(session: Session): Promise<Reached> {
+  const [row] = await session.query<{ lsn: string; at: Temporal.Instant | null }>(
+    'SELECT pg_last_wal_replay_lsn()::text AS lsn, pg_last_xact_replay_timestamp() AS at',
+  );
+  return { lsn: toLsn(row?.lsn ?? '0/0'), at: row?.at ?? null };
+}
+
+/** Notices that PostgreSQL reads one file again and again: that is where the readable log ends. */
+class EndWatch {
+  readonly #request: ReplayRequest;
+  #lsn: Lsn | undefined;
+  #asked: ReadonlyMap<string, number> = new Map();
+
+  constructor(request: ReplayRequest) {
+    this.#request = request;
+  }
+
+  /** @throws Problem TARGET_NOT_REACHED when it ends before the stored log does: that is damage. */
+  sees(lsn: Lsn): boolean {
+    const { feed } = this.#request;
+    if (lsn !== this.#lsn) {
+      this.#lsn = lsn;
+      this.#asked = new Map(feed.asked());
+      return false;
+    }
+    for (const [name, times] of feed.asked()) {
+      if (times - (this.#asked.get(name) ?? 0) < SAME_FILE_MAX || !isSegmentName(name)) continue;
+      this.#assertLast(name, lsn);
+      return true;
+    }
+    return false;
+  }
+
+  #assertLast(name: string, lsn: Lsn): void {
+    const { path, segmentBytes } = this.#request;
+    if (!isSegmentName(name)) return;
+    const end = lsnBytes(segmentPlace(name, segmentBytes).beginLsn) + BigInt(segmentBytes);
+    if (end >= lsnBytes(path.toLsn)) return;
+    throw new Problem(
+      TARGET_NOT_REACHED,
+      `Cannot replay past ${lsn}: PostgreSQL cannot read on in WAL segment "${name}", and the stored log goes on to ${path.toLsn}`,
+      { facts: { lsn, segment: name } },
+    );
+  }
+}
+
+async function notReached({ cluster }: ReplayRequest, why: string): Promise<Problem> {
+  const words = (await cluster.log()).trim().split('\n').slice(-6).join('\n');
+  return new Problem(TARGET_NOT_REACHED, `Cannot trust the restored copy: ${why}: ${words}`, {
+    facts: { log: words },
+  });
+}

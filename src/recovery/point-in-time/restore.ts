@@ -1,0 +1,287 @@
+/**
+ * Restores one backup into a scratch cluster and replays it to a target. Everything that could outlive
+ * this process is claimed before it is made; whatever fails or is cancelled leaves nothing running and
+ * nothing on disk. The cluster that comes out stands at the target, paused and read-only.
+ */
+import { join } from 'node:path';
+
+import { makeScratchFolders } from '../../clusters/folders.ts';
+import { placeJson, planScratchPlace, type ScratchPlace } from '../../clusters/place.ts';
+import {
+  DEFAULT_REPLAY_SETTINGS,
+  largerSettings,
+  readControlSettings,
+} from '../../clusters/replay-settings.ts';
+import { assertRoom, freeBytes, roomNeeded } from '../../clusters/room.ts';
+import { type ScratchCluster, startScratchCluster } from '../../clusters/scratch-cluster.ts';
+import { destroyScratch, SCRATCH_CLUSTER } from '../../clusters/teardown.ts';
+import type { BackupSummary } from '../../engines/engine.ts';
+import type { Run, Step } from '../../gate/operation.ts';
+import type { ServerName } from '../../kernel/ids.ts';
+import { lsnBytes } from '../../kernel/lsn.ts';
+import { Problem } from '../../kernel/problem.ts';
+import { formatBytes } from '../../kernel/size.ts';
+import type { WalPath } from '../coverage.ts';
+import type { NamedStore, RecoveryDeps } from '../deps.ts';
+import { RECOVERY_FAILED, SERVER_UNKNOWN } from '../problems.ts';
+import { namesInUrl } from '../server-url.ts';
+import type { Target } from '../target.ts';
+import { explainFailure } from './failures.ts';
+import { recoverySettings } from './recovery-settings.ts';
+import { followReplay, type Reached } from './replay.ts';
+import { type CopyAccess, findCopyAccess } from './restored-copy.ts';
+import { openWalFeed } from './wal-feed.ts';
+
+/** The primary can raise its settings this often within the replayed log. */
+const STARTS_MAX = 6;
+
+export interface ScratchRestoreRequest {
+  readonly server: ServerName;
+  readonly store: NamedStore;
+  readonly base: BackupSummary;
+  readonly path: WalPath;
+  readonly target: Target;
+  /** The database whose URL is answered; default: the one in the server's URL. */
+  readonly database?: string | undefined;
+  /** Absolute; the data directory stands there, and its writes are made durable. */
+  readonly into?: string | undefined;
+}
+
+export interface ScratchRestore extends CopyAccess {
+  readonly cluster: ScratchCluster;
+  readonly place: ScratchPlace;
+  /** Hand the cluster over to somebody, then release this; or `discard()`. */
+  readonly claimId: string;
+  readonly reached: Reached;
+  /** `end of log`: nothing was committed between there and the target, as far as the log is stored. */
+  readonly how: 'target' | 'end of log';
+  readonly steps: readonly StepTime[];
+  /** For forecasts. */
+  readonly measured: { readonly restoreSeconds: number; readonly replaySeconds: number };
+  /** Ends it, removes everything, and releases the claim. */
+  discard(): Promise<void>;
+}
+
+export interface StepTime {
+  readonly title: string;
+  readonly seconds: number;
+}
+
+/** @throws Problem CLUSTER_*, TARGET_*, WAL_*, RECOVERY_FAILED and what the engine throws. */
+export async function restoreToScratch(
+  deps: RecoveryDeps,
+  request: ScratchRestoreRequest,
+  run: Run,
+): Promise<ScratchRestore> {
+  const { base, path } = request;
+  const place = planScratchPlace({
+    root: deps.scratch.path,
+    name: run.id,
+    into: request.into,
+  });
+  const walBytes = Number(lsnBytes(path.toLsn) - lsnBytes(path.fromLsn));
+  const folder = request.into === undefined ? deps.scratch.path : join(request.into, '..');
+  const needed = roomNeeded(base.sourceBytes, walBytes);
+  assertRoom(folder, { needed, free: await freeBytes(folder) });
+
+  const claimId = await run.claim({ kind: SCRATCH_CLUSTER, reference: placeJson(place) });
+  async function discard(): Promise<void> {
+    await destroyScratch(place);
+    await run.release(claimId);
+  }
+  try {
+    await makeScratchFolders(place, deps.scratch.user);
+    const restoring = await timed(deps, run, readTitle(request), async (step) => {
+      await restoreFiles(deps, request, { place, step });
+    });
+    const replaying = await timed(deps, run, replayTitle(request), async (step) =>
+      startAndReplay(deps, request, { place, step }),
+    );
+    const { cluster, access, reached, how } = replaying.answer;
+    return {
+      ...access,
+      cluster,
+      place,
+      claimId,
+      reached,
+      how,
+      discard,
+      steps: [restoring.time, replaying.time],
+      measured: {
+        restoreSeconds: restoring.time.seconds,
+        replaySeconds: replaying.time.seconds,
+      },
+    };
+  } catch (error) {
+    const told = await explainFailure(error, place);
+    await discard();
+    run.signal.throwIfAborted();
+    throw told;
+  }
+}
+
+interface Timed<T> {
+  readonly answer: T;
+  readonly time: StepTime;
+}
+
+async function timed<T>(
+  { clock }: RecoveryDeps,
+  run: Run,
+  title: string,
+  work: (step: Step) => Promise<T>,
+): Promise<Timed<T>> {
+  const beganMs = clock.elapsedMs();
+  const answer = await run.step(title, work);
+  return { answer, time: { title, seconds: (clock.elapsedMs() - beganMs) / 1000 } };
+}
+
+function readTitle({ base, store }: ScratchRestoreRequest): string {
+  return `Read ${formatBytes(base.storedBytes)} from ${store.name}`;
+}
+
+function replayTitle({ target }: ScratchRestoreRequest): string {
+  if (target.kind === 'latest') return 'Replay to the newest moment';
+  return target.kind === 'xid'
+    ? `Replay to just before transaction ${target.xid}`
+    : `Replay to ${target.kind === 'time' ? target.at : target.lsn}`;
+}
+
+interface Workplace {
+  readonly place: ScratchPlace;
+  readonly step: Step;
+}
+
+async function restoreFiles(
+  deps: RecoveryDeps,
+  { base, store }: ScratchRestoreRequest,
+  { place, step }: Workplace,
+): Promise<void> {
+  await deps.engine.restoreFiles({
+    store: store.store,
+    ring: deps.ring,
+    summary: base,
+    directory: place.dataDirectory,
+    signal: step.signal,
+    onProgress: (progress) => step.progress(progress),
+  });
+  step.signal.throwIfAborted();
+}
+
+interface Standing {
+  readonly cluster: ScratchCluster;
+  readonly access: CopyAccess;
+  readonly reached: Reached;
+  readonly how: 'target' | 'end of log';
+}
+
+async function startAndReplay(
+  deps: RecoveryDeps,
+  request: ScratchRestoreRequest,
+  workplace: Workplace,
+): Promise<Standing> {
+  for (let attempt = 1; attempt <= STARTS_MAX; attempt += 1) {
+    const standing = await replayOnce(deps, request, { ...workplace, attempt });
+    if (standing !== undefined) return standing;
+  }
+  throw new Problem(
+    RECOVERY_FAILED,
+    'Cannot replay: the settings that replay needs were raised again and again',
+  );
+}
+
+/** Undefined: the primary raised a setting; start again, the control file now says so. */
+async function replayOnce(
+  deps: RecoveryDeps,
+  request: ScratchRestoreRequest,
+  { place, step, attempt }: Workplace & { readonly attempt: number },
+): Promise<Standing | undefined> {
+  const { base, path, target } = request;
+  const { clock, scratch } = deps;
+  await using feed = await openWalFeed({
+    spool: join(place.folder, `spool-${attempt}`),
+    user: scratch.user,
+    path,
+    segmentBytes: base.segmentBytes,
+    fetch: fetchFrom(deps, request),
+    clock,
+    signal: step.signal,
+  });
+  const signal = AbortSignal.any([step.signal, feed.failed]);
+  const control = await readControlSettings(place.dataDirectory);
+  const cluster = await startScratchCluster({
+    place,
+    programs: await deps.programsFor(base.major, { signal }),
+    user: scratch.user,
+    settings: largerSettings(DEFAULT_REPLAY_SETTINGS, control ?? DEFAULT_REPLAY_SETTINGS),
+    recovery: recoverySettings({
+      target,
+      restoreCommand: feed.restoreCommand,
+      timeline: path.timeline === base.timeline ? 'current' : path.timeline,
+    }),
+    mode: 'replay',
+    durable: request.into !== undefined,
+    clock,
+  });
+  const total = Number(lsnBytes(path.toLsn) - lsnBytes(path.fromLsn));
+  function progress(lsn: bigint): void {
+    const done = Number(lsn - lsnBytes(path.fromLsn));
+    step.progress({ doneBytes: Math.max(0, Math.min(done, total)), totalBytes: total });
+  }
+  await cluster.waitReady({ signal, onWait: () => progress(lsnBytes(feed.handedTo())) });
+  const access = await enterCopy(deps, request, { cluster, signal });
+  await using session = await deps.connect(access.url, { signal });
+  const end = await followReplay({
+    cluster,
+    session,
+    feed,
+    target,
+    path,
+    clock,
+    signal,
+    segmentBytes: base.segmentBytes,
+    onProgress: (lsn) => progress(lsnBytes(lsn)),
+  });
+  if (end.outcome === 'settings too small') {
+    await cluster.stop();
+    return undefined;
+  }
+  await feed.finish();
+  return { cluster, access, reached: end.state, how: end.how };
+}
+
+function fetchFrom(
+  { walArchive, ring }: RecoveryDeps,
+  { server, store, base }: ScratchRestoreRequest,
+): Parameters<typeof openWalFeed>[0]['fetch'] {
+  const folder = { server, major: base.major, systemId: base.systemId };
+  const { segmentBytes } = base;
+  return async (name, destination, signal) =>
+    walArchive.fetch({
+      store: store.store,
+      ring,
+      folder,
+      segmentBytes,
+      name,
+      destination,
+      signal,
+    });
+}
+
+async function enterCopy(
+  { servers, connect }: RecoveryDeps,
+  { server, database }: ScratchRestoreRequest,
+  { cluster, signal }: { readonly cluster: ScratchCluster; readonly signal: AbortSignal },
+): Promise<CopyAccess> {
+  const known = servers.get(server);
+  if (known === undefined)
+    throw new Problem(SERVER_UNKNOWN, `Cannot restore "${server}": the config does not name it`);
+  const names = namesInUrl(known.url);
+  return findCopyAccess({
+    cluster,
+    connect,
+    signal,
+    role: names.role,
+    database: database ?? names.database,
+  });
+}

@@ -1,0 +1,232 @@
+/** Tests of going back in time on a real server under load: to a moment, a position, the newest. */
+import { readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+
+import type { BackupSummary } from '../../src/engines/engine.ts';
+import { utcText } from '../../src/kernel/codecs.ts';
+import { type Lsn, lsnBytes, lsnFromBytes } from '../../src/kernel/lsn.ts';
+import { chooseBase } from '../../src/recovery/choose-base.ts';
+import { restoreToScratch, type ScratchRestore } from '../../src/recovery/point-in-time/restore.ts';
+import type { Target } from '../../src/recovery/target.ts';
+import {
+  type FolderArchive,
+  openFolderArchive,
+  testServerName,
+} from '../support/folder-archive.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
+import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
+import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
+import { type TestRun, testRun } from '../support/test-run.ts';
+
+const NAME = testServerName('shop');
+
+let server: TestPostgres;
+let folder: TemporaryFolder;
+let archive: FolderArchive;
+let deps: TestRecovery;
+let base: BackupSummary;
+let run: TestRun;
+let restored: ScratchRestore | undefined;
+
+beforeAll(async () => {
+  server = await startPostgres();
+  folder = await temporaryFolder();
+  archive = await openFolderArchive(server, folder.path, NAME);
+  deps = testRecovery(server, archive, { name: NAME, scratch: join(folder.path, 'scratch') });
+  await server.query('CREATE TABLE beat (id bigserial PRIMARY KEY, at timestamptz, filler text)');
+  await beat(500);
+  base = await archive.backup();
+  await beat(500);
+});
+
+afterAll(async () => {
+  await archive[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+
+beforeEach(() => {
+  run = testRun();
+});
+
+afterEach(async () => {
+  await restored?.discard();
+  restored = undefined;
+});
+
+/** Each row is a transaction of its own. */
+async function beat(count: number): Promise<void> {
+  await server.query(
+    `DO $$ BEGIN FOR i IN 1..${count} LOOP
+       INSERT INTO beat (at, filler) VALUES (clock_timestamp(), repeat(md5(i::text), 20)); COMMIT;
+     END LOOP; END $$`,
+  );
+}
+
+async function count(): Promise<number> {
+  const [row] = await server.query('SELECT count(*)::int AS n FROM beat');
+  return Number(row?.['n']);
+}
+
+async function clock(): Promise<string> {
+  const [row] = await server.query(
+    `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at`,
+  );
+  return String(row?.['at']);
+}
+
+async function stored(): Promise<Lsn> {
+  const lsn = await archive.caughtUp();
+  deps.progress = {
+    server: NAME,
+    store: 'here',
+    systemId: base.systemId,
+    timeline: 1,
+    storedLsn: lsn,
+    serverLsn: lsn,
+    at: await clock(),
+  };
+  return lsn;
+}
+
+async function restore(target: Target): Promise<ScratchRestore> {
+  const signal = run.signal;
+  const inventory = await archive.walArchive.inventory({
+    ...{ store: deps.storesOf(NAME)[0]?.store ?? fail(), ring: deps.ring, signal },
+    folder: { server: NAME, major: 15, systemId: base.systemId },
+    segmentBytes: base.segmentBytes,
+  });
+  const choice = chooseBase(
+    { backups: [base], inventories: new Map([[base.systemId, inventory]]), progress: undefined },
+    target,
+  );
+  if (choice.outcome !== 'found') throw new Error(`No base: ${JSON.stringify(choice)}`);
+  const store = deps.storesOf(NAME)[0] ?? fail();
+  restored = await restoreToScratch(
+    deps,
+    { server: NAME, store, base: choice.base, path: choice.path, target },
+    run,
+  );
+  return restored;
+}
+
+function fail(): never {
+  throw new Error('There is no store');
+}
+
+async function rowsIn(copy: ScratchRestore): Promise<number> {
+  await using session = await deps.connect(copy.url, { signal: run.signal });
+  const [row] = await session.query<{ n: number }>('SELECT count(*)::int AS n FROM beat');
+  return row?.n ?? -1;
+}
+
+test('goes back to a moment under load: what was committed before is there, and nothing after', async () => {
+  await beat(200);
+  const at = await clock();
+  const expected = await count();
+  await beat(200);
+  await stored();
+
+  const copy = await restore({ kind: 'time', asked: at, at });
+
+  expect(await rowsIn(copy)).toBe(expected);
+  expect(copy.how).toBe('target');
+  expect(copy.reached.at === null ? '' : utcText(copy.reached.at) <= at).toBe(true);
+});
+
+test('goes back to a position', async () => {
+  const expected = await count();
+  const [row] = await server.query('SELECT pg_current_wal_insert_lsn()::text AS lsn');
+  const lsn = String(row?.['lsn']);
+  await beat(50);
+  await stored();
+
+  const copy = await restore({ kind: 'lsn', asked: lsn, lsn });
+
+  expect(await rowsIn(copy)).toBe(expected);
+  expect(copy.reached.lsn).toBe(lsn);
+});
+
+test('goes back to just before a transaction', async () => {
+  const expected = await count();
+  const [row] = await server.query(
+    'WITH gone AS (DELETE FROM beat WHERE id = 1 RETURNING 1) SELECT pg_current_xact_id()::xid::text AS xid FROM gone',
+  );
+  const xid = String(row?.['xid']);
+  await beat(5);
+  await stored();
+
+  const copy = await restore({ kind: 'xid', asked: `xid:${xid}`, xid });
+
+  expect(await rowsIn(copy)).toBe(expected);
+});
+
+test('restores the newest moment up to the last stored position', async () => {
+  await beat(100);
+  const end = await stored();
+  const expected = await count();
+
+  const copy = await restore({ kind: 'latest', asked: 'latest' });
+
+  expect(await rowsIn(copy)).toBe(expected);
+  expect(lsnBytes(copy.reached.lsn)).toBeGreaterThanOrEqual(lsnBytes(end) - 64n);
+});
+
+test('a moment after the last commit is the end of the log, and is called that', async () => {
+  await beat(10);
+  const expected = await count();
+  const at = await clock();
+  await stored();
+
+  const copy = await restore({ kind: 'time', asked: at, at });
+
+  expect(await rowsIn(copy)).toBe(expected);
+  expect(copy.how).toBe('end of log');
+});
+
+test('WAL that is missing in the middle is refused, not taken for the end of the log', async () => {
+  const at = await clock();
+  await beat(5);
+  await server.query('SELECT pg_switch_wal()');
+  await beat(50);
+  await server.query('SELECT pg_switch_wal()');
+  await beat(50);
+  await server.query('SELECT pg_switch_wal()');
+  await stored();
+  const later = await clock();
+  const names = (await readdir(archive.walFolder)).filter((file) => /^[0-9A-F]{24}$/.test(file));
+  const victim = join(archive.walFolder, names.toSorted().at(-2) ?? '');
+  await rename(victim, `${victim}.away`);
+
+  try {
+    await expect(restore({ kind: 'latest', asked: 'latest' })).rejects.toThrow('hole');
+    await expect(restore({ kind: 'time', asked: later, at: later })).rejects.toMatchObject({
+      kind: { code: 'WAL_HOLE' },
+    });
+    expect(run.claims.size).toBe(0);
+    const copy = await restore({ kind: 'time', asked: at, at });
+    expect(copy.how).toBe('target');
+  } finally {
+    await rename(`${victim}.away`, victim);
+  }
+});
+
+test('a position before the end of the backup is told as too early', async () => {
+  const lsn = lsnFromBytes(lsnBytes(base.beginLsn) + 60n);
+  const store = deps.storesOf(NAME)[0] ?? fail();
+  const inventory = { timeline: 1, fromLsn: base.beginLsn, toLsn: await stored() };
+  const path = { ...inventory, runs: [inventory], missing: [], broken: false };
+
+  await expect(
+    restoreToScratch(
+      deps,
+      { server: NAME, store, base, path, target: { kind: 'lsn', asked: lsn, lsn } },
+      run,
+    ),
+  ).rejects.toMatchObject({ kind: { code: 'TARGET_TOO_EARLY' } });
+
+  expect(await readdir(deps.scratch.path)).toEqual([]);
+  await rm(deps.scratch.path, { recursive: true });
+});
