@@ -12,11 +12,11 @@ import type { ClusterFolder } from '../../src/engines/engine.ts';
 import { receiveWal } from '../../src/engines/streaming/wal-receiver.ts';
 import type { ReceiveWalRequest } from '../../src/engines/streaming/wal-request.ts';
 import { walStore } from '../../src/engines/streaming/wal-store.ts';
-import type { WalStored } from '../../src/engines/wal-archive.ts';
+import type { WalRun, WalStored } from '../../src/engines/wal-archive.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { isServerName } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
-import { compareLsn, type Lsn, toLsn } from '../../src/kernel/lsn.ts';
+import { compareLsn, type Lsn, lsnBytes, toLsn } from '../../src/kernel/lsn.ts';
 import { historyName, isSegmentName, segmentNameAt } from '../../src/kernel/wal-name.ts';
 import { connect } from '../../src/postgres/connect.ts';
 import { readServerFacts } from '../../src/postgres/server-facts.ts';
@@ -61,7 +61,7 @@ test('stores every segment that was written under load, byte for byte', async ()
   expect(found.runs).toHaveLength(1);
   expect(found.segments).toBeGreaterThan(8);
   expect(compareLsn(found.runs[0]?.toLsn ?? toLsn('0/0'), end)).not.toBe(-1);
-  expect(await wrongSegments(postgres, store, found.runs[0]?.fromLsn, end)).toEqual([]);
+  expect(await wrongSegments(postgres, store, found.runs[0], end)).toEqual([]);
 });
 
 test('leaves no gap when it is cut off again and again and started anew', async () => {
@@ -84,7 +84,7 @@ test('leaves no gap when it is cut off again and again and started anew', async 
   const found = await walStore.inventory({ ...at(store, folder), signal });
   expect(found.missing).toEqual([]);
   expect(found.runs).toHaveLength(1);
-  expect(await wrongSegments(postgres, store, found.runs[0]?.fromLsn, end)).toEqual([]);
+  expect(await wrongSegments(postgres, store, found.runs[0], end)).toEqual([]);
 });
 
 test('lets the server forget only what is stored', async () => {
@@ -135,10 +135,10 @@ test('follows a promotion to the new timeline, with its history file', async () 
   expect(found.histories).toEqual([historyName(2)]);
   expect(found.missing).toEqual([]);
   expect(found.runs.map(({ timeline }) => timeline)).toEqual([1, 2]);
-  expect(await wrongSegments(standby, store, found.runs[1]?.fromLsn, end, 2)).toEqual([]);
+  expect(await wrongSegments(standby, store, found.runs[1], end)).toEqual([]);
   await using scratch = await temporaryFolder();
   const destination = join(scratch.path, 'history');
-  const name: `${string}.history` = `${'00000002'}.history`;
+  const name = '00000002.history';
   await walStore.fetch({ ...at(store, folder), name, destination, signal });
   const original = join(standby.dataDirectory, 'pg_wal', name);
   expect(await readFile(destination, 'utf8')).toBe(await readFile(original, 'utf8'));
@@ -256,22 +256,19 @@ async function currentLsn(server: TestPostgres): Promise<Lsn> {
   return toLsn(String(row?.['lsn']));
 }
 
-/** Segments in [from, to] whose stored bytes are not those in the server's own folder. */
+/** Segments from the run's begin to `end` whose stored bytes are not those in the server's own folder. */
 async function wrongSegments(
   server: TestPostgres,
   store: ObjectStore,
-  from: Lsn | undefined,
-  to: Lsn,
-  timeline = 1,
+  run: WalRun | undefined,
+  end: Lsn,
 ): Promise<string[]> {
+  const { timeline, fromLsn } = run ?? { timeline: 0, fromLsn: end };
   const folder = await folderOf(server);
   await using scratch = await temporaryFolder();
   const rows = await server.query(
     `SELECT name FROM pg_ls_waldir() WHERE name >= $1 AND name <= $2 AND length(name) = 24 ORDER BY name`,
-    [
-      segmentNameAt(timeline, from ?? to, SEGMENT_BYTES),
-      segmentNameAt(timeline, to, SEGMENT_BYTES),
-    ],
+    [segmentNameAt(timeline, fromLsn, SEGMENT_BYTES), segmentNameAt(timeline, end, SEGMENT_BYTES)],
   );
   expect(rows.length).toBeGreaterThan(0);
   const wrong: string[] = [];
@@ -282,9 +279,9 @@ async function wrongSegments(
     const outcome = await walStore.fetch({ ...at(store, folder), name, destination, signal });
     const original = await readFile(join(server.dataDirectory, 'pg_wal', name));
     const fetched = outcome === 'written' ? await readFile(destination) : Buffer.alloc(0);
-    const isLast = name === segmentNameAt(timeline, to, SEGMENT_BYTES);
-    const end = isLast ? Number(BigInt(`0x${to.split('/')[1] ?? ''}`)) % SEGMENT_BYTES : undefined;
-    if (!fetched.subarray(0, end).equals(original.subarray(0, end))) wrong.push(name);
+    const isLast = name === segmentNameAt(timeline, end, SEGMENT_BYTES);
+    const used = isLast ? Number(lsnBytes(end)) % SEGMENT_BYTES : undefined;
+    if (!fetched.subarray(0, used).equals(original.subarray(0, used))) wrong.push(name);
     if (fetched.length !== SEGMENT_BYTES) wrong.push(`${name} has ${fetched.length} bytes`);
   }
   return wrong;

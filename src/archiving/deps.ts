@@ -1,0 +1,59 @@
+/** What archiving is given from above: the servers it looks after, and the means to do it. */
+import type { Catalog } from '../catalog/catalog.ts';
+import type { KeyRing } from '../encryption/key-ring.ts';
+import type { WalArchive } from '../engines/wal-archive.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { ServerName } from '../kernel/ids.ts';
+import type { Log } from '../kernel/log.ts';
+import { Problem } from '../kernel/problem.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { SERVER_UNKNOWN } from './problems.ts';
+
+export interface ArchivingServer {
+  readonly name: ServerName;
+  readonly url: string;
+  /** The store's name in the config. */
+  readonly storeName: string;
+  readonly store: ObjectStore;
+  readonly ring: KeyRing;
+  /** How long new bytes of the unfinished segment may wait before they are stored. */
+  readonly tailSeconds: number;
+}
+
+export interface ArchivingDeps {
+  readonly catalog: Pick<
+    Catalog,
+    'walProgress' | 'resources' | 'findings' | 'acknowledgements' | 'leases' | 'backups'
+  >;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface ArchivingOperationDeps extends ArchivingDeps {
+  readonly servers: readonly ArchivingServer[];
+  readonly archive: WalArchive;
+}
+
+/** The named server, or the only one. @throws Problem ARCHIVING_SERVER_UNKNOWN */
+export function requireServer(
+  servers: readonly ArchivingServer[],
+  name: string | undefined,
+): ArchivingServer {
+  const found =
+    name === undefined
+      ? servers.length === 1
+        ? servers[0]
+        : undefined
+      : servers.find((server) => server.name === name);
+  if (found !== undefined) return found;
+  const known = servers.map((server) => server.name).join(', ');
+  const asked = name === undefined ? 'which server is meant' : `a server "${name}"`;
+  throw new Problem(SERVER_UNKNOWN, `Cannot tell ${asked}: the config has ${known}`, {
+    facts: { known },
+  });
+}
+
+/** Only one process archives a server at a time. */
+export function archivingLease(server: ServerName): string {
+  return `archiving:${server}`;
+}

@@ -1,0 +1,152 @@
+/**
+ * What is stored of a server's log and how far that is behind, as far as it can be told: from the
+ * server where it answers, else from the store and from what the catalogue remembers.
+ */
+import { z } from 'zod';
+
+import type { WalProgressRecord } from '../catalog/records.ts';
+import type { ClusterFolder } from '../engines/engine.ts';
+import type { WalInventory } from '../engines/wal-archive.ts';
+import { isLsn, type Lsn, lsnBytes } from '../kernel/lsn.ts';
+import { isProblem, type Problem } from '../kernel/problem.ts';
+import { connect } from '../postgres/connect.ts';
+import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
+import { readSlot, type SlotState, slotName } from '../postgres/slots.ts';
+import type { ArchivingOperationDeps, ArchivingServer } from './deps.ts';
+
+export interface WalMeasure {
+  readonly folder: ClusterFolder | undefined;
+  /** Empty when there is no cluster's folder yet. */
+  readonly inventory: WalInventory;
+  readonly slot: SlotState | undefined;
+  readonly storedLsn: Lsn | undefined;
+  readonly serverLsn: Lsn | undefined;
+  /** Bytes of log that are on the server only; undefined: the server does not answer. */
+  readonly lagBytes: number | undefined;
+  /** Age of the moment of which everything is stored; 0: nothing is missing; undefined: unknown. */
+  readonly lagSeconds: number | undefined;
+  /** Why the server could not be asked. */
+  readonly unreachable: Problem | undefined;
+}
+
+const SEGMENT_BYTES = 16 * 1024 * 1024;
+
+export async function measureWal(
+  server: ArchivingServer,
+  deps: ArchivingOperationDeps,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<WalMeasure> {
+  const asked = await askServer(server, signal);
+  const known = await deps.catalog.walProgress.find(server.name, server.storeName);
+  const { folder, segmentBytes } = await findCluster(server, deps, asked.facts, { signal });
+  const { store, ring } = server;
+  const inventory =
+    folder === undefined
+      ? NOTHING
+      : await deps.archive.inventory({ store, ring, folder, segmentBytes, signal });
+  const storedLsn = inventory.runs.at(-1)?.toLsn;
+  const lagBytes = lagBetween(storedLsn, asked.facts?.lsn);
+  return {
+    folder,
+    inventory,
+    slot: asked.slot,
+    storedLsn,
+    serverLsn: asked.facts?.lsn ?? toldLsn(known),
+    lagBytes,
+    lagSeconds: lagBytes === 0 ? 0 : ageSeconds(known, deps.clock.now()),
+    unreachable: asked.unreachable,
+  };
+}
+
+const NOTHING: WalInventory = {
+  runs: [],
+  missing: [],
+  histories: [],
+  segments: 0,
+  storedBytes: 0,
+};
+
+function toldLsn(known: WalProgressRecord | undefined): Lsn | undefined {
+  return known !== undefined && isLsn(known.serverLsn) ? known.serverLsn : undefined;
+}
+
+function ageSeconds(
+  known: WalProgressRecord | undefined,
+  now: Temporal.Instant,
+): number | undefined {
+  if (known === undefined) return undefined;
+  return Math.max(0, now.since(Temporal.Instant.from(known.at)).total('seconds'));
+}
+
+function lagBetween(storedLsn: Lsn | undefined, serverLsn: Lsn | undefined): number | undefined {
+  if (storedLsn === undefined || serverLsn === undefined) return undefined;
+  const lag = Number(lsnBytes(serverLsn) - lsnBytes(storedLsn));
+  return Math.max(0, lag);
+}
+
+interface Asked {
+  readonly facts?: ServerFacts;
+  readonly slot?: SlotState | undefined;
+  readonly unreachable?: Problem;
+}
+
+async function askServer(server: ArchivingServer, signal: AbortSignal): Promise<Asked> {
+  try {
+    await using session = await connect(server.url, { signal });
+    const slot = await readSlot(session, slotName(server.name));
+    return { facts: await readServerFacts(session), slot };
+  } catch (error) {
+    // A dead server is the very moment at which somebody asks what is stored.
+    if (isProblem(error)) return { unreachable: error };
+    throw error;
+  }
+}
+
+interface Cluster {
+  readonly folder: ClusterFolder | undefined;
+  readonly segmentBytes: number;
+}
+
+/** As the server says; where it is silent, what the catalogue and the store know. */
+async function findCluster(
+  server: ArchivingServer,
+  deps: ArchivingOperationDeps,
+  facts: ServerFacts | undefined,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<Cluster> {
+  if (facts !== undefined) {
+    const { major, systemId, segmentBytes } = facts;
+    return { folder: { server: server.name, major, systemId }, segmentBytes };
+  }
+  const known = await deps.catalog.walProgress.find(server.name, server.storeName);
+  const segmentBytes = await rememberedSegmentBytes(server, deps);
+  return { folder: await findFolder(server, known?.systemId, signal), segmentBytes };
+}
+
+/** The cluster the catalogue speaks of, else the one whose name sorts last. */
+async function findFolder(
+  server: ArchivingServer,
+  systemId: string | undefined,
+  signal: AbortSignal,
+): Promise<ClusterFolder | undefined> {
+  let last: ClusterFolder | undefined;
+  for await (const { key } of server.store.list(`${server.name}/`, { signal })) {
+    const parts = /^[^/]+\/(\d+)-(\d+)\/wal\//.exec(key);
+    if (parts === null) continue;
+    const found = { server: server.name, major: Number(parts[1]), systemId: parts[2] ?? '' };
+    if (found.systemId === systemId) return found;
+    last = found;
+  }
+  return last;
+}
+
+const Summary = z.object({ segmentBytes: z.number().int().positive() });
+
+async function rememberedSegmentBytes(
+  server: ArchivingServer,
+  { catalog }: ArchivingOperationDeps,
+): Promise<number> {
+  const newest = (await catalog.backups.list(server.name)).at(-1);
+  const summary = Summary.safeParse(newest?.summary);
+  return summary.success ? summary.data.segmentBytes : SEGMENT_BYTES;
+}

@@ -1,0 +1,125 @@
+/**
+ * Makes sure that there is a guarded slot on the server. In this order: judge the server, write down
+ * that a slot is about to be made, make it. A process that dies in between leaves a note, never a slot
+ * nobody knows of.
+ */
+import type { Json } from '../kernel/codecs.ts';
+import { utcText } from '../kernel/codecs.ts';
+import type { Finding } from '../kernel/finding.ts';
+import { Problem } from '../kernel/problem.ts';
+import { connect } from '../postgres/connect.ts';
+import { readServerFacts } from '../postgres/server-facts.ts';
+import { createSlot, readSlot, slotName } from '../postgres/slots.ts';
+import type { ArchivingDeps, ArchivingServer } from './deps.ts';
+import { SLOT_UNGUARDED, WAL_LEVEL_TOO_LOW, WOULD_BE_SYNCHRONOUS } from './problems.ts';
+import { judgeSlot, type SlotJudgement } from './slot-guard.ts';
+
+/** What a person acknowledges with a reason when `max_slot_wal_keep_size` shall stay unlimited. */
+export const UNBOUNDED_SLOT = 'unbounded slot';
+/** The kind of the note in the catalogue. It is not swept: only `forget` gives a slot up. */
+export const SLOT_CLAIM = 'slot';
+
+/**
+ * Answers the slot's name.
+ *
+ * @throws Problem ARCHIVING_SLOT_UNGUARDED, ARCHIVING_WOULD_BE_SYNCHRONOUS, ARCHIVING_WAL_LEVEL_TOO_LOW,
+ * each with a finding that stays open until the server is safe.
+ */
+export async function prepareSlot(
+  server: ArchivingServer,
+  deps: ArchivingDeps,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<string> {
+  await using session = await connect(server.url, { signal });
+  const acknowledged = await deps.catalog.acknowledgements.isAcknowledged(
+    UNBOUNDED_SLOT,
+    server.name,
+  );
+  const facts = await readServerFacts(session);
+  await settle(judgeSlot(facts, acknowledged), server, deps);
+  const slot = slotName(server.name);
+  if ((await readSlot(session, slot)) !== undefined) return slot;
+  await claim(server, slot, deps);
+  await createSlot(session, slot);
+  deps.log.info('Made the slot that keeps WAL for us', { server: server.name, slot });
+  return slot;
+}
+
+/** Opens the finding of a refusal and throws it; closes those that no longer hold. */
+async function settle(
+  judgement: SlotJudgement,
+  server: ArchivingServer,
+  { catalog, clock }: ArchivingDeps,
+): Promise<void> {
+  const problem = refusal(judgement, server);
+  for (const { code } of [SLOT_UNGUARDED, WOULD_BE_SYNCHRONOUS, WAL_LEVEL_TOO_LOW])
+    if (code !== problem?.kind.code) await catalog.findings.close(code, server.name);
+  if (problem === undefined) return;
+  const at = utcText(clock.now());
+  const finding: Finding = {
+    code: problem.kind.code,
+    server: server.name,
+    severity: 'page',
+    summary: problem.message,
+    hint: problem.hint,
+    since: at,
+  };
+  await catalog.findings.open({
+    code: finding.code,
+    server: server.name,
+    finding: { ...finding } satisfies Json,
+    at,
+  });
+  throw problem;
+}
+
+function refusal(judgement: SlotJudgement, { name }: ArchivingServer): Problem | undefined {
+  const facts = { server: name };
+  switch (judgement.outcome) {
+    case 'safe':
+      return undefined;
+    case 'unguarded':
+      return new Problem(
+        SLOT_UNGUARDED,
+        `Cannot archive "${name}": \`max_slot_wal_keep_size\` is unlimited, so a stopped bot would fill its disk`,
+        { facts },
+      );
+    case 'would be synchronous':
+      return new Problem(
+        WOULD_BE_SYNCHRONOUS,
+        `Cannot archive "${name}": \`synchronous_standby_names\` is "${judgement.names}", so its commits would wait for our store`,
+        { facts },
+      );
+    case 'wal level too low':
+      return new Problem(
+        WAL_LEVEL_TOO_LOW,
+        `Cannot archive "${name}": \`wal_level\` is "${judgement.walLevel}" and should be "replica"`,
+        { facts },
+      );
+    default:
+      throw new TypeError(`Unreachable outcome: ${JSON.stringify(judgement satisfies never)}`);
+  }
+}
+
+async function claim(
+  server: ArchivingServer,
+  slot: string,
+  { catalog, clock }: ArchivingDeps,
+): Promise<void> {
+  const claims = await catalog.resources.list();
+  if (claims.some((row) => isClaimOf(row, slot))) return;
+  await catalog.resources.claim({
+    runId: null,
+    kind: SLOT_CLAIM,
+    reference: { server: server.name, slot },
+    claimedAt: utcText(clock.now()),
+  });
+}
+
+/** Whether a note in the catalogue speaks of this slot. */
+export function isClaimOf(
+  row: { readonly kind: string; readonly reference: { readonly [key: string]: Json } },
+  slot: string,
+): boolean {
+  return row.kind === SLOT_CLAIM && row.reference['slot'] === slot;
+}
