@@ -7,20 +7,11 @@ import type { RunVerbs } from '../catalog/run-verbs.ts';
 import type { SlackSection } from '../config/sections/slack.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Actor } from '../gate/people.ts';
+import type { Registry } from '../gate/registry.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Chat } from './chat.ts';
 import type { SlackPeople } from './people.ts';
-
-/** What somebody typed behind `/dbdr`, read by the gate's own reader. */
-export type ReadWords =
-  | {
-      readonly outcome: 'operation';
-      readonly operation: string;
-      readonly input: { readonly [key: string]: unknown };
-    }
-  /** Asked for help, or nothing was typed: lines of plain text. */
-  | { readonly outcome: 'help'; readonly lines: readonly string[] };
 
 export interface Scenario {
   readonly id: string;
@@ -160,8 +151,8 @@ export interface SlackDeps {
   readonly catalog: SlackCatalog;
   readonly chat: Chat;
   readonly people: SlackPeople;
-  /** Reads words as every caller does. @throws Problem with the near word as its hint. */
-  readonly readWords: (text: string) => ReadWords;
+  /** Every operation that can be asked for. */
+  readonly registry: Registry;
   /** Names of servers, for forms. */
   readonly servers: readonly string[];
   readonly incidents: IncidentVerbs;

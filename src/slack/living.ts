@@ -14,6 +14,8 @@ import { SLACK_CHANNEL_CLOSED } from './problems.ts';
 export interface Living {
   /** Posts or edits the message of `subject`; `render` answers undefined where nothing is to be said. */
   show(subject: string, wish: Wish): Promise<Posted | undefined>;
+  /** Posts what is said once and never edited; undefined: it was said before. */
+  say(subject: string, channel: string, message: Message): Promise<Posted | undefined>;
   /** Answers in the thread of `subject`, once for each `key`. */
   reply(subject: string, key: string, message: Message): Promise<void>;
 }
@@ -34,19 +36,8 @@ export interface LivingOptions {
 const REMEMBERED_MAX = 500;
 
 export function livingMessages({ chat, messages, opsChannel }: LivingOptions): Living {
-  const turns = new Map<string, Promise<unknown>>();
+  const inTurn = turnTaker();
   const said = new Map<string, string>();
-
-  async function inTurn<T>(subject: string, work: () => Promise<T>): Promise<T> {
-    const before = turns.get(subject) ?? Promise.resolve();
-    const mine = before.then(work, work);
-    turns.set(subject, mine);
-    try {
-      return await mine;
-    } finally {
-      if (turns.get(subject) === mine) turns.delete(subject);
-    }
-  }
 
   async function postAnew(subject: string, channel: string, message: Message): Promise<Posted> {
     const posted = await postOrOps(channel, message);
@@ -90,6 +81,13 @@ export function livingMessages({ chat, messages, opsChannel }: LivingOptions): L
   return {
     show: async (subject, wish) => inTurn(subject, async () => showNow(subject, wish)),
 
+    say: async (subject, channel, message) =>
+      inTurn(subject, async () =>
+        (await messages.find(subject)) === undefined
+          ? postAnew(subject, channel, message)
+          : undefined,
+      ),
+
     reply: async (subject, key, message) =>
       inTurn(key, async () => {
         const parent = await messages.find(subject);
@@ -97,5 +95,20 @@ export function livingMessages({ chat, messages, opsChannel }: LivingOptions): L
         const place = { channel: parent.channel, threadTs: parent.ts };
         await messages.record({ subject: key, ...(await chat.post(place, message)) });
       }),
+  };
+}
+
+/** Work on one subject takes turns; different subjects do not wait for each other. */
+function turnTaker(): <T>(subject: string, work: () => Promise<T>) => Promise<T> {
+  const turns = new Map<string, Promise<unknown>>();
+  return async (subject, work) => {
+    const before = turns.get(subject) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    turns.set(subject, mine);
+    try {
+      return await mine;
+    } finally {
+      if (turns.get(subject) === mine) turns.delete(subject);
+    }
   };
 }

@@ -5,6 +5,8 @@
 import { createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
+import { z } from 'zod';
+
 export interface ApiCall {
   readonly method: string;
   readonly args: Readonly<Record<string, unknown>>;
@@ -34,6 +36,8 @@ export type FakeAnswer =
   | { readonly error: string }
   | { readonly retryAfterSeconds: number }
   | { readonly status: number };
+
+const Args = z.record(z.string(), z.unknown());
 
 export const TEAM = 'T0HOME';
 export const SECRET = 'a-signing-secret-of-the-tests-only';
@@ -120,17 +124,23 @@ function send(response: ServerResponse, answer: object): void {
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks).toString('utf8');
+  let text = '';
+  request.setEncoding('utf8');
+  for await (const chunk of request) text += String(chunk);
+  return text;
 }
 
 function readArgs(text: string, type: string): Readonly<Record<string, unknown>> {
-  if (type.includes('json')) return JSON.parse(text);
+  if (type.includes('json')) return Args.parse(JSON.parse(text));
   const args: Record<string, unknown> = {};
-  for (const [key, value] of new URLSearchParams(text))
-    args[key] = /^[[{]/.test(value) ? JSON.parse(value) : value;
+  for (const [key, value] of new URLSearchParams(text)) args[key] = readValue(value);
   return args;
+}
+
+/** Blocks and views come as JSON in a form's field. */
+function readValue(value: string): unknown {
+  const parsed: unknown = /^[[{]/.test(value) ? JSON.parse(value) : value;
+  return parsed;
 }
 
 async function listen(server: Server): Promise<number> {

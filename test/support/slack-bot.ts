@@ -17,7 +17,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { type Log, silentLog } from '../../src/kernel/log.ts';
 import { type SlackApp, startSlackApp } from '../../src/slack/app.ts';
 import { slackChat } from '../../src/slack/chat.ts';
-import type { IncidentView, ReadWords, SlackDeps, UpdateWords } from '../../src/slack/deps.ts';
+import type { IncidentView, SlackDeps, UpdateWords } from '../../src/slack/deps.ts';
 import { slackPeople } from '../../src/slack/people.ts';
 import { type FakeSlack, fakeSlack, SECRET, sendSigned, TEAM } from './fake-slack.ts';
 import { sampleIncident } from './slack-samples.ts';
@@ -62,9 +62,10 @@ export async function startSlackBot(options: { readonly log?: Log } = {}): Promi
   });
   const chat = slackChat({ section, log });
   const people = slackPeople({ chat, section, clock });
+  const registry = createRegistry(OPERATIONS);
   const gate = createGate({
     catalog,
-    registry: createRegistry(OPERATIONS),
+    registry,
     people: composedPeople(people),
     approvals: { high: 1, expires: Temporal.Duration.from('PT30M'), self: false },
     clock,
@@ -78,7 +79,7 @@ export async function startSlackBot(options: { readonly log?: Log } = {}): Promi
     catalog,
     chat,
     people,
-    readWords: readTestWords,
+    registry,
     servers: ['shop'],
     ...stories(updatesPosted),
     clock,
@@ -180,15 +181,6 @@ function stories(posted: UpdateWords[]): Pick<SlackDeps, 'incidents' | 'updates'
   };
 }
 
-/** The gate's reader is tested where it lives; here a word and `--key value` pairs are enough. */
-function readTestWords(text: string): ReadWords {
-  const [operation = '', ...rest] = text.split(/\s+/);
-  if (operation === '' || operation === 'help') return { outcome: 'help', lines: ['status'] };
-  const input: Record<string, unknown> = {};
-  if (rest.includes('--plan')) input['plan'] = true;
-  return { outcome: 'operation', operation, input };
-}
-
 const Empty = z.strictObject({ plan: z.boolean().optional().describe('only look') });
 const Plan = z.strictObject({ what: z.string() });
 
@@ -217,7 +209,7 @@ function operationOf(
     recheck: async () => Promise.resolve(),
     run: async (_plan, run) =>
       run.step(`The work of ${name}`, async () => Promise.resolve({ did: name })),
-    followUps: () => followUps.map((operation) => ({ operation, input: {} })),
+    followUps: () => followUps.map((next) => ({ operation: next, input: {} })),
   };
   return operation;
 }

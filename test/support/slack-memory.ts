@@ -31,7 +31,7 @@ export function slackMemory(): SlackMemory {
       rows.set(run.runId, run);
       const at = '2026-11-22T14:52:10.000000Z';
       events.push({ seq: events.length + 1, runId: run.runId, at, kind, data });
-      for (const wake of [...waiting]) wake();
+      for (const wake of waiting) wake();
     },
     gate: {
       eventsAfter: async (cursor, limit) =>

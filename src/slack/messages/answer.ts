@@ -6,6 +6,7 @@ import type { Json } from '../../kernel/codecs.ts';
 import { formatSeconds } from '../../kernel/moment.ts';
 import { formatBytes } from '../../kernel/size.ts';
 import { clip, context, escapeText, type Message, message, section, sections } from './blocks.ts';
+import { listingLines } from './listings.ts';
 import { type Reader, statusMessage } from './status.ts';
 import { readInstant, sayMoment } from './when.ts';
 
@@ -17,7 +18,7 @@ const LINES_MAX = 80;
 export function answerMessage(operation: string, result: Json, reader: Reader): Message {
   const status = operation === 'status' ? statusMessage(result, reader) : undefined;
   if (status !== undefined) return status;
-  const lines = lineList(result, reader);
+  const lines = listingLines(result, reader) ?? lineList(result, reader);
   const shown = lines.slice(0, LINES_MAX);
   const title = `What \`${operation}\` answers`;
   return message(`${title}\n${shown.join('\n')}`, [

@@ -1,8 +1,7 @@
 /** What can be asked, in the gate's own words. Pure. */
 import { codeBlock, context, type Message, message, section } from './blocks.ts';
 
-export function helpMessage(lines: readonly string[]): Message {
-  const text = lines.join('\n');
+export function helpMessage(text: string): Message {
   return message(text, [
     section('*What you can ask for*, behind `/dbdr`:'),
     section(codeBlock(text)),

@@ -28,7 +28,7 @@ interface Stage {
   readonly chat: RecordingChat;
   readonly memory: SlackMemory;
   /** Starts the follower; aborting it is its end. */
-  start(): AbortController;
+  readonly start: () => AbortController;
 }
 
 function openStage(): Stage {

@@ -2,6 +2,7 @@
 import type { App, SlashCommand } from '@slack/bolt';
 
 import type { Actor } from '../../../gate/people.ts';
+import { readWords, type WordsOptions } from '../../../gate/words.ts';
 import { isRunId } from '../../../kernel/ids.ts';
 import { Problem } from '../../../kernel/problem.ts';
 import type { Desk } from '../../desk.ts';
@@ -16,6 +17,11 @@ import { cancelRun } from '../decide.ts';
 import { openIncidentForm, openUpdateForm } from '../open-forms.ts';
 
 export const COMMAND = '/dbdr';
+
+const WORDS: WordsOptions = {
+  prefix: COMMAND,
+  callerFlags: [{ name: 'plan', kind: 'switch', describe: 'Only show what would be done' }],
+};
 
 export function listenToDbdr(app: App, desk: Desk): void {
   app.command(COMMAND, async ({ command, ack, respond }) => {
@@ -59,9 +65,9 @@ export async function askInWords(
   text: string,
   { actor, channel, onceKey }: AskInWords,
 ): Promise<Message | undefined> {
-  const { gate, readWords, clock } = desk.deps;
-  const words = readWords(text);
-  if (words.outcome === 'help') return helpMessage(words.lines);
+  const { gate, registry, clock } = desk.deps;
+  const words = readWords(registry, text, WORDS);
+  if (words.outcome === 'help') return helpMessage(words.text);
   const request = {
     operation: words.operation,
     input: words.input,
@@ -71,7 +77,8 @@ export async function askInWords(
     onceKey,
     performer: 'any' as const,
   };
-  if (words.input['plan'] === true) return planMessage((await gate.plan(request)).explanation);
+  if (words.caller['plan'] === true || words.input['plan'] === true)
+    return planMessage((await gate.plan(request)).explanation);
   const asked = await gate.ask(request);
   if (asked.outcome === 'answered')
     return answerMessage(words.operation, asked.result, readerOf(actor, clock.now()));

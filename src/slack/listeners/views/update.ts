@@ -58,13 +58,12 @@ interface Posting {
 }
 
 async function postUpdate(desk: Desk, { words, actor, subject }: Posting): Promise<Message> {
-  const { updates, section, clock, catalog } = desk.deps;
+  const { updates, section, clock } = desk.deps;
   await mustBeOperator(desk, actor);
-  if ((await catalog.messages.find(subject)) !== undefined) return whisper('It is posted already.');
   const message = updateMessage(await updates.compose(words, actor));
   const channel = section.channels.stakeholders;
-  const posted = await desk.living.show(subject, { channel, render: async () => message });
-  if (posted === undefined) return whisper('There was nothing to post.');
+  const posted = await desk.living.say(subject, channel, message);
+  if (posted === undefined) return whisper('It is posted already.');
   await updates.posted({
     words,
     text: message.text,

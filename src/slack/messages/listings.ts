@@ -1,0 +1,133 @@
+/** Lists as people read them, one line an entry: runs, backups, restored instances, coverage. Pure. */
+import { z } from 'zod';
+
+import type { Json } from '../../kernel/codecs.ts';
+import { formatBytes } from '../../kernel/size.ts';
+import { sentenceList } from './blocks.ts';
+import type { Reader } from './status.ts';
+import { readInstant, sayMoment } from './when.ts';
+
+const text = z.string().nullish().catch(undefined);
+const Person = z.looseObject({ name: z.string() }).nullish().catch(undefined);
+
+const Runs = z.looseObject({
+  runs: z.array(
+    z.looseObject({
+      runId: z.string(),
+      operation: z.string(),
+      server: text,
+      state: z.string(),
+      asker: Person,
+      deciders: z
+        .array(z.looseObject({ actor: Person, decision: z.string() }))
+        .optional()
+        .catch(undefined),
+      askedAt: text,
+    }),
+  ),
+});
+
+const Verified = z.looseObject({ verdict: z.string().nullish(), at: text }).nullish();
+
+const Backups = z.looseObject({
+  backups: z.array(
+    z.looseObject({
+      backupId: z.string(),
+      server: text,
+      endedAt: text,
+      sourceBytes: z.coerce.number().optional().catch(undefined),
+      storedBytes: z.coerce.number().optional().catch(undefined),
+      stores: z.array(z.unknown()).optional().catch(undefined),
+      verified: z.union([z.string(), Verified]).optional().catch(undefined),
+    }),
+  ),
+});
+
+const Instances = z.looseObject({
+  instances: z.array(
+    z.looseObject({
+      runId: z.string(),
+      server: text,
+      url: text,
+      directory: text,
+      why: text,
+      expiresAt: text,
+    }),
+  ),
+});
+
+/** Undefined: no list that has words of its own. */
+export function listingLines(result: Json, reader: Reader): readonly string[] | undefined {
+  return runLines(result, reader) ?? backupLines(result, reader) ?? instanceLines(result, reader);
+}
+
+function runLines(result: Json, reader: Reader): readonly string[] | undefined {
+  const read = Runs.safeParse(result);
+  if (!read.success) return undefined;
+  if (read.data.runs.length === 0) return ['Nothing was asked for yet.'];
+  return read.data.runs.map((run) => {
+    const decided = (run.deciders ?? []).map(
+      ({ actor, decision }) => `${decision} by ${actor?.name ?? 'somebody'}`,
+    );
+    return join([
+      `${run.runId}: ${run.operation}${run.server ? ` of ${run.server}` : ''}`,
+      run.state,
+      `asked by ${run.asker?.name ?? 'dbdr'}${moment(' ', run.askedAt, reader)}`,
+      ...decided,
+    ]);
+  });
+}
+
+function backupLines(result: Json, reader: Reader): readonly string[] | undefined {
+  const read = Backups.safeParse(result);
+  if (!read.success) return undefined;
+  if (read.data.backups.length === 0) return ['There is no backup yet: take one with `backup`.'];
+  return read.data.backups.map((backup) =>
+    join([
+      `${backup.backupId}${backup.server ? ` of ${backup.server}` : ''}`,
+      moment('ended ', backup.endedAt, reader),
+      sizes(backup.sourceBytes, backup.storedBytes),
+      stores(backup.stores ?? []),
+      proof(backup.verified, reader),
+    ]),
+  );
+}
+
+function instanceLines(result: Json, reader: Reader): readonly string[] | undefined {
+  const read = Instances.safeParse(result);
+  if (!read.success) return undefined;
+  if (read.data.instances.length === 0) return ['No restored copy is running.'];
+  return read.data.instances.map((instance) =>
+    join([
+      `${instance.runId}${instance.server ? `: copy of ${instance.server}` : ''}`,
+      instance.why ?? '',
+      instance.url ?? instance.directory ?? '',
+      moment('removed at ', instance.expiresAt, reader),
+    ]),
+  );
+}
+
+function proof(verified: z.infer<typeof Verified> | string, reader: Reader): string {
+  if (typeof verified === 'string') return `proof ${verified}`;
+  if (verified?.verdict === undefined || verified.verdict === null) return 'not proved yet';
+  return `proof ${verified.verdict}${moment(' ', verified.at, reader)}`;
+}
+
+function sizes(source: number | undefined, stored: number | undefined): string {
+  if (source === undefined || stored === undefined) return '';
+  return `${formatBytes(source)} read, ${formatBytes(stored)} stored`;
+}
+
+function stores(names: readonly unknown[]): string {
+  const words = names.filter((name): name is string => typeof name === 'string');
+  return words.length === 0 ? '' : `in ${sentenceList(words)}`;
+}
+
+function moment(before: string, at: string | null | undefined, reader: Reader): string {
+  const instant = readInstant(at);
+  return instant === undefined ? '' : `${before}${sayMoment(instant, reader)}`;
+}
+
+function join(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join(' · ');
+}
