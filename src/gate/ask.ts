@@ -27,12 +27,11 @@ export async function ask(deps: GateDeps, request: AskRequest): Promise<Asked> {
   }
 }
 
-/** Only looks: for `--plan`. */
 export async function readAsking(deps: GateDeps, request: AskRequest): Promise<Asking> {
   const { actor, input, signal } = request;
   const operation = deps.registry.require(request.operation);
   const roles = await deps.people.rolesOf(actor, { signal });
-  return { operation, input, actor, roles, after: null, signal };
+  return { operation, input, actor, roles, after: null, isLooking: false, signal };
 }
 
 async function askAllowed(deps: GateDeps, request: AskRequest): Promise<Asked> {

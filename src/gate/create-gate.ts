@@ -17,7 +17,7 @@ export function createGate(deps: GateDeps): Gate {
     ask: (request) => ask(deps, request),
 
     async plan(request) {
-      const asking = await readAsking(deps, request);
+      const asking = { ...(await readAsking(deps, request)), isLooking: true };
       const { plan, outlook, explanation } = await prepareRun(deps, asking);
       return { plan, explanation, ...(outlook === null ? {} : { outlook }) };
     },

@@ -54,6 +54,7 @@ export function fakeClock(start = '2026-11-22T14:46:00Z'): FakeClock {
       }),
     async advance(durationMs) {
       const targetMs = elapsedMs + durationMs;
+      await settled();
       for (;;) {
         const due = [...sleepers].filter(({ wakeMs }) => wakeMs <= targetMs);
         const [first] = due.toSorted((a, b) => a.wakeMs - b.wakeMs);
