@@ -131,7 +131,7 @@ async function findFolder(
 ): Promise<ClusterFolder | undefined> {
   let last: ClusterFolder | undefined;
   for await (const { key } of server.store.list(`${server.name}/`, { signal })) {
-    const parts = /^[^/]+\/(\d+)-(\d+)\/wal\//.exec(key);
+    const parts = /^[^/]+\/(\d+)-(\d+)\/(?:wal|tail)\//.exec(key);
     if (parts === null) continue;
     const found = { server: server.name, major: Number(parts[1]), systemId: parts[2] ?? '' };
     if (found.systemId === systemId) return found;

@@ -40,7 +40,8 @@ export interface ServerFacts extends ServerIdentity {
   readonly synchronousStandbyNames: string;
   readonly archiveMode: string;
   readonly archiveCommand: string;
-  readonly sharedPreloadLibraries: string;
+  /** Undefined: only superusers and members of pg_read_all_settings may see it. */
+  readonly sharedPreloadLibraries: string | undefined;
   readonly replay: ReplaySettings;
 }
 
@@ -90,7 +91,7 @@ export async function readServerFacts(session: Session): Promise<ServerFacts> {
     synchronousStandbyNames: settings.text('synchronous_standby_names'),
     archiveMode: settings.text('archive_mode'),
     archiveCommand: settings.text('archive_command'),
-    sharedPreloadLibraries: settings.text('shared_preload_libraries'),
+    sharedPreloadLibraries: settings.visible('shared_preload_libraries'),
     replay: {
       max_connections: settings.whole('max_connections'),
       max_worker_processes: settings.whole('max_worker_processes'),
@@ -151,6 +152,7 @@ const FACTS = `
     FROM pg_control_system() s, pg_control_checkpoint() c`;
 
 interface Settings {
+  visible(name: string): string | undefined;
   text(name: string): string;
   whole(name: string): number;
 }
@@ -165,7 +167,11 @@ async function readSettings(session: Session): Promise<Settings> {
   function text(name: string): string {
     return known(values.get(name));
   }
-  return { text, whole: (name) => Number(text(name)) };
+  return {
+    text,
+    visible: (name) => values.get(name),
+    whole: (name) => Number(text(name)),
+  };
 }
 
 const SETTINGS = [

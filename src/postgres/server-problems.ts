@@ -101,6 +101,13 @@ export function queryProblem(error: unknown, action: string): Problem {
   const told = messageOf(error);
   const kind = QUERY_KINDS.get(told.code) ?? QUERY_KINDS.get(told.code.slice(0, 2));
   const details = { facts: { sqlState: told.code } };
+  if (told.code === '42501' && told.message.includes('replication role')) {
+    const hint = 'Run on the server: `ALTER ROLE … REPLICATION;` for the role in the `url`.';
+    return new Problem(NO_REPLICATION_RIGHT, `Cannot ${action}: ${told.message}`, {
+      ...details,
+      hint,
+    });
+  }
   if (kind !== undefined)
     return new Problem(kind, `Cannot ${action}: ${told.message}`, { ...details, cause: error });
   const lost = /terminated|ECONNRESET|EPIPE|not queryable|closed/i.test(
