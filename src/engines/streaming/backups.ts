@@ -1,0 +1,136 @@
+/** What a store holds of a server's backups: list them, check their packs, sweep what did not end. */
+import { isProblem } from '../../kernel/problem.ts';
+import type { ObjectInfo, ObjectKey } from '../../storage/object-store.ts';
+import type {
+  BackupListing,
+  BackupSummary,
+  CheckRequest,
+  Engine,
+  ObjectCheck,
+  StoreAndKeys,
+} from '../engine.ts';
+import {
+  type BackupObject,
+  backupIdInstant,
+  manifestKey,
+  packKey,
+  parseBackupKey,
+} from './format.ts';
+import { openManifest, type PackEntry } from './manifest.ts';
+import { decompressFrame } from './pack-format.ts';
+import { openPack } from './pack-reader.ts';
+
+export async function listBackups(
+  request: Parameters<Engine['listBackups']>[0],
+): Promise<BackupListing> {
+  const backups: BackupSummary[] = [];
+  const unreadable: { key: string; reason: string }[] = [];
+  for await (const { info, object } of backupObjects(request)) {
+    if (object.name !== 'manifest') continue;
+    try {
+      const manifest = await openManifest({ ...request, key: info.key });
+      backups.push(manifest.summary);
+    } catch (error) {
+      // A store that cannot be reached says nothing about this backup.
+      if (!isProblem(error) || error.kind.code === 'STORAGE_UNREACHABLE') throw error;
+      if (error.kind.code === 'STORAGE_OBJECT_MISSING') continue;
+      unreadable.push({ key: info.key, reason: error.message });
+    }
+  }
+  backups.sort((a, b) => (a.beganAt < b.beganAt ? -1 : 1));
+  return { backups, unreadable };
+}
+
+export async function checkObjects(request: StoreAndKeys & CheckRequest): Promise<ObjectCheck> {
+  const { summary, signal } = request;
+  const damage: string[] = [];
+  let [packs, readBytes] = [0, 0];
+
+  async function look(work: () => Promise<number>): Promise<void> {
+    signal.throwIfAborted();
+    try {
+      readBytes += await work();
+    } catch (error) {
+      if (!isProblem(error) || error.kind.retry !== 'never') throw error;
+      damage.push(error.message);
+    }
+  }
+
+  await look(async () => {
+    const key = manifestKey(summary, summary.backupId);
+    const manifest = await openManifest({ ...request, key });
+    const list = await manifest.postgresManifest();
+    for (const pack of manifest.packs) {
+      packs++;
+      await look(async () => await checkPack(request, pack, damage));
+    }
+    return list.length;
+  });
+  return { packs, readBytes, damage };
+}
+
+async function checkPack(
+  request: StoreAndKeys & CheckRequest,
+  entry: PackEntry,
+  damage: string[],
+): Promise<number> {
+  const { store, summary, signal, depth } = request;
+  const key = packKey(summary, summary.backupId, entry.name);
+  const info = await store.stat(key, { signal });
+  if (info !== undefined && info.sizeBytes !== entry.sizeBytes) {
+    damage.push(`"${key}" has ${info.sizeBytes} bytes and should have ${entry.sizeBytes}`);
+    return 0;
+  }
+  const pack = await openPack(request, summary, key, { signal });
+  if (pack.frames.length !== entry.frames) {
+    damage.push(`"${key}" has ${pack.frames.length} frames and should have ${entry.frames}`);
+    return 0;
+  }
+  const [first] = pack.frames;
+  if (first !== undefined) decompressFrame(await pack.object.readRange(0, first[0]), first[1], key);
+  if (depth === 'first frame') return first?.[0] ?? 0;
+  let readBytes = 0;
+  for await (const plain of pack.object.stream()) readBytes += plain.length;
+  return readBytes;
+}
+
+export async function sweepUnfinished(
+  request: Parameters<Engine['sweepUnfinished']>[0],
+): Promise<number> {
+  const { store, signal, olderThanMs, now } = request;
+  const before = now.subtract({ milliseconds: Math.round(olderThanMs) });
+  const unfinished = new Map<string, ObjectKey[]>();
+  for await (const { info, object } of backupObjects(request)) {
+    const id = `${object.folder} ${object.backupId}`;
+    // In order of keys the manifest comes before the packs.
+    if (object.name === 'manifest') unfinished.set(id, []);
+    const began = backupIdInstant(object.backupId);
+    if (Temporal.Instant.compare(began, before) > 0) continue;
+    const keys = unfinished.get(id);
+    if (object.name === 'manifest') continue;
+    if (keys === undefined) unfinished.set(id, [info.key]);
+    else if (keys.length > 0) keys.push(info.key);
+  }
+  let removed = 0;
+  for (const key of [...unfinished.values()].flat()) {
+    await store.remove(key, { signal });
+    removed++;
+  }
+  return removed;
+}
+
+interface Found {
+  readonly info: ObjectInfo;
+  readonly object: BackupObject;
+}
+
+async function* backupObjects({
+  store,
+  server,
+  signal,
+}: Parameters<Engine['listBackups']>[0]): AsyncGenerator<Found, void, undefined> {
+  for await (const info of store.list(`${server}/`, { signal })) {
+    const object = parseBackupKey(info.key);
+    if (object !== undefined) yield { info, object };
+  }
+}

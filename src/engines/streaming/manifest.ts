@@ -1,0 +1,265 @@
+/**
+ * Writes and reads a backup's manifest (bytes in `format.ts`). Putting it is the commit point. What
+ * its plain preamble says is believed only when the encrypted part holds the preamble's hash.
+ */
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { zstdCompress, zstdDecompress } from 'node:zlib';
+import { z } from 'zod';
+
+import { type EncryptedObject, encryptObject, openObject } from '../../encryption/object.ts';
+import { canonicalJson } from '../../kernel/codecs.ts';
+import { isBackupId, isServerName } from '../../kernel/ids.ts';
+import { isLsn } from '../../kernel/lsn.ts';
+import type { ObjectKey } from '../../storage/object-store.ts';
+import type { BackupSummary, StoreAndKeys } from '../engine.ts';
+import { FORMAT_VERSION, manifestKey, parseBackupKey } from './format.ts';
+import { damaged } from './pack-format.ts';
+
+const MAGIC = Buffer.from('DBMF');
+const FIXED_BYTES = 12;
+const PREAMBLE_BYTES_MAX = 4 << 20;
+const HEAD_LENGTH_BYTES = 4;
+const HEAD_BYTES_MAX = 64 << 20;
+/** About a million files each. */
+const SECTION_BYTES_MAX = 512 << 20;
+
+const whole = z.number().int().nonnegative();
+
+/** The plain preamble. Its type is `BackupSummary`. */
+const Preamble = z.strictObject({
+  backupId: z.string().refine(isBackupId),
+  server: z.string().refine(isServerName),
+  major: whole,
+  systemId: z.string().regex(/^\d{1,20}$/),
+  timeline: whole,
+  segmentBytes: whole.positive(),
+  beginLsn: z.string().refine(isLsn),
+  endLsn: z.string().refine(isLsn),
+  beganAt: z.string(),
+  endedAt: z.string(),
+  sourceBytes: whole,
+  storedBytes: whole,
+  files: whole,
+  packs: whole,
+  keyId: z.string(),
+  damagedFiles: z.array(z.string()),
+});
+
+const ManifestHead = z.strictObject({
+  /** Of everything before the encrypted part, hexadecimal. */
+  preambleSha256: z.string(),
+  /** Names and values as the server showed them. */
+  settings: z.record(z.string(), z.string()),
+  tablespaces: z.array(z.strictObject({ oid: whole.positive(), path: z.string() })),
+  packs: z.array(z.strictObject({ name: z.string(), sizeBytes: whole, frames: whole })),
+  filesBytes: whole,
+  postgresManifestBytes: whole,
+});
+type ManifestHead = z.infer<typeof ManifestHead>;
+
+const FileLine = z.tuple([
+  z.string(),
+  z.enum(['file', 'directory', 'link']),
+  whole,
+  whole,
+  z.number(),
+]);
+
+export interface FileEntry {
+  /** Relative, with slashes. */
+  readonly path: string;
+  readonly kind: 'file' | 'directory' | 'link';
+  readonly sizeBytes: number;
+  readonly mode: number;
+  readonly modifiedSeconds: number;
+}
+
+export interface PackEntry {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly frames: number;
+}
+
+export interface ManifestContent {
+  readonly summary: BackupSummary;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly tablespaces: readonly { readonly oid: number; readonly path: string }[];
+  readonly packs: readonly PackEntry[];
+  readonly files: readonly FileEntry[];
+  /** PostgreSQL's own `backup_manifest`, as the server wrote it. */
+  readonly postgresManifest: Buffer;
+}
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+export async function writeManifest(
+  { store, ring }: StoreAndKeys,
+  content: ManifestContent,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<void> {
+  const { summary, settings, tablespaces, packs } = content;
+  const key = manifestKey(summary, summary.backupId);
+  const preamble = encodePreamble(summary);
+  const lines = content.files.map((file) =>
+    JSON.stringify([file.path, file.kind, file.sizeBytes, file.mode, file.modifiedSeconds]),
+  );
+  const files = await compress(Buffer.from(lines.join('\n')));
+  const postgresManifest = await compress(content.postgresManifest);
+  const head: ManifestHead = {
+    preambleSha256: sha256(preamble),
+    settings: { ...settings },
+    tablespaces: [...tablespaces],
+    packs: [...packs],
+    filesBytes: files.length,
+    postgresManifestBytes: postgresManifest.length,
+  };
+  const headJson = Buffer.from(JSON.stringify(head));
+  const headLength = Buffer.alloc(HEAD_LENGTH_BYTES);
+  headLength.writeUInt32BE(headJson.length);
+  const identity = { systemId: summary.systemId, name: key };
+  const sealed = encryptObject([headLength, headJson, files, postgresManifest], { ring, identity });
+  await store.put(key, Readable.from(joined(preamble, sealed), { objectMode: false }), { signal });
+}
+
+/** A manifest whose preamble is proved, its larger parts not read yet. */
+export interface OpenManifest {
+  readonly summary: BackupSummary;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly tablespaces: readonly { readonly oid: number; readonly path: string }[];
+  readonly packs: readonly PackEntry[];
+  files(): Promise<FileEntry[]>;
+  postgresManifest(): Promise<Buffer>;
+}
+
+export interface ReadManifestRequest extends StoreAndKeys {
+  readonly key: ObjectKey;
+  readonly signal: AbortSignal;
+}
+
+/** @throws Problem BACKUP_DAMAGED, OBJECT_DAMAGED, DECRYPTION_FAILED, KEY_NOT_FOUND, STORAGE_* */
+export async function openManifest(request: ReadManifestRequest): Promise<OpenManifest> {
+  const { store, ring, key, signal } = request;
+  const { bytes, summary } = await readPreamble(request);
+  const identity = { systemId: summary.systemId, name: key };
+  const object = await openObject({ store, key, ring, identity, signal, startByte: bytes.length });
+  const { head, headBytes } = await readHead(object, key);
+  if (head.preambleSha256 !== sha256(bytes)) throw damaged(key, 'its plain part was changed');
+  const filesAt = HEAD_LENGTH_BYTES + headBytes;
+  const manifestAt = filesAt + head.filesBytes;
+  if (manifestAt + head.postgresManifestBytes !== object.plainBytes)
+    throw damaged(key, 'its parts do not add up to its length');
+  return {
+    summary,
+    settings: head.settings,
+    tablespaces: head.tablespaces,
+    packs: head.packs,
+    files: async () => readFiles(await section(object, filesAt, head.filesBytes), key),
+    postgresManifest: async () => section(object, manifestAt, head.postgresManifestBytes),
+  };
+}
+
+export interface ReadManifest {
+  readonly summary: BackupSummary;
+  /** Names and values as the server showed them when the backup began. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly postgresManifest: Buffer;
+}
+
+/** What recovery and verification need of a backup's manifest. */
+export async function readManifest(
+  request: StoreAndKeys & { readonly summary: BackupSummary; readonly signal: AbortSignal },
+): Promise<ReadManifest> {
+  const key = manifestKey(request.summary, request.summary.backupId);
+  const manifest = await openManifest({ ...request, key });
+  const { summary, settings } = manifest;
+  return { summary, settings, postgresManifest: await manifest.postgresManifest() };
+}
+
+/** The plain part alone; unproved. */
+async function readPreamble({
+  store,
+  key,
+  signal,
+}: ReadManifestRequest): Promise<{ bytes: Buffer; summary: BackupSummary }> {
+  const first = await buffer(await store.open(key, { signal, lengthBytes: FIXED_BYTES }));
+  if (first.length < FIXED_BYTES || !first.subarray(0, 4).equals(MAGIC))
+    throw damaged(key, 'it does not begin like a manifest');
+  const version = first[4] ?? 0;
+  if (version !== FORMAT_VERSION)
+    throw damaged(key, `its version is ${version} and should be ${FORMAT_VERSION}`);
+  const lengthBytes = first.readUInt32BE(8);
+  if (lengthBytes > PREAMBLE_BYTES_MAX) throw damaged(key, 'its plain part is far too large');
+  const options = { signal, startByte: FIXED_BYTES, lengthBytes };
+  const json = await buffer(await store.open(key, options));
+  const summary = parsePreamble(json, key);
+  const place = parseBackupKey(key);
+  if (place === undefined || manifestKey(summary, summary.backupId) !== key)
+    throw damaged(key, 'it speaks of another backup');
+  return { bytes: Buffer.concat([first, json]), summary };
+}
+
+function parsePreamble(json: Buffer, key: string): BackupSummary {
+  try {
+    return Preamble.parse(JSON.parse(json.toString('utf8')));
+  } catch (error) {
+    throw damaged(key, 'its plain part cannot be read', error);
+  }
+}
+
+function encodePreamble(summary: BackupSummary): Buffer {
+  const json = Buffer.from(canonicalJson({ ...summary }));
+  const fixed = Buffer.alloc(FIXED_BYTES);
+  MAGIC.copy(fixed);
+  fixed[4] = FORMAT_VERSION;
+  fixed.writeUInt32BE(json.length, 8);
+  return Buffer.concat([fixed, json]);
+}
+
+async function readHead(
+  object: EncryptedObject,
+  key: string,
+): Promise<{ head: ManifestHead; headBytes: number }> {
+  const length = await object.readRange(0, HEAD_LENGTH_BYTES);
+  const headBytes = length.length === HEAD_LENGTH_BYTES ? length.readUInt32BE() : 0;
+  if (headBytes > HEAD_BYTES_MAX) throw damaged(key, 'its head is far too large');
+  try {
+    const json = await object.readRange(HEAD_LENGTH_BYTES, headBytes);
+    return { head: ManifestHead.parse(JSON.parse(json.toString('utf8'))), headBytes };
+  } catch (error) {
+    if (error instanceof z.ZodError || error instanceof SyntaxError)
+      throw damaged(key, 'its head cannot be read', error);
+    throw error;
+  }
+}
+
+async function section(object: EncryptedObject, at: number, lengthBytes: number): Promise<Buffer> {
+  const stored = await object.readRange(at, lengthBytes);
+  return await decompress(stored, { maxOutputLength: SECTION_BYTES_MAX });
+}
+
+function readFiles(text: Buffer, key: string): FileEntry[] {
+  const files: FileEntry[] = [];
+  for (const line of text.toString('utf8').split('\n')) {
+    const parsed = FileLine.safeParse(JSON.parse(line));
+    if (!parsed.success) throw damaged(key, 'its file list cannot be read', parsed.error);
+    const [path, kind, sizeBytes, mode, modifiedSeconds] = parsed.data;
+    files.push({ path, kind, sizeBytes, mode, modifiedSeconds });
+  }
+  return files;
+}
+
+async function* joined(
+  first: Buffer,
+  rest: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer, void, undefined> {
+  yield first;
+  yield* rest;
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

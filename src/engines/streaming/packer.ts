@@ -1,0 +1,227 @@
+/**
+ * Takes the bytes of files, cuts them into frames, lets worker threads compress and seal them, and puts
+ * the packs they make. Memory is bounded: so many frames are under way, so many sealed bytes wait for
+ * the store; `full` says when the source must pause.
+ */
+import { Readable } from 'node:stream';
+import { Worker } from 'node:worker_threads';
+
+import { associatedData } from '../../encryption/format.ts';
+import { beginObject } from '../../encryption/object.ts';
+import type { BackupId } from '../../kernel/ids.ts';
+import type { ObjectKey } from '../../storage/object-store.ts';
+import type { ClusterFolder, StoreAndKeys } from '../engine.ts';
+import { FRAME_BYTES, PACK_BYTES_MAX, PACK_FRAMES_MAX, packKey, packName } from './format.ts';
+import type { PackEntry } from './manifest.ts';
+import type { Extent } from './pack-format.ts';
+import { asBuffer, type PackAnswer, type PackOrder } from './worker-messages.ts';
+
+/** Frames under way for each worker: enough that none waits (measured: 8 to 10 for two workers). */
+const FRAMES_PER_WORKER = 4;
+/** Sealed bytes that may wait for the store. */
+const WAITING_BYTES_MAX = 8 << 20;
+const REMOVE_MS = 60_000;
+
+export interface PackerOptions extends StoreAndKeys {
+  readonly folder: ClusterFolder;
+  readonly backupId: BackupId;
+  readonly workers: number;
+  readonly signal: AbortSignal;
+  /** There is room again. */
+  readonly onRoom: () => void;
+  /** A worker or the store has failed: nothing more will come of it. */
+  readonly onFailure: (error: unknown) => void;
+  /** For tests: packs are ended sooner. */
+  readonly packBytesMax?: number;
+}
+
+interface Pack {
+  readonly name: string;
+  readonly key: ObjectKey;
+  readonly body: Readable;
+  readonly done: Promise<PackEntry>;
+  frames: number;
+  storedBytes: number;
+}
+
+/** One worker with its packs: orders go to the last of them, answers come for the first. */
+interface Lane {
+  readonly worker: Worker;
+  readonly packs: Pack[];
+  queued: number;
+}
+
+interface OpenFrame {
+  readonly bytes: Buffer<ArrayBuffer>;
+  readonly extents: Extent[];
+  lengthBytes: number;
+}
+
+export class Packer implements AsyncDisposable {
+  readonly #options: PackerOptions;
+  readonly #lanes: Lane[];
+  readonly #packs: Pack[] = [];
+  readonly #free: ArrayBuffer[] = [];
+  #frame: OpenFrame | undefined;
+  #underWay = 0;
+  #wasFull = false;
+  #failed = false;
+  #kept = false;
+
+  constructor(options: PackerOptions) {
+    this.#options = options;
+    this.#lanes = Array.from({ length: options.workers }, () => this.#openLane());
+  }
+
+  /** True: take no more until `onRoom` is called. */
+  get full(): boolean {
+    const waiting = this.#packs.reduce((sum, { body }) => sum + body.readableLength, 0);
+    this.#wasFull =
+      this.#underWay >= FRAMES_PER_WORKER * this.#lanes.length || waiting > WAITING_BYTES_MAX;
+    return this.#wasFull;
+  }
+
+  /** Copies `buffer[start, end)`, which belongs to `file` at `offsetBytes`. */
+  add(file: number, offsetBytes: number, buffer: Buffer, [start, end]: [number, number]): void {
+    for (let at = start; at < end; ) {
+      this.#frame ??= this.#beginFrame();
+      const frame = this.#frame;
+      const taken = Math.min(FRAME_BYTES - frame.lengthBytes, end - at);
+      buffer.copy(frame.bytes, frame.lengthBytes, at, at + taken);
+      frame.lengthBytes += taken;
+      extend(frame.extents, [file, offsetBytes + at - start, taken]);
+      at += taken;
+      if (frame.lengthBytes === FRAME_BYTES) this.#cut();
+    }
+  }
+
+  /** Ends every pack; resolves when all of them are stored. */
+  async finish(): Promise<readonly PackEntry[]> {
+    this.#cut();
+    for (const lane of this.#lanes) if (lane.packs.length > 0) send(lane, { kind: 'end' });
+    return await Promise.all(this.#packs.map(({ done }) => done));
+  }
+
+  /** The manifest is written: the packs belong to a backup now. */
+  keep(): void {
+    this.#kept = true;
+  }
+
+  /** Ends the workers; unless `keep()` was called, removes what was stored. Never throws. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#failed = true;
+    await Promise.allSettled(this.#lanes.map(async ({ worker }) => worker.terminate()));
+    if (this.#kept) return;
+    for (const { body } of this.#packs) body.destroy(new Error('The backup did not end'));
+    await Promise.allSettled(this.#packs.map(({ done }) => done));
+    const signal = AbortSignal.timeout(REMOVE_MS);
+    const { store } = this.#options;
+    // What stays is found by sweepUnfinished().
+    await Promise.allSettled(this.#packs.map(async ({ key }) => store.remove(key, { signal })));
+  }
+
+  #beginFrame(): OpenFrame {
+    const memory = this.#free.pop() ?? new ArrayBuffer(FRAME_BYTES);
+    return { bytes: Buffer.from(memory), extents: [], lengthBytes: 0 };
+  }
+
+  #cut(): void {
+    const frame = this.#frame;
+    this.#frame = undefined;
+    if (frame === undefined || this.#failed) return;
+    const lane = this.#lanes.reduce((a, b) => (b.queued < a.queued ? b : a));
+    this.#openPack(lane).frames++;
+    lane.queued++;
+    this.#underWay++;
+    const { extents, lengthBytes } = frame;
+    const bytes = frame.bytes.buffer;
+    send(lane, { kind: 'frame', bytes, lengthBytes, extents }, [bytes]);
+  }
+
+  #openPack(lane: Lane): Pack {
+    const last = lane.packs.at(-1);
+    const { packBytesMax = PACK_BYTES_MAX } = this.#options;
+    if (last !== undefined) {
+      if (last.storedBytes < packBytesMax && last.frames < PACK_FRAMES_MAX) return last;
+      send(lane, { kind: 'end' });
+    }
+    const pack = this.#beginPack(lane);
+    lane.packs.push(pack);
+    this.#packs.push(pack);
+    return pack;
+  }
+
+  #beginPack(lane: Lane): Pack {
+    const { store, ring, folder, backupId, signal } = this.#options;
+    const name = packName(this.#packs.length + 1);
+    const key = packKey(folder, backupId, name);
+    const identity = { systemId: folder.systemId, name: key };
+    const { head, dataKey } = beginObject(ring, identity);
+    const body = new Readable({ read: () => this.#tellRoom() });
+    body.on('error', ignore);
+    body.push(head);
+    const put = store.put(key, body, { signal });
+    const pack: Pack = {
+      name,
+      key,
+      body,
+      frames: 0,
+      storedBytes: 0,
+      done: put.then(({ sizeBytes }) => ({ name, sizeBytes, frames: pack.frames })),
+    };
+    pack.done.catch((error: unknown) => this.#fail(error));
+    send(lane, { kind: 'begin', dataKey, associated: associatedData(identity) });
+    return pack;
+  }
+
+  #openLane(): Lane {
+    const worker = new Worker(new URL('./pack-worker.ts', import.meta.url), { name: 'dbdr-pack' });
+    const lane: Lane = { worker, packs: [], queued: 0 };
+    worker.on('message', (answer: PackAnswer) => this.#answered(lane, answer));
+    worker.on('error', (error) => this.#fail(error));
+    return lane;
+  }
+
+  #answered(lane: Lane, answer: PackAnswer): void {
+    const [pack] = lane.packs;
+    if (pack === undefined || this.#failed) return;
+    for (const part of answer.sealed) pack.body.push(asBuffer(part));
+    if (answer.kind === 'frame') {
+      pack.storedBytes += answer.storedBytes;
+      lane.queued--;
+      this.#underWay--;
+      this.#free.push(answer.bytes);
+      this.#tellRoom();
+    }
+    if (answer.kind === 'ended') {
+      pack.body.push(null);
+      lane.packs.shift();
+    }
+  }
+
+  #tellRoom(): void {
+    if (this.#wasFull && !this.#failed && !this.full) this.#options.onRoom();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#options.onFailure(error);
+  }
+}
+
+/** Joins what continues the last extent. */
+function extend(extents: Extent[], [file, offsetBytes, lengthBytes]: Extent): void {
+  const last = extents.at(-1);
+  if (last !== undefined && last[0] === file && last[1] + last[2] === offsetBytes)
+    last[2] += lengthBytes;
+  else extents.push([file, offsetBytes, lengthBytes]);
+}
+
+function send(lane: Lane, order: PackOrder, handed: ArrayBuffer[] = []): void {
+  lane.worker.postMessage(order, handed);
+}
+
+function ignore(): void {
+  // Nothing to do: whoever waits for the pack is told.
+}

@@ -1,0 +1,173 @@
+/**
+ * Restores the files of a backup into a new directory: several workers take packs from one list. The
+ * order protects: files, then everything fsynced, then `pg_control` under its own name; a directory
+ * without it cannot be started, so half a restore is never mistaken for a cluster.
+ *
+ * On failure what was written stays: the caller made the room and removes it.
+ */
+import { chmod, mkdir, open, readdir, rename, symlink } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+
+import { associatedData } from '../../encryption/format.ts';
+import { Problem } from '../../kernel/problem.ts';
+import type { RestoredFiles, RestoreFilesRequest } from '../engine.ts';
+import { manifestKey, packKey } from './format.ts';
+import { openManifest, type PackEntry } from './manifest.ts';
+import { damaged } from './pack-format.ts';
+import { type OpenPack, openPack } from './pack-reader.ts';
+import { RESTORE_PLACE_TAKEN } from './problems.ts';
+import { placeProblem, RestoreLane } from './restore-lane.ts';
+import { type PlacedFile, placeFiles, type RestorePlaces } from './restore-paths.ts';
+
+const FOLDER_MODE = 0o700;
+/** Files that are made or fsynced at once. */
+const FILES_AT_ONCE = 8;
+
+export async function restoreFiles(
+  request: RestoreFilesRequest,
+  { workers }: { readonly workers: number },
+): Promise<RestoredFiles> {
+  const { summary, signal } = request;
+  const directory = resolve(request.directory);
+  const key = manifestKey(summary, summary.backupId);
+  const manifest = await openManifest({ ...request, key });
+  const entries = await manifest.files();
+  const { tablespaces } = manifest;
+  const places = placeFiles({ directory, entries, tablespaces, name: key });
+  try {
+    await prepare(places, signal);
+    const done = await writePacks({ ...request, directory }, places, manifest.packs, workers);
+    if (done.writtenBytes !== places.totalBytes)
+      throw damaged(key, `${places.totalBytes - done.writtenBytes} bytes of its files are missing`);
+    await makeDurable(places, signal);
+    return { files: places.files.size, ...done };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw placeProblem(error, directory);
+  }
+}
+
+/** Folders, empty files of their full length, links into tablespaces. */
+async function prepare(places: RestorePlaces, signal: AbortSignal): Promise<void> {
+  await requireEmpty(places.directory);
+  if (places.links.length > 0) await requireEmpty(places.tablespaces);
+  for (const folder of places.folders) await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  await chmod(places.directory, FOLDER_MODE);
+  for (const { path, target } of places.links) {
+    await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
+    await symlink(target, path);
+  }
+  await eachFile(places, signal, async ({ path, sizeBytes, mode }) => {
+    await using file = await open(path, 'wx', mode & 0o777);
+    if (sizeBytes > 0) await file.truncate(sizeBytes);
+  });
+}
+
+async function requireEmpty(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  });
+  if (names.length === 0) return;
+  throw new Problem(
+    RESTORE_PLACE_TAKEN,
+    `Cannot restore into "${directory}": it holds "${names[0] ?? ''}" and should be empty`,
+    { facts: { directory } },
+  );
+}
+
+async function writePacks(
+  request: RestoreFilesRequest,
+  places: RestorePlaces,
+  packs: readonly PackEntry[],
+  workers: number,
+): Promise<{ writtenBytes: number; readBytes: number }> {
+  const failure = new AbortController();
+  const signal = AbortSignal.any([request.signal, failure.signal]);
+  let [next, writtenBytes, readBytes] = [0, 0, 0];
+
+  async function lane(): Promise<void> {
+    await using worker = new RestoreLane((bytes) => {
+      writtenBytes += bytes;
+      request.onProgress({ doneBytes: writtenBytes, totalBytes: places.totalBytes });
+    });
+    for (;;) {
+      const entry = packs[next++];
+      if (entry === undefined) return;
+      const key = packKey(request.summary, request.summary.backupId, entry.name);
+      const pack = await openPack(request, request.summary, key, { signal });
+      if (pack.frames.length !== entry.frames) throw damaged(key, 'its number of frames is wrong');
+      await worker.restore(packOrder(request, places, pack), pack.object.sealed.segments(0), {
+        signal,
+      });
+      readBytes += entry.sizeBytes;
+    }
+  }
+
+  const lanes = Array.from({ length: Math.min(workers, packs.length) }, async () => {
+    try {
+      await lane();
+    } catch (error) {
+      // The other lanes stop at once; the first reason is the one that is told.
+      failure.abort(error);
+    }
+  });
+  await Promise.all(lanes);
+  signal.throwIfAborted();
+  return { writtenBytes, readBytes };
+}
+
+function packOrder(
+  { summary }: RestoreFilesRequest,
+  places: RestorePlaces,
+  pack: OpenPack,
+): Parameters<RestoreLane['restore']>[0] {
+  const paths = new Map<number, string>();
+  for (const [, , extents] of pack.frames) {
+    for (const [file, offsetBytes, lengthBytes] of extents) {
+      const placed = places.files.get(file);
+      if (placed === undefined) continue;
+      if (offsetBytes + lengthBytes > placed.sizeBytes)
+        throw damaged(pack.key, 'its index writes behind the end of a file');
+      paths.set(file, placed.path);
+    }
+  }
+  const { header, dataKey, streamBytes } = pack.object.sealed;
+  const associated = associatedData({ systemId: summary.systemId, name: pack.key });
+  const { key: name, frames } = pack;
+  return { kind: 'pack', name, header, dataKey, associated, streamBytes, frames, paths };
+}
+
+/** `pg_control` gets its name last, when a power cut can take nothing else away. */
+async function makeDurable(places: RestorePlaces, signal: AbortSignal): Promise<void> {
+  await eachFile(places, signal, async ({ path }) => syncPath(path));
+  for (const folder of places.folders.toReversed()) await syncPath(folder);
+  if (places.links.length > 0) await syncPath(dirname(places.links[0]?.path ?? places.directory));
+  const { unfinished, path } = places.control;
+  await rename(unfinished, path);
+  await syncPath(dirname(path));
+  await syncPath(dirname(places.directory));
+}
+
+async function syncPath(path: string): Promise<void> {
+  await using file = await open(path, 'r');
+  await file.sync();
+}
+
+async function eachFile(
+  { files }: RestorePlaces,
+  signal: AbortSignal,
+  work: (file: PlacedFile) => Promise<void>,
+): Promise<void> {
+  const all = [...files.values()];
+  let next = 0;
+  async function lane(): Promise<void> {
+    for (;;) {
+      const file = all[next++];
+      if (file === undefined) return;
+      signal.throwIfAborted();
+      await work(file);
+    }
+  }
+  await Promise.all(Array.from({ length: FILES_AT_ONCE }, lane));
+}

@@ -1,0 +1,134 @@
+/**
+ * A worker thread that opens a pack's segments, decompresses its frames and writes them to files that
+ * exist already. Synchronous: it is the thread's only work. Whatever goes wrong is told as an answer.
+ */
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { parentPort } from 'node:worker_threads';
+
+import { StreamOpener } from '../../encryption/tink-stream.ts';
+import { isProblem } from '../../kernel/problem.ts';
+import { damaged, decompressFrame, type Extent, type Frame } from './pack-format.ts';
+import {
+  asBuffer,
+  type RestoreAnswer,
+  type RestoreOrder,
+  type WorkerFailure,
+} from './worker-messages.ts';
+
+/** Files kept open; one pack mostly holds runs of few files. */
+const OPEN_FILES_MAX = 64;
+
+interface Pack {
+  readonly name: string;
+  readonly opener: StreamOpener;
+  readonly frames: readonly Frame[];
+  readonly paths: ReadonlyMap<number, string>;
+  segment: number;
+  frame: number;
+  held: Buffer[];
+  heldBytes: number;
+}
+
+const files = new Map<number, number>();
+let pack: Pack | undefined;
+
+parentPort?.on('message', (order: RestoreOrder) => {
+  let answer: RestoreAnswer | undefined;
+  try {
+    answer = obey(order);
+  } catch (error) {
+    answer = { kind: 'failed', failure: failureOf(error) };
+  }
+  if (answer !== undefined) parentPort?.postMessage(answer, []);
+});
+
+function obey(order: RestoreOrder): RestoreAnswer | undefined {
+  if (order.kind === 'pack') {
+    pack = begin(order);
+    return undefined;
+  }
+  if (pack === undefined) throw new TypeError('A pack has not begun');
+  if (order.kind === 'segment')
+    return { kind: 'segment', writtenBytes: takeSegment(pack, asBuffer(order.bytes)) };
+  if (pack.frame !== pack.frames.length) throw damaged(pack.name, 'frames are missing in it');
+  closeFiles();
+  pack = undefined;
+  return { kind: 'end' };
+}
+
+function begin(order: RestoreOrder & { readonly kind: 'pack' }): Pack {
+  const { name, frames, paths, streamBytes } = order;
+  const opener = new StreamOpener({
+    header: asBuffer(order.header),
+    dataKey: asBuffer(order.dataKey),
+    associated: asBuffer(order.associated),
+    name,
+    streamBytes,
+  });
+  return { name, opener, frames, paths, segment: 0, frame: 0, held: [], heldBytes: 0 };
+}
+
+function takeSegment(current: Pack, sealed: Buffer): number {
+  // The footer's segments are opened too: that proves the pack's end.
+  const plain = current.opener.open(current.segment++, sealed);
+  current.held.push(plain);
+  current.heldBytes += plain.length;
+  let bytes = Buffer.concat(current.held, current.heldBytes);
+  let writtenBytes = 0;
+  for (;;) {
+    const frame = current.frames[current.frame];
+    if (frame === undefined || bytes.length < frame[0]) break;
+    writtenBytes += writeFrame(current, frame, bytes.subarray(0, frame[0]));
+    bytes = bytes.subarray(frame[0]);
+    current.frame++;
+  }
+  current.held = [bytes];
+  current.heldBytes = bytes.length;
+  return writtenBytes;
+}
+
+function writeFrame(current: Pack, [, plainBytes, extents]: Frame, stored: Buffer): number {
+  const plain = decompressFrame(stored, plainBytes, current.name);
+  let at = 0;
+  let writtenBytes = 0;
+  for (const extent of extents) {
+    const path = current.paths.get(extent[0]);
+    // Not all files are restored.
+    if (path !== undefined) writtenBytes += writeExtent(path, extent, plain, at);
+    at += extent[2];
+  }
+  return writtenBytes;
+}
+
+function writeExtent(
+  path: string,
+  [file, offsetBytes, lengthBytes]: Extent,
+  plain: Buffer,
+  at: number,
+): number {
+  const descriptor = openFile(file, path);
+  for (let done = 0; done < lengthBytes; )
+    done += writeSync(descriptor, plain, at + done, lengthBytes - done, offsetBytes + done);
+  return lengthBytes;
+}
+
+function openFile(file: number, path: string): number {
+  const known = files.get(file);
+  if (known !== undefined) return known;
+  if (files.size >= OPEN_FILES_MAX) closeFiles();
+  const descriptor = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW);
+  files.set(file, descriptor);
+  return descriptor;
+}
+
+function closeFiles(): void {
+  for (const descriptor of files.values()) closeSync(descriptor);
+  files.clear();
+}
+
+function failureOf(error: unknown): WorkerFailure {
+  if (isProblem(error)) return { code: error.kind.code, message: error.message };
+  if (!(error instanceof Error)) return { code: undefined, message: String(error) };
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return { code, message: error.message };
+}

@@ -1,0 +1,219 @@
+/**
+ * Takes a base backup: receives it over the replication protocol, packs it, and puts the manifest
+ * last. Nothing passes through a temporary file; memory does not grow with the database, but for the
+ * list of its files and PostgreSQL's own manifest.
+ */
+import type { Clock } from '../../kernel/clock.ts';
+import { utcText } from '../../kernel/codecs.ts';
+import {
+  type BaseBackupResult,
+  type BaseBackupSink,
+  streamBaseBackup,
+} from '../../postgres/base-backup.ts';
+import {
+  openReplication,
+  type ReplicationConnection,
+} from '../../postgres/replication-connection.ts';
+import { identifyServer, type ServerIdentity } from '../../postgres/server-facts.ts';
+import { type TarEntry, TarReader } from '../../postgres/tar-reader.ts';
+import type { BackupRequest, BackupSummary, Progress } from '../engine.ts';
+import { damagedFiles } from './damaged-files.ts';
+import { type FileEntry, type PackEntry, writeManifest } from './manifest.ts';
+import { Packer } from './packer.ts';
+
+/** What replay needs at least as large as it was, and what tells the clusters apart. */
+const SETTINGS = [
+  'server_version',
+  'max_connections',
+  'max_worker_processes',
+  'max_wal_senders',
+  'max_prepared_transactions',
+  'max_locks_per_transaction',
+  'wal_segment_size',
+  'data_checksums',
+];
+/** PostgreSQL's own manifest: about 200 bytes for each file. */
+const POSTGRES_MANIFEST_BYTES_MAX = 512 << 20;
+
+export interface BackupSource {
+  /** Of the server; holds a password maybe. */
+  readonly url: string;
+  readonly workers: number;
+  readonly clock: Clock;
+  /** For tests: packs are ended sooner. */
+  readonly packBytesMax?: number;
+}
+
+export async function takeBackup(
+  source: BackupSource,
+  request: BackupRequest,
+): Promise<BackupSummary> {
+  const beganAt = utcText(source.clock.now());
+  const failure = new AbortController();
+  const signal = AbortSignal.any([request.signal, failure.signal]);
+  const { store, ring, server, backupId } = request;
+  await using connection = await openReplication(source.url, { signal });
+  const identity = await identifyServer(connection);
+  const settings = await readSettings(connection);
+  const sink = new BackupSink(request.onProgress);
+  await using packer = new Packer({
+    store,
+    ring,
+    folder: { server, ...identity },
+    backupId,
+    workers: source.workers,
+    signal,
+    onRoom: () => sink.resume(),
+    onFailure: (error) => failure.abort(error),
+    ...(source.packBytesMax === undefined ? {} : { packBytesMax: source.packBytesMax }),
+  });
+  const result = await sink.receive(connection, packer, { label: `dbdr ${backupId}`, signal });
+  const packs = await packer.finish();
+  signal.throwIfAborted();
+  const summary = summarise({ request, beganAt, identity, result, files: sink.files, packs });
+  const { tablespaces, postgresManifest, files } = { ...result, ...sink.parts() };
+  const content = {
+    summary: { ...summary, endedAt: utcText(source.clock.now()) },
+    settings,
+    tablespaces: tablespaces.map(({ oid, path }) => ({ oid, path })),
+    packs,
+    files,
+    postgresManifest,
+  };
+  request.log.info('Putting the manifest last: from here on the backup exists', { backupId });
+  await writeManifest({ store, ring }, content, { signal });
+  packer.keep();
+  return content.summary;
+}
+
+interface Taken {
+  readonly request: BackupRequest;
+  readonly beganAt: string;
+  readonly identity: ServerIdentity;
+  readonly result: BaseBackupResult;
+  readonly files: readonly FileEntry[];
+  readonly packs: readonly PackEntry[];
+}
+
+function summarise(taken: Taken): Omit<BackupSummary, 'endedAt'> {
+  const { request, beganAt, identity, result, files, packs } = taken;
+  return {
+    backupId: request.backupId,
+    server: request.server,
+    major: identity.major,
+    systemId: identity.systemId,
+    timeline: result.timeline,
+    segmentBytes: identity.segmentBytes,
+    beginLsn: result.beginLsn,
+    endLsn: result.endLsn,
+    beganAt,
+    sourceBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    storedBytes: packs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    files: files.filter(({ kind }) => kind === 'file').length,
+    packs: packs.length,
+    keyId: request.ring.currentKeyId,
+    damagedFiles: result.damaged ? damagedFiles(result.notices) : [],
+  };
+}
+
+async function readSettings(connection: ReplicationConnection): Promise<Record<string, string>> {
+  const settings: Record<string, string> = {};
+  for (const name of SETTINGS) {
+    const [row] = await connection.rows(`SHOW ${name}`);
+    settings[name] = row?.[0] ?? '';
+  }
+  return settings;
+}
+
+/** Takes the tar archives apart and gives file content to the packer. */
+class BackupSink implements BaseBackupSink {
+  readonly files: FileEntry[] = [];
+  readonly #onProgress: (progress: Progress) => void;
+  readonly #manifest: Buffer[] = [];
+  readonly #tar: TarReader;
+  #manifestBytes = 0;
+  #totalBytes = 0;
+  #prefix = '';
+  #packer: Packer | undefined;
+  #resume: () => void = ignore;
+
+  constructor(onProgress: (progress: Progress) => void) {
+    this.#onProgress = onProgress;
+    this.#tar = new TarReader({
+      entryBegin: (entry) => this.#entry(entry),
+      entryData: ({ offsetBytes, buffer, start, end }) =>
+        this.#packer?.add(this.files.length - 1, offsetBytes, buffer, [start, end]),
+      entryEnd: ignore,
+    });
+  }
+
+  async receive(
+    connection: ReplicationConnection,
+    packer: Packer,
+    { label, signal }: { readonly label: string; readonly signal: AbortSignal },
+  ): Promise<BaseBackupResult> {
+    this.#packer = packer;
+    const options = { label, fastCheckpoint: true };
+    const result = await streamBaseBackup(connection, options, this, {
+      signal,
+      onStart: ({ totalBytes }) => {
+        this.#totalBytes = totalBytes;
+      },
+    });
+    this.#tar.finish();
+    return result;
+  }
+
+  parts(): { readonly files: readonly FileEntry[]; readonly postgresManifest: Buffer } {
+    return { files: this.files, postgresManifest: Buffer.concat(this.#manifest) };
+  }
+
+  archive(name: string, path: string): void {
+    this.#tar.finish();
+    this.#prefix = path === '' ? '' : `pg_tblspc/${name.replace(/\.tar$/, '')}/`;
+  }
+
+  data(buffer: Buffer, start: number, end: number): void {
+    this.#tar.feed(buffer, start, end);
+  }
+
+  manifest(buffer: Buffer, start: number, end: number): void {
+    this.#manifestBytes += end - start;
+    if (this.#manifestBytes > POSTGRES_MANIFEST_BYTES_MAX)
+      throw new RangeError('The manifest of PostgreSQL is far too large');
+    this.#manifest.push(Buffer.from(buffer.subarray(start, end)));
+  }
+
+  progress(doneBytes: number): void {
+    // The total is an estimate: a growing database may pass it.
+    this.#onProgress({ doneBytes, totalBytes: Math.max(doneBytes, this.#totalBytes) });
+  }
+
+  paused(): boolean {
+    return this.#packer?.full ?? false;
+  }
+
+  onResume(resume: () => void): void {
+    this.#resume = resume;
+  }
+
+  resume(): void {
+    this.#resume();
+  }
+
+  #entry({ path, kind, sizeBytes, mode, modifiedSeconds }: TarEntry): void {
+    const content = kind === 'file' ? sizeBytes : 0;
+    this.files.push({
+      // The server sends some folders as `./pg_wal/archive_status`.
+      path: this.#prefix + path.replace(/^(?:\.\/)+/, ''),
+      kind,
+      sizeBytes: content,
+      mode,
+      modifiedSeconds,
+    });
+  }
+}
+
+function ignore(): void {
+  // Nothing to do.
+}
