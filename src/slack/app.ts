@@ -25,8 +25,8 @@ import { SLACK_PORT_TAKEN } from './problems.ts';
 import { runMessages } from './run-messages.ts';
 
 /** Where Slack sends everything; `manifest.yml` names it three times. */
-export const EVENTS_PATH = '/slack/events';
-export const HEALTH_PATH = '/health';
+const EVENTS_PATH = '/slack/events';
+const HEALTH_PATH = '/health';
 
 /** Answers to response URLs that take longer are given up; the person is told another way. */
 const RESPOND_LIMIT_MS = 10_000;

@@ -75,7 +75,7 @@ export interface ChatOptions {
   readonly log: Log;
 }
 
-export function webClient({ section, log }: ChatOptions): WebClient {
+function webClient({ section, log }: ChatOptions): WebClient {
   return new WebClient(section.bot_token, {
     ...(section.api_url === undefined ? {} : { slackApiUrl: withSlash(section.api_url) }),
     timeout: CALL_LIMIT_MS,

@@ -20,6 +20,8 @@ const PACE_MS = 3000;
 const AGAIN_MS = 5000;
 const BATCH = 200;
 const INCIDENTS_EVERY_MS = 1000;
+/** How old an open incident is, and whether its next update is late, is said anew this often. */
+const INCIDENT_AGE_EVERY_MS = 60_000;
 
 const CALM = new Set(['step began', 'step ended', 'progress']);
 
@@ -33,7 +35,7 @@ interface Pending {
 export type FollowerDeps = Pick<SlackDeps, 'clock' | 'log'> & {
   readonly gate: Pick<Gate, 'eventsAfter' | 'waitForEvents'>;
   readonly catalog: Pick<SlackDeps['catalog'], 'cursors'>;
-  readonly incidents: Pick<SlackDeps['incidents'], 'eventsAfter'>;
+  readonly incidents: Pick<SlackDeps['incidents'], 'eventsAfter' | 'listOpen'>;
   readonly runs: RunMessages;
   readonly incidentBoard: IncidentMessages;
 };
@@ -143,7 +145,12 @@ async function eventsOrTime(
 async function followIncidents(deps: FollowerDeps, { signal }: ServiceContext): Promise<void> {
   const { catalog, incidents, clock } = deps;
   let cursor = await catalog.cursors.get(INCIDENTS_CURSOR);
+  let agedMs = clock.elapsedMs();
   while (!signal.aborted) {
+    if (clock.elapsedMs() - agedMs >= INCIDENT_AGE_EVERY_MS) {
+      agedMs = clock.elapsedMs();
+      await showAges(deps);
+    }
     const events = await incidents.eventsAfter(cursor, BATCH);
     const taken = await showIncidents(deps, events);
     if (taken > cursor) await catalog.cursors.set(INCIDENTS_CURSOR, taken);
@@ -155,6 +162,14 @@ async function followIncidents(deps: FollowerDeps, { signal }: ServiceContext): 
       .catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
+  }
+}
+
+async function showAges({ incidents, incidentBoard, log }: FollowerDeps): Promise<void> {
+  try {
+    for (const { id } of await incidents.listOpen()) await incidentBoard.show(id);
+  } catch (error) {
+    log.warn('Slack did not take an incident', { error: words(error) });
   }
 }
 

@@ -97,8 +97,3 @@ export interface Who {
 export function readAsker(run: RunRecord): Who {
   return ActorData.catch({ kind: 'schedule', id: 'unknown', name: 'somebody' }).parse(run.asker);
 }
-
-/** The zone the asker's times are read in. */
-export function readZone(run: RunRecord): string {
-  return z.looseObject({ zone: z.string() }).catch({ zone: 'UTC' }).parse(run.asker).zone;
-}

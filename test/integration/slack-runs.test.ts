@@ -34,6 +34,13 @@ function newest(bot: SlackBot): string {
   return JSON.stringify(bot.slack.of('chat.update').at(-1)?.args ?? {});
 }
 
+function threadOf(bot: SlackBot): readonly string[] {
+  return bot.slack
+    .of('chat.postMessage')
+    .filter(({ args }) => args['thread_ts'] !== undefined)
+    .map(({ args }) => String(args['text']));
+}
+
 test('a pair has one message: the first runs at once, the second after its approval', async () => {
   await using bot = await startSlackBot();
   startServices(bot);
@@ -53,12 +60,9 @@ test('a pair has one message: the first runs at once, the second after its appro
   expect(tops).toHaveLength(1);
   expect(newest(bot)).toContain('Approved by <@U0BEN> at');
   expect(newest(bot)).not.toContain('approve_run');
-  const thread = bot.slack
-    .of('chat.postMessage')
-    .filter(({ args }) => args['thread_ts'] !== undefined)
-    .map(({ args }) => String(args['text']));
-  expect(thread).toContain('Do pair on shop: done');
-  expect(thread).toContain('Approved by @ben');
+  await waitUntil(() => threadOf(bot).includes('Do dangerous on shop: done'));
+  expect(threadOf(bot)).toContain('Do pair on shop: done');
+  expect(threadOf(bot)).toContain('Approved by @ben');
 });
 
 test('what Slack asks to wait for is waited for, and the last state arrives', async () => {

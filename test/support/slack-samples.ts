@@ -1,5 +1,5 @@
 /** Rows and views as the gate would have them, for tests of what the bot says. */
-import type { RunEvent, RunEventKind, RunRecord } from '../../src/catalog/runs.ts';
+import type { RunRecord } from '../../src/catalog/runs.ts';
 import type { Explanation } from '../../src/gate/operation.ts';
 import type { Json } from '../../src/kernel/codecs.ts';
 import { isRunId, type RunId } from '../../src/kernel/ids.ts';
@@ -22,7 +22,7 @@ export function runIdOf(number: number): RunId {
   return id;
 }
 
-export const ANA_ASKS: Json = {
+const ANA_ASKS: Json = {
   kind: 'slack',
   id: 'U0ANA',
   name: 'ana',
@@ -114,10 +114,6 @@ export function waitingTables(change: Partial<RunRecord> = {}): RunView {
     }),
     explanation: TABLES_EXPLAINED,
   });
-}
-
-export function sampleEvent(seq: number, kind: RunEventKind, data: Json = {}): RunEvent {
-  return { seq, runId: runIdOf(1), at: '2026-11-22T14:52:10.000000Z', kind, data };
 }
 
 export function sampleIncident(change: Partial<IncidentView> = {}): IncidentView {

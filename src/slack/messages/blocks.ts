@@ -8,7 +8,6 @@ import {
   BUTTON_TEXT_MAX,
   CONFIRM_TEXT_MAX,
   CONFIRM_TITLE_MAX,
-  HEADER_TEXT_MAX,
   MESSAGE_TEXT_MAX,
   SECTION_TEXT_MAX,
 } from '../limits.ts';
@@ -42,10 +41,6 @@ export function clip(text: string, max: number): string {
 /** `text` is mrkdwn: escape what came from outside. */
 export function section(text: string): SectionBlock {
   return { type: 'section', text: { type: 'mrkdwn', text: clip(text, SECTION_TEXT_MAX) } };
-}
-
-export function header(text: string): KnownBlock {
-  return { type: 'header', text: { type: 'plain_text', text: clip(text, HEADER_TEXT_MAX) } };
 }
 
 /** One quiet line of mrkdwn. */

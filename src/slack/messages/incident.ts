@@ -43,7 +43,8 @@ export function incidentMessage(view: IncidentView, now: Temporal.Instant): Mess
     ...(view.closedAt === null ? [...standingButtons(view)] : []),
     context(`\`${escapeText(view.id)}\` · steps from \`runbooks/${escapeText(view.runbook)}\``),
   ];
-  return message(incidentText(view, now), blocks, view.version);
+  const minute = Math.floor(now.epochMilliseconds / 60_000);
+  return message(incidentText(view, now), blocks, `${view.version}-${minute}`);
 }
 
 function dueStep(steps: readonly IncidentStep[]): IncidentStep | undefined {

@@ -53,11 +53,6 @@ export function restoredText(result: Json): string {
   return (read.data.tables ?? []).map(tableText).join('; ');
 }
 
-export function readRestoredTables(result: Json): readonly RestoredTable[] {
-  const read = RestoreResult.safeParse(result);
-  return read.success ? (read.data.tables ?? []) : [];
-}
-
 function reachedLines(result: RestoreResult): readonly string[] {
   const at = readInstant(result.reachedAt);
   const lsn = result.reachedLsn ?? undefined;

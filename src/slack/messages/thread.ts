@@ -5,12 +5,17 @@
  */
 import type { RunEvent } from '../../catalog/runs.ts';
 import { formatSeconds } from '../../kernel/moment.ts';
-import { type RunView, readDeciders } from '../run-view.ts';
+import { type RunView, readAsker, readDeciders } from '../run-view.ts';
 import { sayDecider, shortHash } from './approval.ts';
 import { clip, codeBlock, escapeText, type Message, message, section, sections } from './blocks.ts';
+import { sayWho } from './people.ts';
 import { problemLines, readProblem } from './problem.ts';
 import { stepLine } from './progress.ts';
 import { readInstant, sayTime } from './when.ts';
+
+const TITLE_MAX = 300;
+/** A run of hundreds of steps is cut; `runs` has them all. */
+const SECTIONS_MAX = 10;
 
 type Detail = (event: RunEvent, view: RunView) => Message | undefined;
 
@@ -59,16 +64,26 @@ function decisionDetail(event: RunEvent, view: RunView, word: string): Message |
   ]);
 }
 
+/** Names whoever asked, so that they hear of it: an edited message makes no sound. */
 function endDetail(event: RunEvent, view: RunView): Message {
   const at = readInstant(event.at) ?? Temporal.Instant.fromEpochMilliseconds(0);
   const problem = event.kind === 'done' ? undefined : readProblem(view.run.problem);
-  const total = view.steps.reduce((sum, step) => sum + (step.seconds ?? 0), 0);
-  const lines = view.steps.map((step) => stepLine(step, at));
-  const opening = `*${escapeText(clip(view.explanation.title, 300))}: ${event.kind}* at ${sayTime(at)}${total > 0 ? `, ${formatSeconds(total)} in ${view.steps.length} steps` : ''}`;
+  const asker = readAsker(view.run);
+  const title = escapeText(clip(view.explanation.title, TITLE_MAX));
+  const opening = [
+    ...(asker.kind === 'slack' ? [`${sayWho(asker)}:`] : []),
+    `*${title}: ${event.kind}* at ${sayTime(at)}${sayLength(view)}`,
+  ].join(' ');
   return message(`${view.explanation.title}: ${event.kind}`, [
-    ...sections([opening, ...lines]).slice(0, 10),
+    ...sections([opening, ...view.steps.map((step) => stepLine(step, at))]).slice(0, SECTIONS_MAX),
     ...(problem === undefined ? [] : [section(problemLines(problem).join('\n'))]),
   ]);
+}
+
+function sayLength({ steps }: RunView): string {
+  const seconds = steps.reduce((sum, step) => sum + (step.seconds ?? 0), 0);
+  if (seconds === 0) return '';
+  return `, ${formatSeconds(seconds)} in ${steps.length === 1 ? 'one step' : `${steps.length} steps`}`;
 }
 
 function line(event: RunEvent, words: string): Message {

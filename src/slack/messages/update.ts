@@ -10,7 +10,7 @@ export function updateMessage(update: ComposedUpdate): Message {
   ]);
 }
 
-export function updateText(update: ComposedUpdate): string {
+function updateText(update: ComposedUpdate): string {
   return [
     update.title,
     ...update.parts.map(([label, value]) => `${label}: ${value}`),

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 import { SlackSection } from '../../../src/config/sections/slack.ts';
 import { silentLog } from '../../../src/kernel/log.ts';
+import type { IncidentEventView } from '../../../src/slack/deps.ts';
 import { slackFollower } from '../../../src/slack/follower.ts';
 import { livingMessages } from '../../../src/slack/living.ts';
 import { runMessages } from '../../../src/slack/run-messages.ts';
@@ -14,6 +15,7 @@ import {
   decidedBy,
   readable,
   runIdOf,
+  sampleIncident,
   sampleRun,
   waitingTables,
 } from '../../support/slack-samples.ts';
@@ -27,6 +29,10 @@ interface Stage {
   readonly clock: FakeClock;
   readonly chat: RecordingChat;
   readonly memory: SlackMemory;
+  readonly incidentEvents: IncidentEventView[];
+  /** Incidents shown, and what was told in their threads. */
+  readonly shown: string[];
+  readonly told: string[];
   /** Starts the follower; aborting it is its end. */
   readonly start: () => AbortController;
 }
@@ -34,7 +40,12 @@ interface Stage {
 function openStage(): Stage {
   const clock = fakeClock('2026-11-22T14:57:00Z');
   const [chat, memory] = [recordingChat(), slackMemory()];
+  const incidentEvents: IncidentEventView[] = [];
+  const [shown, told]: [string[], string[]] = [[], []];
   return {
+    incidentEvents,
+    shown,
+    told,
     clock,
     chat,
     memory,
@@ -51,10 +62,20 @@ function openStage(): Stage {
         clock,
         log: silentLog,
         runs,
-        incidents: { eventsAfter: async () => Promise.resolve([]) },
+        incidents: {
+          eventsAfter: async (seq) =>
+            Promise.resolve(incidentEvents.filter((event) => event.seq > seq)),
+          listOpen: async () => Promise.resolve([sampleIncident()]),
+        },
         incidentBoard: {
-          show: async () => Promise.resolve(undefined),
-          tell: async () => Promise.resolve(),
+          show: async (id) => {
+            shown.push(id);
+            return Promise.resolve(undefined);
+          },
+          tell: async ({ text }) => {
+            told.push(text);
+            return Promise.resolve();
+          },
         },
       });
       const stop = new AbortController();
@@ -231,4 +252,19 @@ test('what ended days ago and was never spoken of is history, not news', async (
 
   expect(chat.said).toEqual([]);
   expect(memory.cursors.get('slack:follower')).toBe(1);
+});
+
+test('an incident is shown when something happens to it, and its age is said anew each minute', async () => {
+  const { clock, incidentEvents, memory, shown, told, start } = openStage();
+  const text = 'ana opened the incident';
+  incidentEvents.push({ seq: 4, incidentId: 'inc-1122-shop', at: '2026-11-22T14:57:00Z', text });
+
+  start();
+  await clock.advance(0);
+
+  expect(shown).toEqual(['inc-1122-shop']);
+  expect(told).toEqual([text]);
+  expect(memory.cursors.get('slack:follower:incidents')).toBe(4);
+  await clock.advance(60_000);
+  expect(shown).toHaveLength(2);
 });

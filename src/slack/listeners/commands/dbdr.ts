@@ -16,7 +16,7 @@ import { audienceOf } from '../../run-messages.ts';
 import { cancelRun } from '../decide.ts';
 import { openIncidentForm, openUpdateForm } from '../open-forms.ts';
 
-export const COMMAND = '/dbdr';
+const COMMAND = '/dbdr';
 
 const WORDS: WordsOptions = {
   prefix: COMMAND,
