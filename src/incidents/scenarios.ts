@@ -1,0 +1,57 @@
+/** The bad days that dbdr leads through, and the page for each. Pure. */
+import { nearestWord } from '../kernel/nearest.ts';
+import { Problem } from '../kernel/problem.ts';
+import { INCIDENT_WORDS } from './problems.ts';
+
+export interface Scenario {
+  /** As rows keep it: `rows or a table gone`. */
+  readonly id: string;
+  readonly title: string;
+  /** What a title says: `shop: rows or a table are gone`. */
+  readonly phrase: string;
+  /** What people may type for it. */
+  readonly words: readonly string[];
+}
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    id: 'rows or a table gone',
+    title: 'Rows or a table are gone',
+    phrase: 'rows or a table are gone',
+    words: ['gone', 'rows', 'table', 'deleted', 'dropped'],
+  },
+  {
+    id: 'bad change',
+    title: 'A migration or deploy did damage',
+    phrase: 'a change did damage',
+    words: ['change', 'migration', 'deploy', 'damage'],
+  },
+];
+
+/** Reads `gone`, `rows or a table gone`, `bad change`, `migration`. @throws Problem INCIDENT_WORDS_WRONG */
+export function readScenario(text: string): Scenario {
+  const said = text.trim().toLowerCase();
+  const found =
+    SCENARIOS.find(({ id, title }) => id === said || title.toLowerCase() === said) ??
+    SCENARIOS.find(({ words }) => said.split(/\W+/).some((word) => words.includes(word)));
+  if (found !== undefined) return found;
+  const near = nearestWord(
+    said,
+    SCENARIOS.flatMap(({ words }) => words),
+  );
+  const known = SCENARIOS.map(({ id }) => `\`--what "${id}"\``).join(' or ');
+  throw new Problem(INCIDENT_WORDS, `Cannot lead through "${text}": no runbook is for it`, {
+    hint:
+      near === undefined ? `Say ${known}.` : `Did you mean \`${near}\`? Otherwise say ${known}.`,
+  });
+}
+
+/**
+ * When it is known which tables were damaged, only they come back and nothing newer is lost. A change
+ * that did damage nobody can name yet needs a copy of everything to look at.
+ */
+export function runbookFor(scenario: Scenario, tables: readonly string[]): string {
+  return scenario.id === 'bad change' && tables.length === 0
+    ? 'point-in-time.md'
+    : 'accidental-deletion.md';
+}
