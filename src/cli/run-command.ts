@@ -68,7 +68,7 @@ async function operationAnswer(
   await using house = await houses.open(loaded, { log, signal });
   const zone = loaded.config.timezone;
   const { askAtTerminal } = await import('./operation-command.ts');
-  return askAtTerminal(
+  return await askAtTerminal(
     {
       house,
       actor: terminalActor(terminal.environment, zone),

@@ -14,6 +14,8 @@ export interface Reader {
 
 type JsonObject = { readonly [key: string]: Json | undefined };
 
+const MEASURED = /(?:At|Bytes|Seconds|From|To)$/;
+
 /** A cell longer than this does not stand in a table. */
 const CELL_MAX = 60;
 
@@ -22,7 +24,7 @@ export function resultText(result: Json, reader: Reader): string {
 }
 
 function objectText(object: JsonObject, reader: Reader): string {
-  const entries = Object.entries(object).filter(([, value]) => value !== undefined);
+  const entries = Object.entries(object).filter(([key, value]) => isSaid(key, value));
   const flat = entries.filter(([, value]) => isFlat(value ?? null));
   const deep = entries.filter(([, value]) => !isFlat(value ?? null));
   const width = Math.max(8, ...flat.map(([key]) => labelOf(key).length));
@@ -33,6 +35,11 @@ function objectText(object: JsonObject, reader: Reader): string {
     ([key, value]) => `${labelOf(key)}\n${indent(deepText(value ?? null, reader))}`,
   );
   return [...(lines.length > 0 ? [lines.join('\n')] : []), ...blocks].join('\n\n');
+}
+
+/** What is not there is not worth a line, but what could not be measured is. */
+function isSaid(key: string, value: Json | undefined): boolean {
+  return value !== undefined && (value !== null || MEASURED.test(key));
 }
 
 function deepText(value: Json, reader: Reader): string {
@@ -83,7 +90,7 @@ export function labelOf(key: string): string {
 }
 
 export function valueText(key: string, value: Json, reader: Reader): string {
-  if (value === null) return 'unknown';
+  if (value === null) return MEASURED.test(key) ? 'unknown' : '';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'number') return numberText(key, value);
   if (typeof value === 'string') return momentText(value, reader) ?? value;

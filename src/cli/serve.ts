@@ -1,0 +1,76 @@
+/**
+ * The bot's life: recover what a dead process left, keep the services alive, and stop in order: first
+ * callers (the chat, the clock), then runs, then services; whoever opened the catalogue closes it last.
+ */
+import type { Clock } from '../kernel/clock.ts';
+import type { Finding } from '../kernel/finding.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Service } from '../kernel/service.ts';
+import type { ServiceHealth } from '../monitoring/health.ts';
+import { type SuperviseDeps, type Supervision, supervise } from '../supervision/supervise.ts';
+
+/** Services that stop together; the groups stop in their order. */
+export interface ServeParts {
+  /** They ask: the clock, the chat's door. */
+  readonly callers: readonly Service[];
+  /** They perform: the runner. Stopping it ends its runs. */
+  readonly runs: readonly Service[];
+  /** Everything else: archiving, sweepers, followers. */
+  readonly services: readonly Service[];
+}
+
+export interface ServeDeps extends Pick<SuperviseDeps, 'leases' | 'holder' | 'random'> {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onFlapping: (finding: Finding) => void;
+  readonly signal: AbortSignal;
+  /** Called once everything has been started. */
+  readonly ready: () => void;
+  /** How to ask, from the start on, how the services are. */
+  readonly watch: (states: () => readonly ServiceHealth[]) => void;
+}
+
+/** Runs need the longest: a backup removes its packs, a restore its cluster. */
+const STOP_LIMITS_MS = { callers: 5000, runs: 20_000, services: 20_000 } as const;
+
+interface Groups {
+  readonly callers: Supervision;
+  readonly runs: Supervision;
+  readonly services: Supervision;
+}
+
+export async function serveParts(parts: ServeParts, deps: ServeDeps): Promise<void> {
+  const groups = {
+    services: supervise(parts.services, deps),
+    runs: supervise(parts.runs, deps),
+    callers: supervise(parts.callers, deps),
+  };
+  deps.watch(() => describeStates(groups));
+  deps.ready();
+  await aborted(deps.signal);
+  deps.log.info('Stopping');
+  for (const name of ['callers', 'runs', 'services'] as const) {
+    const late = await groups[name].stop(STOP_LIMITS_MS[name]);
+    if (late.length > 0) deps.log.warn('Did not stop in time', { services: late });
+  }
+  deps.log.info('Stopped');
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** How every service is, for the health file. */
+function describeStates(groups: Groups): readonly ServiceHealth[] {
+  return [groups.callers, groups.runs, groups.services].flatMap((group) =>
+    [...group.states()].map(([name, state]) => ({
+      name,
+      state: state.state,
+      since: 'since' in state ? state.since : null,
+      why: 'why' in state ? state.why : null,
+    })),
+  );
+}

@@ -1,0 +1,21 @@
+/** What monitoring is given from above. */
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { ServerName } from '../kernel/ids.ts';
+import type { Log } from '../kernel/log.ts';
+
+export interface WatchedServer {
+  readonly name: ServerName;
+  readonly url: string;
+  /** The first one counts: a backup is done when it has it. */
+  readonly stores: readonly string[];
+  readonly rpoSeconds: number;
+  readonly rtoSeconds: number;
+}
+
+export interface MonitoringDeps {
+  readonly servers: readonly WatchedServer[];
+  readonly catalog: Pick<Catalog, 'backups' | 'walProgress' | 'findings' | 'runs'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}

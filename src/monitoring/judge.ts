@@ -1,0 +1,120 @@
+/** What a person should hear of, from how a server stands. Pure: facts and the moment come in. */
+import { utcText } from '../kernel/codecs.ts';
+import type { Finding } from '../kernel/finding.ts';
+import { formatSeconds } from '../kernel/moment.ts';
+import { formatBytes } from '../kernel/size.ts';
+import { ageSeconds, type Standing } from './standing.ts';
+
+export interface JudgedServer {
+  readonly name: string;
+  readonly rpoSeconds: number;
+  readonly rtoSeconds: number;
+}
+
+export interface SlotRoom {
+  /** Log that the slot keeps on the server's disk. */
+  readonly keptBytes: number;
+  /** Log that may still be written before the slot is given up. */
+  readonly safeBytes: number;
+}
+
+export interface JudgedFacts {
+  readonly server: JudgedServer;
+  readonly standing: Standing;
+  /** Undefined: the server could not be asked, or its slot has no limit. */
+  readonly slot?: SlotRoom | undefined;
+  readonly now: Temporal.Instant;
+}
+
+/** Everything `judge()` can open, so that whoever keeps findings can close what is over. */
+export const JUDGED_CODES = [
+  'BACKUP_MISSING',
+  'PROOF_OVERDUE',
+  'ARCHIVING_BEHIND',
+  'SLOT_HEADROOM_LOW',
+  'RESTORE_TOO_SLOW',
+] as const;
+
+/** A daily proof that is two hours late was missed. */
+const PROOF_AGE_MAX_SECONDS = 26 * 3600;
+/** Less than this share of the slot's limit left: there is still time to act. */
+const HEADROOM_SHARE_MIN = 0.25;
+
+type Noticed = Omit<Finding, 'server' | 'since'>;
+
+export function judge(facts: JudgedFacts): readonly Finding[] {
+  const noticed = [
+    noBackup(facts),
+    proofOverdue(facts),
+    archivingBehind(facts),
+    slotHeadroom(facts),
+    restoreTooSlow(facts),
+  ];
+  return noticed
+    .filter((one) => one !== undefined)
+    .map((one) => ({ ...one, server: facts.server.name, since: utcText(facts.now) }));
+}
+
+function noBackup({ server, standing }: JudgedFacts): Noticed | undefined {
+  if (standing.lastBackupAt !== null) return undefined;
+  return {
+    code: 'BACKUP_MISSING',
+    severity: 'warn',
+    summary: `There is no backup of ${server.name}, and there should be one`,
+    hint: `Take one with \`backup ${server.name}\`.`,
+  };
+}
+
+function proofOverdue({ server, standing, now }: JudgedFacts): Noticed | undefined {
+  const { lastBackupAt, lastVerifiedAt } = standing;
+  if (lastBackupAt === null) return undefined;
+  const hint = `Prove it with \`verify ${server.name}\`.`;
+  if (lastVerifiedAt === null) {
+    // A first backup has a day to be proved in.
+    if (ageSeconds(lastBackupAt, now) <= PROOF_AGE_MAX_SECONDS) return undefined;
+    const summary = `No backup of ${server.name} was ever proved restorable`;
+    return { code: 'PROOF_OVERDUE', severity: 'warn', summary, hint };
+  }
+  const age = ageSeconds(lastVerifiedAt, now);
+  if (age <= PROOF_AGE_MAX_SECONDS) return undefined;
+  return {
+    code: 'PROOF_OVERDUE',
+    severity: 'warn',
+    summary: `The last proof of ${server.name} is ${formatSeconds(age)} old, and should be at most ${formatSeconds(PROOF_AGE_MAX_SECONDS)}`,
+    hint,
+  };
+}
+
+function archivingBehind({ server, standing }: JudgedFacts): Noticed | undefined {
+  const { rpoSeconds } = standing;
+  if (rpoSeconds === null || rpoSeconds <= server.rpoSeconds) return undefined;
+  return {
+    code: 'ARCHIVING_BEHIND',
+    severity: 'page',
+    summary: `The stored WAL of ${server.name} is ${formatSeconds(rpoSeconds)} behind, and should be at most ${formatSeconds(server.rpoSeconds)}`,
+    hint: `See with \`wal ${server.name}\` and \`health\` why it is not stored.`,
+  };
+}
+
+function slotHeadroom({ server, slot }: JudgedFacts): Noticed | undefined {
+  if (slot === undefined) return undefined;
+  const limit = slot.keptBytes + slot.safeBytes;
+  if (limit <= 0 || slot.safeBytes / limit >= HEADROOM_SHARE_MIN) return undefined;
+  return {
+    code: 'SLOT_HEADROOM_LOW',
+    severity: 'page',
+    summary: `The slot on ${server.name} may keep ${formatBytes(Math.max(0, slot.safeBytes))} more before the server gives it up, and the log with it`,
+    hint: `See with \`wal ${server.name}\` why WAL is not stored, or give the slot up with \`forget ${server.name}\`.`,
+  };
+}
+
+function restoreTooSlow({ server, standing }: JudgedFacts): Noticed | undefined {
+  const { rtoSeconds } = standing;
+  if (rtoSeconds === null || rtoSeconds <= server.rtoSeconds) return undefined;
+  return {
+    code: 'RESTORE_TOO_SLOW',
+    severity: 'warn',
+    summary: `The last proof restored ${server.name} in ${formatSeconds(rtoSeconds)}, and it should take at most ${formatSeconds(server.rtoSeconds)}`,
+    hint: 'Give the restore faster disks, or agree on a longer objective in `objectives.rto`.',
+  };
+}

@@ -1,0 +1,75 @@
+/** How one server stands, as the catalogue remembers it: works with the server and Slack down. */
+import { z } from 'zod';
+
+import type { BackupRecord } from '../catalog/records.ts';
+import type { MonitoringDeps, WatchedServer } from './deps.ts';
+
+/** Moments are RFC 3339 in UTC. Null: there is none, or nobody knows. */
+export interface Standing {
+  readonly lastBackupAt: string | null;
+  /** The newest PASS. */
+  readonly lastVerifiedAt: string | null;
+  readonly recoverableFrom: string | null;
+  readonly recoverableTo: string | null;
+  /** What would be lost if the server were gone this moment. */
+  readonly rpoSeconds: number | null;
+  /** As the newest proof measured it. */
+  readonly rtoSeconds: number | null;
+}
+
+const Summary = z.object({ endedAt: z.string() });
+const Proof = z.object({ rtoSeconds: z.number() });
+
+/** Among so many runs the last proof is found; more are days old. */
+const RUNS_MAX = 200;
+
+export async function readStanding(server: WatchedServer, deps: MonitoringDeps): Promise<Standing> {
+  const { catalog, clock } = deps;
+  const backups = await catalog.backups.list(server.name);
+  const ends = backups.flatMap(endOf).toSorted();
+  const proofs = backups.flatMap(({ verdict, verifiedAt }) =>
+    verdict === 'PASS' && verifiedAt !== null ? [verifiedAt] : [],
+  );
+  const [store = ''] = server.stores;
+  const wal = await catalog.walProgress.find(server.name, store);
+  return {
+    lastBackupAt: ends.at(-1) ?? null,
+    lastVerifiedAt: proofs.toSorted().at(-1) ?? null,
+    recoverableFrom: ends.at(0) ?? null,
+    recoverableTo: ends.length === 0 ? null : (latest(wal?.at, ends.at(-1)) ?? null),
+    rpoSeconds: wal === undefined ? null : ageSeconds(wal.at, clock.now()),
+    rtoSeconds: await measuredRto(server, deps),
+  };
+}
+
+function endOf({ summary }: BackupRecord): readonly string[] {
+  const read = Summary.safeParse(summary);
+  return read.success ? [read.data.endedAt] : [];
+}
+
+function latest(a: string | undefined, b: string | undefined): string | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  const isA = Temporal.Instant.compare(Temporal.Instant.from(a), Temporal.Instant.from(b)) >= 0;
+  return isA ? a : b;
+}
+
+export function ageSeconds(at: string, now: Temporal.Instant): number {
+  const seconds = now.since(Temporal.Instant.from(at)).total('seconds');
+  return Math.max(0, Math.round(seconds * 1000) / 1000);
+}
+
+async function measuredRto(
+  server: WatchedServer,
+  { catalog }: MonitoringDeps,
+): Promise<number | null> {
+  const runs = await catalog.runs.list({
+    server: server.name,
+    states: ['done'],
+    limit: RUNS_MAX,
+  });
+  for (const { operation, result } of runs) {
+    const read = Proof.safeParse(result);
+    if (operation === 'verify' && read.success) return read.data.rtoSeconds;
+  }
+  return null;
+}
