@@ -99,6 +99,8 @@ export interface Engine {
   sweepUnfinished(
     request: StoreAndKeys & {
       readonly server: ServerName;
+      /** Only this one's: what a dead run claimed. Default: of every backup. */
+      readonly backupId?: BackupId;
       readonly signal: AbortSignal;
       readonly olderThanMs: number;
       readonly now: Temporal.Instant;

@@ -97,10 +97,11 @@ async function checkPack(
 export async function sweepUnfinished(
   request: Parameters<Engine['sweepUnfinished']>[0],
 ): Promise<number> {
-  const { store, signal, olderThanMs, now } = request;
+  const { store, signal, backupId, olderThanMs, now } = request;
   const before = now.subtract({ milliseconds: Math.round(olderThanMs) });
   const unfinished = new Map<string, ObjectKey[]>();
   for await (const { info, object } of backupObjects(request)) {
+    if (backupId !== undefined && object.backupId !== backupId) continue;
     const id = `${object.folder} ${object.backupId}`;
     // In order of keys the manifest comes before the packs.
     if (object.name === 'manifest') unfinished.set(id, []);

@@ -1,0 +1,225 @@
+/**
+ * The operation `backup`: takes a base backup now. The order protects: the slot is there before the
+ * first byte is read, packs are claimed before they are written, the manifest is put last, and the
+ * run is done only when the WAL that makes the copy consistent is stored and the packs were read back.
+ */
+import { z } from 'zod';
+
+import { type ArchivingDeps, type ArchivingServer, archivingLease } from '../archiving/deps.ts';
+import { prepareSlot } from '../archiving/prepare-slot.ts';
+import { archiveUntil } from '../archiving/wait-for-wal.ts';
+import type { BackupSummary } from '../engines/engine.ts';
+import type { Explanation, Operation, Run } from '../gate/operation.ts';
+import { backupIdAt, type ServerName } from '../kernel/ids.ts';
+import { Problem } from '../kernel/problem.ts';
+import { type BackupDeps, type NamedStore, requireServer } from './deps.ts';
+import { BACKUP_PACKS, packsReference } from './packs-sweeper.ts';
+import { PLAN_OUTDATED } from './problems.ts';
+
+/** A terabyte at 100 MB/s takes three hours. */
+const DEADLINE_MS = 24 * 3600 * 1000;
+
+const BackupInput = z.strictObject({
+  server: z.string().optional().meta({ description: 'which server; default: the only one' }),
+});
+type BackupInput = z.infer<typeof BackupInput>;
+
+const BackupPlan = z.strictObject({ server: z.string(), store: z.string() });
+type BackupPlan = z.infer<typeof BackupPlan>;
+
+const BackupResult = z.strictObject({
+  backupId: z.string(),
+  server: z.string(),
+  beganAt: z.string(),
+  endedAt: z.string(),
+  sourceBytes: z.number(),
+  storedBytes: z.number(),
+  files: z.number(),
+  packs: z.number(),
+  beginLsn: z.string(),
+  endLsn: z.string(),
+  stores: z.array(z.string()),
+  /** Files whose page checksums PostgreSQL reported as wrong on the server itself. */
+  damagedFiles: z.array(z.string()),
+  /** What reading back found wrong in the store. */
+  damage: z.array(z.string()),
+});
+type BackupResult = z.infer<typeof BackupResult>;
+
+export function backupOperation(
+  deps: BackupDeps,
+): Operation<BackupInput, BackupPlan, BackupResult> {
+  return {
+    name: 'backup',
+    summary: 'Take a base backup now',
+    words: {
+      positional: ['server'],
+      describe: { server: 'which server; default: the only one' },
+      examples: ['backup', 'backup shop'],
+    },
+    input: BackupInput,
+    plan: BackupPlan,
+    result: BackupResult,
+    prepare: async ({ server }) => {
+      const { name } = requireServer(deps, server);
+      return { plan: { server: name, store: firstStore(deps, name).name } };
+    },
+    danger: () => 'low',
+    locks: ({ server }) => [`backup:${server}`],
+    explain,
+    recheck: async (plan) => {
+      place(deps, plan);
+    },
+    run: async (plan, run) => await takeBackup(deps, plan, run),
+    exitCode: ({ damagedFiles, damage }) =>
+      damagedFiles.length === 0 && damage.length === 0 ? 0 : 1,
+    deadlineMs: DEADLINE_MS,
+  };
+}
+
+function explain({ server, store }: BackupPlan): Explanation {
+  return {
+    title: `Back up ${server}`,
+    facts: [
+      ['Server', server],
+      ['Reads', 'every file of the cluster, over one replication connection'],
+      ['Writes', `compressed and encrypted, to the store ${store}`],
+      ['Danger', 'low: production is only read'],
+    ],
+    warnings: [],
+    approveLabel: `Back up ${server}`,
+    command: `npx dbdr backup ${server}`,
+  };
+}
+
+interface Place {
+  readonly server: ServerName;
+  readonly store: NamedStore;
+  readonly archiving: Omit<ArchivingServer, 'ring'>;
+}
+
+/** @throws Problem BACKUP_SERVER_UNKNOWN, BACKUP_PLAN_OUTDATED */
+function place(deps: BackupDeps, plan: BackupPlan): Place {
+  const { name, server } = requireServer(deps, plan.server);
+  const store = firstStore(deps, name);
+  if (store.name !== plan.store)
+    throw new Problem(
+      PLAN_OUTDATED,
+      `Cannot back up "${name}" to the store "${plan.store}": its first store is now "${store.name}"`,
+    );
+  const archiving = {
+    name,
+    url: server.url,
+    storeName: store.name,
+    store: store.store,
+    tailSeconds: server.archiving.tail_seconds,
+  };
+  return { server: name, store, archiving };
+}
+
+function firstStore(deps: BackupDeps, server: ServerName): NamedStore {
+  const [first] = deps.storesOf(server);
+  if (first === undefined)
+    throw new Problem(PLAN_OUTDATED, `Cannot back up "${server}": it has no store`);
+  return first;
+}
+
+async function takeBackup(deps: BackupDeps, plan: BackupPlan, run: Run): Promise<BackupResult> {
+  const { server, store, archiving } = place(deps, plan);
+  const archivingServer: ArchivingServer = { ...archiving, ring: deps.ring };
+  const archivingDeps: ArchivingDeps = { catalog: deps.catalog, clock: deps.clock, log: run.log };
+
+  await run.step('Make the server keep its log', async ({ signal }) => {
+    await prepareSlot(archivingServer, archivingDeps, { signal });
+  });
+  const summary = await copy(deps, { server, store }, run);
+  await run.step('Wait until its WAL is stored', async (step) => {
+    step.progress({ note: `up to ${summary.endLsn}` });
+    await archiveUntil({
+      server: archivingServer,
+      lsn: summary.endLsn,
+      deps: archivingDeps,
+      holder: `${archivingLease(server)} ${run.id}`,
+      signal: step.signal,
+    });
+  });
+  const { damage } = await run.step('Read every pack back', async ({ signal }) =>
+    deps.engine.checkObjects({
+      store: store.store,
+      ring: deps.ring,
+      summary,
+      depth: 'first frame',
+      signal,
+    }),
+  );
+  tell(run, summary, damage);
+  return resultOf(summary, store.name, damage);
+}
+
+/** Until the manifest is put the packs are nobody's: they are claimed, so that a dead run's are swept. */
+async function copy(
+  deps: BackupDeps,
+  { server, store }: Pick<Place, 'server' | 'store'>,
+  run: Run,
+): Promise<BackupSummary> {
+  return await run.step('Copy its files', async (step) => {
+    const backupId = backupIdAt(deps.clock.now());
+    const claim = await run.claim({
+      kind: BACKUP_PACKS,
+      reference: packsReference({ server, store: store.name, backupId }),
+    });
+    const summary = await deps.engine.takeBackup({
+      store: store.store,
+      ring: deps.ring,
+      server,
+      backupId,
+      log: run.log,
+      signal: step.signal,
+      onProgress: (progress) => step.progress(progress),
+    });
+    await deps.catalog.backups.record({
+      server,
+      backupId,
+      store: store.name,
+      summary: { ...summary },
+    });
+    await run.release(claim);
+    return summary;
+  });
+}
+
+function tell(run: Run, summary: BackupSummary, damage: readonly string[]): void {
+  const { backupId, damagedFiles } = summary;
+  if (damagedFiles.length > 0)
+    run.log.error('The server reported wrong page checksums: the backup is damaged', {
+      code: 'BACKUP_SOURCE_DAMAGED',
+      backupId,
+      damagedFiles,
+    });
+  if (damage.length > 0)
+    run.log.error('Reading the backup back found damage', {
+      code: 'BACKUP_READ_BACK_FAILED',
+      backupId,
+      damage,
+    });
+}
+
+function resultOf(summary: BackupSummary, store: string, damage: readonly string[]): BackupResult {
+  const { backupId, server, beganAt, endedAt, sourceBytes, storedBytes } = summary;
+  const { files, packs, beginLsn, endLsn, damagedFiles } = summary;
+  return {
+    backupId,
+    server,
+    beganAt,
+    endedAt,
+    sourceBytes,
+    storedBytes,
+    files,
+    packs,
+    beginLsn,
+    endLsn,
+    stores: [store],
+    damagedFiles: [...damagedFiles],
+    damage: [...damage],
+  };
+}

@@ -1,0 +1,82 @@
+/** What this room is made of (`wire.ts` supplies it), and which server and store are meant. */
+import type { Catalog } from '../catalog/catalog.ts';
+import type { KeyRing } from '../encryption/key-ring.ts';
+import type { Engine } from '../engines/engine.ts';
+import type { WalArchive } from '../engines/wal-archive.ts';
+import { nearestWord } from '../gate/nearest.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { isServerName, type ServerName } from '../kernel/ids.ts';
+import { Problem, type ProblemKind } from '../kernel/problem.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { SERVER_UNKNOWN, STORE_UNKNOWN } from './problems.ts';
+
+export interface NamedStore {
+  readonly name: string;
+  readonly store: ObjectStore;
+}
+
+/** The part of a server's config section that backups need. */
+export interface BackupServer {
+  /** May hold a password. */
+  readonly url: string;
+  readonly archiving: { readonly tail_seconds: number };
+}
+
+export interface BackupDeps {
+  readonly engine: Engine;
+  /** In the order of the config; the first takes backups and WAL. */
+  readonly storesOf: (server: ServerName) => readonly NamedStore[];
+  readonly ring: KeyRing;
+  readonly catalog: Pick<
+    Catalog,
+    'backups' | 'walProgress' | 'resources' | 'findings' | 'acknowledgements' | 'leases'
+  >;
+  readonly clock: Clock;
+  readonly walArchive: WalArchive;
+  /** By name: the config's `servers` section. */
+  readonly servers: Readonly<Record<string, BackupServer>>;
+}
+
+export function serverNames({ servers }: Pick<BackupDeps, 'servers'>): readonly ServerName[] {
+  return Object.keys(servers).filter(isServerName);
+}
+
+/** The named server, or the only one. @throws Problem BACKUP_SERVER_UNKNOWN */
+export function requireServer(
+  deps: Pick<BackupDeps, 'servers'>,
+  name: string | undefined,
+): { readonly name: ServerName; readonly server: BackupServer } {
+  const names = serverNames(deps);
+  const meant = name ?? (names.length === 1 ? names[0] : undefined);
+  const found = names.find((one) => one === meant);
+  const server = found === undefined ? undefined : deps.servers[found];
+  if (found !== undefined && server !== undefined) return { name: found, server };
+  if (name === undefined)
+    throw new Problem(
+      SERVER_UNKNOWN,
+      `Cannot tell which server is meant: the config has ${names.join(', ')}`,
+    );
+  throw unknown(SERVER_UNKNOWN, 'server', name, names);
+}
+
+/** Every store of every server, each once. */
+export function allStores(deps: BackupDeps): ReadonlyMap<string, ObjectStore> {
+  const stores = serverNames(deps).flatMap((server) => deps.storesOf(server));
+  return new Map(stores.map(({ name, store }) => [name, store]));
+}
+
+/** @throws Problem BACKUP_STORE_UNKNOWN */
+export function requireStore(deps: BackupDeps, name: string): ObjectStore {
+  const stores = allStores(deps);
+  const store = stores.get(name);
+  if (store !== undefined) return store;
+  throw unknown(STORE_UNKNOWN, 'store', name, [...stores.keys()]);
+}
+
+function unknown(kind: ProblemKind, what: string, name: string, known: readonly string[]): Problem {
+  const near = nearestWord(name, known);
+  return new Problem(kind, `Cannot find a ${what} "${name}": the config has ${known.join(', ')}`, {
+    facts: { [what]: name },
+    ...(near === undefined ? {} : { hint: `Did you mean \`${near}\`?` }),
+  });
+}
