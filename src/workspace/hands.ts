@@ -5,7 +5,7 @@
 import { Problem } from '../kernel/problem.ts';
 import type { Desk } from './desk.ts';
 import { elementsOf, fieldsOf, optionsOf } from './entered.ts';
-import { WORKSPACE_FORM_REFUSED, WORKSPACE_NOTHING_THERE } from './problems.ts';
+import { WORKSPACE_NOTHING_THERE } from './problems.ts';
 import { type JsonRecord, recordsAt, textAt, wordsAt } from './shared/json.ts';
 import type {
   ActOutcome,
@@ -17,7 +17,6 @@ import type {
   View,
 } from './shared/model.ts';
 import type { WorkspaceState } from './state.ts';
-import { waitFor } from './waiting.ts';
 
 /** By block id or label: text, a choice (its value or its words), several, or epoch seconds. */
 export type FormValues = Readonly<Record<string, EnteredValue>>;
@@ -27,24 +26,11 @@ export interface Hands {
   command(text: string, channel: string): Promise<ActOutcome>;
   say(text: string, channel: string, threadTs?: string): Promise<ActOutcome>;
   /** A button by its action id or its words; a confirm dialog counts as confirmed. */
-  click(channel: string, messageTs: string, actionIdOrLabel: string): Promise<ActOutcome>;
+  click(messageTs: string, actionIdOrLabel: string): Promise<ActOutcome>;
   /** Clicks a button in an open form. */
   press(viewId: string, actionIdOrLabel: string): Promise<ActOutcome>;
-  /**
-   * Sends a form; answers the form that is open after it, if any.
-   *
-   * @throws Problem WORKSPACE_FORM_REFUSED with the errors by field in its facts.
-   */
-  submit(viewId: string, values: FormValues): Promise<OpenForm | undefined>;
+  submit(viewId: string, values: FormValues): Promise<ActOutcome>;
   close(viewId: string): Promise<ActOutcome>;
-  /** The topmost form, now or as soon as there is one. @throws Problem WORKSPACE_WAIT_ENDED */
-  waitForView(signal: AbortSignal): Promise<OpenForm>;
-}
-
-export interface OpenForm extends View {
-  readonly title: string;
-  /** The values that a select or radio of this block offers. */
-  optionsOf(blockId: string): readonly string[];
 }
 
 export function handsOf(state: WorkspaceState, desk: Desk, userId: string): Hands {
@@ -54,8 +40,8 @@ export function handsOf(state: WorkspaceState, desk: Desk, userId: string): Hand
     say: async (text, channel, threadTs) =>
       desk.say(userId, channelCalled(state, channel).id, text, threadTs),
 
-    async click(channel, messageTs, actionIdOrLabel) {
-      const message = messageSeenBy(state, userId, channelCalled(state, channel), messageTs);
+    async click(messageTs, actionIdOrLabel) {
+      const message = messageSeenBy(state, userId, messageTs);
       const button = findButton(message.blocks, actionIdOrLabel);
       return desk.clickMessage(userId, message, { ...button, value: null, entered: {} });
     },
@@ -68,37 +54,10 @@ export function handsOf(state: WorkspaceState, desk: Desk, userId: string): Hand
 
     async submit(viewId, values) {
       const view = viewOf(state, userId, viewId);
-      const sent = await desk.submit(view, enteredFrom(view, values));
-      if (sent.outcome === 'done') return openForm(state.views(userId).at(-1));
-      throw new Problem(WORKSPACE_FORM_REFUSED, 'Cannot send the form: it was refused', {
-        facts: sent.outcome === 'errors' ? sent.errors : { reason: sent.reason },
-      });
+      return desk.submit(view, enteredFrom(view, values));
     },
 
     close: async (viewId) => desk.close(viewOf(state, userId, viewId), false),
-
-    waitForView: async (signal) =>
-      waitFor(state, {
-        what: `a form before "${userId}"`,
-        look: () => openForm(state.views(userId).at(-1)),
-        seen: () => state.ephemerals(userId).at(-1)?.text ?? 'nothing',
-        signal,
-      }),
-  };
-}
-
-function openForm(view: View | undefined): OpenForm | undefined {
-  if (view === undefined) return undefined;
-  const blocks = recordsAt(view.content, 'blocks');
-  return {
-    ...view,
-    title: wordsAt(view.content, 'title'),
-    optionsOf: (blockId) =>
-      blocks
-        .filter((block) => textAt(block, 'block_id') === blockId)
-        .flatMap(elementsOf)
-        .flatMap(optionsOf)
-        .map((option) => textAt(option, 'value')),
   };
 }
 
@@ -115,16 +74,16 @@ export function channelCalled(state: WorkspaceState, idOrName: string): Channel 
   return channel;
 }
 
-function messageSeenBy(
-  state: WorkspaceState,
-  userId: string,
-  channel: Channel,
-  ts: string,
-): Message {
-  const message = state.message(channel.id, ts);
-  const isVisible = message?.visibleTo === undefined || message.visibleTo === userId;
-  if (message === undefined || !isVisible || !channel.members.includes(userId))
-    throw nothing(`There is no message "${ts}" to be seen in "${channel.name}"`, { userId });
+function messageSeenBy(state: WorkspaceState, userId: string, ts: string): Message {
+  const seen = [
+    ...state.ephemerals(userId),
+    ...state
+      .channels()
+      .filter(({ members }) => members.includes(userId))
+      .flatMap(({ id }) => state.messages(id)),
+  ];
+  const message = seen.find((each) => each.ts === ts);
+  if (message === undefined) throw nothing(`There is no message "${ts}" to be seen`, { userId });
   return message;
 }
 

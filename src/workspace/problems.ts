@@ -21,10 +21,3 @@ export const WORKSPACE_WAIT_ENDED: ProblemKind = {
   hint: 'Read what was said instead, and the log of the app.',
   fault: 'world',
 };
-
-export const WORKSPACE_FORM_REFUSED: ProblemKind = {
-  code: 'WORKSPACE_FORM_REFUSED',
-  retry: 'never',
-  hint: 'Correct the fields named in the facts and send the form again.',
-  fault: 'request',
-};

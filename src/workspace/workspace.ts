@@ -14,7 +14,7 @@ import { createState, type WorkspaceState } from './state.ts';
 import { waitFor } from './waiting.ts';
 
 export type { WorkspaceAction, WorkspaceOptions } from './options.ts';
-export type { Message as WorkspaceMessage } from './shared/model.ts';
+export type { Message, View } from './shared/model.ts';
 
 /** What a wait needs to end, and what to say when it ends in vain. */
 export interface WaitOptions {
@@ -32,7 +32,6 @@ export interface Workspace extends AsyncDisposable {
   pointAt(requestUrl: string): void;
   /** @throws Problem WORKSPACE_NOTHING_THERE: nobody has that id. */
   as(userId: string): Hands;
-  nameOf(userId: string): string;
   /** Channel by id or name; oldest first, threads included, ephemerals not. */
   messages(channel: string): readonly Message[];
   /** The answers below a message, oldest first. */
@@ -47,8 +46,14 @@ export interface Workspace extends AsyncDisposable {
     fits: (message: Message) => boolean,
     options: WaitOptions,
   ): Promise<Message>;
-  /** The newest of this person's ephemerals as soon as there are more than `before`. @throws Problem WORKSPACE_WAIT_ENDED */
-  waitForEphemeral(userId: string, before: number, signal: AbortSignal): Promise<Message>;
+  /** The newest that fits of what only this person sees. @throws Problem WORKSPACE_WAIT_ENDED */
+  waitForEphemeral(
+    userId: string,
+    fits: (message: Message) => boolean,
+    options: WaitOptions,
+  ): Promise<Message>;
+  /** The topmost form that fits. @throws Problem WORKSPACE_WAIT_ENDED */
+  waitForView(userId: string, fits: (view: View) => boolean, options: WaitOptions): Promise<View>;
 }
 
 /** @throws Problem WORKSPACE_PORT_TAKEN */
@@ -103,7 +108,6 @@ function eyesAndHands(state: WorkspaceState, desk: Desk): EyesAndHands {
     thread: (channel, ts) => messages(channel).filter(({ threadTs }) => threadTs === ts),
     ephemerals: (userId) => state.ephemerals(userId),
     openViews: (userId) => state.views(userId),
-    nameOf: (userId) => state.people.get(userId)?.realName ?? userId,
     waitForMessage: async (channel, fits, { signal, what }) =>
       waitFor(state, {
         what: `${what ?? 'a message that fits'} in "${channel}"`,
@@ -111,10 +115,17 @@ function eyesAndHands(state: WorkspaceState, desk: Desk): EyesAndHands {
         seen: () => lastWords(messages(channel)),
         signal,
       }),
-    waitForEphemeral: async (userId, before, signal) =>
+    waitForEphemeral: async (userId, fits, { signal, what }) =>
       waitFor(state, {
-        what: `a message that only "${userId}" sees`,
-        look: () => state.ephemerals(userId).slice(before).at(-1),
+        what: `${what ?? 'a message that fits'} for "${userId}" alone`,
+        look: () => state.ephemerals(userId).findLast(fits),
+        seen: () => lastWords(state.ephemerals(userId)),
+        signal,
+      }),
+    waitForView: async (userId, fits, { signal, what }) =>
+      waitFor(state, {
+        what: `${what ?? 'a form that fits'} before "${userId}"`,
+        look: () => state.views(userId).findLast(fits),
         seen: () => lastWords(state.ephemerals(userId)),
         signal,
       }),
