@@ -62,7 +62,10 @@ function sayValue(key: string, value: Json, reader: Reader): string {
     const at = /^\d{4}-\d{2}-\d{2}T/.test(value) ? readInstant(value) : undefined;
     return at === undefined ? clip(value, VALUE_MAX) : sayMoment(at, reader);
   }
-  return clip(JSON.stringify(value), VALUE_MAX);
+  const nested = isList(value)
+    ? value.map((each) => sayValue('', each, reader)).join(', ')
+    : sayEntry(value, reader);
+  return clip(nested === '' ? 'none' : nested, VALUE_MAX);
 }
 
 function sayNumber(key: string, value: number): string {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Json } from '../../kernel/codecs.ts';
 import { formatSeconds } from '../../kernel/moment.ts';
 import { formatBytes } from '../../kernel/size.ts';
-import { escapeText, section, sentenceList } from './blocks.ts';
+import { clip, escapeText, section, sentenceList } from './blocks.ts';
 import { readInstant, sayTime, secondsBetween } from './when.ts';
 
 const Store = z.union([z.string(), z.looseObject({ store: z.string() })]);
@@ -17,12 +17,24 @@ const BackupResult = z.looseObject({
   sourceBytes: z.coerce.number().optional().catch(undefined),
   storedBytes: z.coerce.number().optional().catch(undefined),
   stores: z.array(Store).optional().catch(undefined),
+  damagedFiles: z.array(z.string()).optional().catch(undefined),
+  damage: z.array(z.string()).optional().catch(undefined),
 });
 type BackupResult = z.infer<typeof BackupResult>;
+
+const FEW = 5;
+const NAME_MAX = 120;
 
 export function backupBlocks(result: Json): readonly KnownBlock[] {
   const read = BackupResult.safeParse(result);
   return read.success ? [section(backupLines(read.data).map(escapeText).join('\n'))] : [];
+}
+
+/** Undefined: nothing is wrong with it, so its plan's title says enough. */
+export function backupTitle(result: Json, server: string | null): string | undefined {
+  const read = BackupResult.safeParse(result);
+  if (!read.success || sayDamage(read.data).length === 0) return undefined;
+  return `The backup of ${server ?? 'the server'} is DAMAGED`;
 }
 
 export function backupText(result: Json): string {
@@ -39,8 +51,29 @@ function backupLines(result: BackupResult): readonly string[] {
   return [
     `Backup ${result.backupId}${sayStores(result)}${took}`,
     ...saySizes(result),
+    ...sayDamage(result),
     ...(ended === undefined ? [] : [`Holds everything up to ${sayTime(ended)}, and the WAL after`]),
   ];
+}
+
+/** A damaged backup is a backup, but nobody may take it for a good one. */
+function sayDamage({ damagedFiles = [], damage = [] }: BackupResult): readonly string[] {
+  return [
+    ...(damagedFiles.length === 0
+      ? []
+      : [
+          `DAMAGED on the server itself: wrong page checksums in ${sayFew(damagedFiles)}. Look at its disk now`,
+        ]),
+    ...(damage.length === 0
+      ? []
+      : [`DAMAGED in the store: ${sayFew(damage)}. Take another backup now`]),
+  ];
+}
+
+function sayFew(names: readonly string[]): string {
+  const rest = names.length - FEW;
+  const shown = names.slice(0, FEW).map((name) => clip(name, NAME_MAX));
+  return rest > 0 ? `${shown.join(', ')} and ${rest} more` : sentenceList(shown);
 }
 
 function sayStores(result: BackupResult): string {

@@ -85,7 +85,10 @@ export interface UpdateFormWords {
 export function updateForm({ incidents, draft, channel }: UpdateFormWords): ModalView {
   const options = incidents.slice(0, OPTIONS_MAX).map(({ id, title }) => option(title, id));
   const chosen = options.find(({ value }) => value === draft.incidentId);
-  const minutes = NEXT_MINUTES.map((count) => option(`in ${count} minutes`, String(count)));
+  const minutes = [
+    ...NEXT_MINUTES.map((count) => option(`in ${count} minutes`, String(count))),
+    option('not any more: this is the last update', '0'),
+  ];
   const next = minutes.find(({ value }) => value === String(draft.nextInMinutes)) ?? minutes[2];
   return {
     type: 'modal',

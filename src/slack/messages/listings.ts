@@ -27,6 +27,11 @@ const Runs = z.looseObject({
   ),
 });
 
+const Trouble = z
+  .array(z.looseObject({ store: z.string(), key: text, reason: z.string() }))
+  .optional()
+  .catch(undefined);
+
 const Verified = z.looseObject({ verdict: z.string().nullish(), at: text }).nullish();
 
 const Backups = z.looseObject({
@@ -39,8 +44,12 @@ const Backups = z.looseObject({
       storedBytes: z.coerce.number().optional().catch(undefined),
       stores: z.array(z.unknown()).optional().catch(undefined),
       verified: z.union([z.string(), Verified]).optional().catch(undefined),
+      damagedFiles: z.array(z.string()).optional().catch(undefined),
     }),
   ),
+  older: z.number().optional().catch(undefined),
+  unreadable: Trouble,
+  unreachable: Trouble,
 });
 
 const Instances = z.looseObject({
@@ -52,6 +61,19 @@ const Instances = z.looseObject({
       directory: text,
       why: text,
       expiresAt: text,
+    }),
+  ),
+});
+
+const Incidents = z.looseObject({
+  incidents: z.array(
+    z.looseObject({
+      incidentId: z.string(),
+      title: z.string(),
+      openedAt: text,
+      closedAt: text,
+      lead: text,
+      nextStep: z.number().nullish().catch(undefined),
     }),
   ),
 });
@@ -81,16 +103,30 @@ function runLines(result: Json, reader: Reader): readonly string[] | undefined {
 function backupLines(result: Json, reader: Reader): readonly string[] | undefined {
   const read = Backups.safeParse(result);
   if (!read.success) return undefined;
-  if (read.data.backups.length === 0) return ['There is no backup yet: take one with `backup`.'];
-  return read.data.backups.map((backup) =>
-    join([
-      `${backup.backupId}${backup.server ? ` of ${backup.server}` : ''}`,
-      moment('ended ', backup.endedAt, reader),
-      sizes(backup.sourceBytes, backup.storedBytes),
-      stores(backup.stores ?? []),
-      proof(backup.verified, reader),
-    ]),
-  );
+  const { backups, older = 0 } = read.data;
+  const none = ['There is no backup yet: take one with `backup`.'];
+  const shown = backups
+    .toReversed()
+    .map((backup) =>
+      join([
+        `${backup.backupId}${backup.server ? ` of ${backup.server}` : ''}`,
+        moment('ended ', backup.endedAt, reader),
+        sizes(backup.sourceBytes, backup.storedBytes),
+        stores(backup.stores ?? []),
+        proof(backup.verified, reader),
+        (backup.damagedFiles ?? []).length === 0 ? '' : 'DAMAGED when it was taken',
+      ]),
+    );
+  return [
+    ...(backups.length === 0 ? none : shown),
+    ...(older > 0 ? [`and ${older} older: \`backups --all\``] : []),
+    ...(read.data.unreachable ?? []).map(
+      ({ store, reason }) => `Store ${store} does not answer: ${reason}`,
+    ),
+    ...(read.data.unreadable ?? []).map(
+      ({ store, key, reason }) => `Not readable in ${store}: ${key ?? ''} ${reason}`,
+    ),
+  ];
 }
 
 function instanceLines(result: Json, reader: Reader): readonly string[] | undefined {
@@ -105,6 +141,21 @@ function instanceLines(result: Json, reader: Reader): readonly string[] | undefi
       moment('removed at ', instance.expiresAt, reader),
     ]),
   );
+}
+
+function incidentLines(result: Json, reader: Reader): readonly string[] | undefined {
+  const read = Incidents.safeParse(result);
+  if (!read.success) return undefined;
+  if (read.data.incidents.length === 0) return ['No incident is open.'];
+  return read.data.incidents.map((incident) => {
+    const closed = moment('closed ', incident.closedAt, reader);
+    return join([
+      `${incident.incidentId}: ${incident.title}`,
+      closed === '' ? moment('open since ', incident.openedAt, reader) : closed,
+      incident.lead ? `lead ${incident.lead}` : '',
+      incident.nextStep ? `step ${incident.nextStep} is due` : '',
+    ]);
+  });
 }
 
 function proof(verified: z.infer<typeof Verified> | string, reader: Reader): string {

@@ -6,7 +6,7 @@ import type { KnownBlock } from '@slack/types';
 import { z } from 'zod';
 
 import type { Json } from '../../kernel/codecs.ts';
-import { actions, codeBlock, escapeText, section, sections } from './blocks.ts';
+import { actions, clip, codeBlock, escapeText, section, sections } from './blocks.ts';
 import { readersOwn, readInstant, sayTime } from './when.ts';
 
 export const KEEP_INSTANCE = 'keep_instance';
@@ -14,7 +14,8 @@ export const KEEP_INSTANCE = 'keep_instance';
 const Instance = z.looseObject({
   url: z.string().optional().catch(undefined),
   directory: z.string().optional().catch(undefined),
-  expiresAt: z.string().optional().catch(undefined),
+  /** Null: it stays. */
+  expiresAt: z.string().nullish().catch(undefined),
 });
 
 const Table = z.looseObject({
@@ -29,18 +30,20 @@ const RestoreResult = z.looseObject({
   instance: Instance.nullish().catch(undefined),
   reachedLsn: z.string().nullish().catch(undefined),
   reachedAt: z.string().nullish().catch(undefined),
+  verification: z.string().nullish().catch(undefined),
   tables: z.array(Table).optional().catch(undefined),
 });
 type RestoreResult = z.infer<typeof RestoreResult>;
 
 /** Tables whose SQL is shown whole; the others are counted. */
 const SQL_SHOWN_MAX = 4;
+const CHECKED_MAX = 1000;
 
 export function restoredBlocks(result: Json, runId: string): readonly KnownBlock[] {
   const read = RestoreResult.safeParse(result);
   if (!read.success) return [];
   return [
-    ...sections(reachedLines(read.data)),
+    ...sections([...reachedLines(read.data), ...checkedLines(read.data)]),
     ...instanceBlocks(read.data, runId),
     ...tableBlocks(read.data.tables ?? []),
   ];
@@ -64,6 +67,11 @@ function reachedLines(result: RestoreResult): readonly string[] {
   return [`*Reached*  ${parts.join(', ')}`];
 }
 
+function checkedLines({ verification }: RestoreResult): readonly string[] {
+  const words = verification ?? '';
+  return words === '' ? [] : [`*Checked*  ${escapeText(clip(words, CHECKED_MAX))}`];
+}
+
 function instanceBlocks(result: RestoreResult, runId: string): readonly KnownBlock[] {
   const instance = result.instance;
   if (instance === undefined || instance === null) return [];
@@ -71,6 +79,7 @@ function instanceBlocks(result: RestoreResult, runId: string): readonly KnownBlo
   const lines = [
     ...(instance.url === undefined ? [] : [`*Copy*  \`psql "${escapeText(instance.url)}"\``]),
     ...(instance.directory === undefined ? [] : [`*In*  \`${escapeText(instance.directory)}\``]),
+    ...(instance.expiresAt === null ? ['*Removed*  never by itself: it stays until told'] : []),
     ...(until === undefined
       ? []
       : [`*Removed*  by itself at ${sayTime(until)}, ${readersOwn(until)} for you`]),
@@ -110,7 +119,7 @@ function tableBlocks(tables: readonly RestoredTable[]): readonly KnownBlock[] {
 }
 
 function tableText(table: RestoredTable): string {
-  const where = table.restoredAs === undefined ? '' : ` in ${table.restoredAs}`;
+  const where = ` in ${table.restoredAs ?? 'the copy'}`;
   return `${table.table}: ${sayCount(table.rows)} rows${where}`;
 }
 

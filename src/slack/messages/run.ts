@@ -3,12 +3,14 @@
  * whatever waits for it and needs an approval. Edited as the run proceeds. Pure.
  */
 import type { KnownBlock } from '@slack/types';
+import { z } from 'zod';
 
 import { isEnded } from '../../catalog/runs.ts';
+import type { Json } from '../../kernel/codecs.ts';
 import { formatSeconds } from '../../kernel/moment.ts';
 import { type RunView, readAsker, type Surroundings } from '../run-view.ts';
 import { approvalBlocks, decisionLine } from './approval.ts';
-import { backupBlocks, backupText } from './backup.ts';
+import { backupBlocks, backupText, backupTitle } from './backup.ts';
 import {
   actions,
   clip,
@@ -32,6 +34,9 @@ import { readInstant, secondsBetween } from './when.ts';
 export const CANCEL = 'cancel_run';
 
 const TITLE_MAX = 280;
+const SAID_MAX = 2000;
+
+const Said = z.looseObject({ said: z.string().optional(), text: z.string().optional() });
 
 /** `version` grows with each event, so that each edit has block ids of its own. */
 export function runMessage(view: RunView, around: Surroundings, version: number): Message {
@@ -50,8 +55,9 @@ export function runMessage(view: RunView, around: Surroundings, version: number)
 /** Once it is done, the headline says what came of it. */
 function headline(view: RunView): string {
   const { run, explanation } = view;
-  const verdict = run.state === 'done' ? verificationTitle(run.result, run.server) : undefined;
-  return clip(verdict ?? explanation.title, TITLE_MAX);
+  if (run.state !== 'done') return clip(explanation.title, TITLE_MAX);
+  const outcome = verificationTitle(run.result, run.server) ?? backupTitle(run.result, run.server);
+  return clip(outcome ?? explanation.title, TITLE_MAX);
 }
 
 function stateLine(view: RunView, around: Surroundings): string {
@@ -107,7 +113,15 @@ function resultBlocks(view: RunView): readonly KnownBlock[] {
   if (run.operation === 'verify') return verificationBlocks(run.result);
   if (run.operation.startsWith('restore'))
     return [...factBlocks(view.explanation.facts), ...restoredBlocks(run.result, run.runId)];
-  return factBlocks(view.explanation.facts);
+  return [...factBlocks(view.explanation.facts), ...saidBlocks(run.result)];
+}
+
+/** What an operation with no message of its own says about its result. */
+function saidBlocks(result: Json): readonly KnownBlock[] {
+  const read = Said.safeParse(result);
+  return read.success
+    ? [section(escapeText(clip(read.data.said ?? read.data.text ?? 'Done.', SAID_MAX)))]
+    : [];
 }
 
 function followUpBlocks(view: RunView, around: Surroundings): readonly KnownBlock[] {

@@ -79,7 +79,7 @@ export function readUpdateForm(
     doing: text('doing', 'Say what is being done.'),
   };
   const nextInMinutes = Number(text('next', 'Choose when they hear from us again.'));
-  if (!(nextInMinutes > 0 && nextInMinutes <= MINUTES_MAX))
+  if (!(nextInMinutes >= 0 && nextInMinutes <= MINUTES_MAX))
     errors['next'] = 'Choose when they hear from us again.';
   if (Object.keys(errors).length > 0) return { outcome: 'wrong', errors };
   return {

@@ -73,9 +73,11 @@ async function postUpdate(desk: Desk, { words, actor, subject }: Posting): Promi
     signal: desk.signal,
   });
   await desk.incidents.show(words.incidentId);
-  return whisper(
-    `Posted in <#${posted.channel}>. The next update is due in ${words.nextInMinutes} minutes.`,
-  );
+  const next =
+    words.nextInMinutes === 0
+      ? 'It was the last one.'
+      : `The next update is due in ${words.nextInMinutes} minutes.`;
+  return whisper(`Posted in <#${posted.channel}>. ${next}`);
 }
 
 async function mustBeOperator(desk: Desk, actor: Actor): Promise<void> {

@@ -17,8 +17,9 @@ import {
 
 test('runMessage() names server, target, tables, expiry and approvers without the asker', () => {
   const view = sampleView({ followUps: [waitingTables()] });
+  const around = { ...AROUND, approvers: ['U0ANA', 'U0BEN', 'U0CLEO'] };
 
-  const message = runMessage(view, AROUND, 7);
+  const message = runMessage(view, around, 7);
 
   const text = readable(message);
   expect(text).toContain('<@U0ANA> asks to *bring orders back into shop');

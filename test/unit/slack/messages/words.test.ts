@@ -55,6 +55,25 @@ test('a finished backup says how much was read and stored, where, and how long i
   expect(lintMessage(message)).toEqual([]);
 });
 
+test('a damaged backup says so in its first line and what to do', () => {
+  const run = sampleRun({
+    operation: 'backup',
+    state: 'done',
+    result: {
+      backupId: '20261122T021104Z',
+      stores: ['here'],
+      damagedFiles: Array.from({ length: 7 }, (_each, index) => `base/1/${index}`),
+      damage: ['pack 3: truncated'],
+    },
+  });
+
+  const message = runMessage(sampleView({ run }), AROUND, 1);
+
+  expect(message.text.split('\n')[0]).toContain('The backup of shop is DAMAGED');
+  expect(readable(message)).toContain('base/1/4 and 2 more. Look at its disk now');
+  expect(readable(message)).toContain('pack 3: truncated. Take another backup now');
+});
+
 test('the status says each moment in UTC, in the zone of the reader and as an age', () => {
   const result = {
     servers: [
@@ -113,6 +132,37 @@ test('backups are listed with sizes, stores and their proof; without any it says
 
   expect(text).toContain('1.0 MB read, 300 kB stored · in here · proof PASS');
   expect(readable(answerMessage('backups', { backups: [] }, READER))).toContain('`backup`');
+});
+
+test('open incidents are listed with who leads and which step is due', () => {
+  const incident = {
+    incidentId: 'inc-1122-shop',
+    title: 'shop: a change did damage',
+    openedAt: '2026-11-22T14:53:00Z',
+    closedAt: null,
+    lead: 'ana',
+    nextStep: 2,
+  };
+
+  const text = readable(answerMessage('incident', { said: '', incidents: [incident] }, READER));
+
+  expect(text).toContain('inc-1122-shop: shop: a change did damage · open since 2026-11-22 14:53');
+  expect(text).toContain('lead ana · step 2 is due');
+});
+
+test('backups that a store does not tell of are not passed over', () => {
+  const result = {
+    backups: [],
+    older: 4,
+    unreachable: [{ store: 'west', reason: 'no answer' }],
+    unreadable: [{ store: 'here', key: 'k', reason: 'truncated' }],
+  };
+
+  const text = readable(answerMessage('backups', result, READER));
+
+  expect(text).toContain('and 4 older');
+  expect(text).toContain('Store west does not answer: no answer');
+  expect(text).toContain('Not readable in here: k truncated');
 });
 
 test('an answer nobody wrote a message for is readable all the same', () => {

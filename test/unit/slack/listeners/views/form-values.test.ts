@@ -54,7 +54,7 @@ test('readUpdateForm() wants every word that stakeholders will read', () => {
       what: { value: 'x' },
       impact: { value: ' ' },
       doing: { value: 'y' },
-      next: { selected_option: { value: '0' } },
+      next: { selected_option: { value: '-5' } },
     }),
   );
 
