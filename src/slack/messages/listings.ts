@@ -80,7 +80,12 @@ const Incidents = z.looseObject({
 
 /** Undefined: no list that has words of its own. */
 export function listingLines(result: Json, reader: Reader): readonly string[] | undefined {
-  return runLines(result, reader) ?? backupLines(result, reader) ?? instanceLines(result, reader);
+  return (
+    runLines(result, reader) ??
+    backupLines(result, reader) ??
+    instanceLines(result, reader) ??
+    incidentLines(result, reader)
+  );
 }
 
 function runLines(result: Json, reader: Reader): readonly string[] | undefined {
