@@ -31,6 +31,10 @@ process.stdout.on('error', (error) => {
       const { houses } = await import('./wire.ts');
       return houses(environment);
     },
+    async serve(loaded, options) {
+      const { serve } = await import('./wire-serve.ts');
+      await serve(loaded, environment, options);
+    },
     async openLog(usual) {
       const { readLogLevel, stderrLog } = await import('./cli/log.ts');
       return stderrLog(readLogLevel(environment['DBDR_LOG_LEVEL']) ?? usual);

@@ -5,68 +5,84 @@
  */
 import { randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import type { ArchivingOperationDeps, ArchivingServer } from './archiving/deps.ts';
 import { forgetOperation } from './archiving/forget-operation.ts';
-import { archivingService } from './archiving/services.ts';
 import { walOperation } from './archiving/wal-operation.ts';
+import type { BackupDeps } from './backup/deps.ts';
+import { backupOperations } from './backup/operations.ts';
 import type { Catalog } from './catalog/catalog.ts';
-import type { Houses, OpenHouse, OpenOptions, ServeOptions } from './cli/house.ts';
-import { serveParts } from './cli/serve.ts';
+import type { Houses, OpenHouse, OpenOptions } from './cli/house.ts';
+import { type Publisher, updateOperation } from './communications/operation.ts';
 import type { Config } from './config/config.ts';
 import { EXAMPLE_CONFIG } from './config/example.ts';
 import { type LoadedConfig, parseConfig } from './config/load.ts';
-import type { ServerSection } from './config/sections/servers.ts';
+import {
+  approvalsOf,
+  catalogPath,
+  healthPath,
+  opsAudience,
+  serverNames,
+  serversOf,
+  urlOf,
+  watchedServers,
+} from './config/views.ts';
 import { createKeyFile, openFileKeyRing } from './encryption/file-key-ring.ts';
 import type { KeyRing } from './encryption/key-ring.ts';
+import { streamingEngine } from './engines/streaming/streaming-engine.ts';
 import { walStore } from './engines/streaming/wal-store.ts';
 import { createGate } from './gate/create-gate.ts';
 import type { GateDeps } from './gate/deps.ts';
 import type { Gate } from './gate/gate.ts';
-import type { AnyOperation, Sweeper } from './gate/operation.ts';
+import type { AnyOperation } from './gate/operation.ts';
 import { ownOperations } from './gate/own-operations.ts';
 import type { People } from './gate/people.ts';
 import { systemProcesses } from './gate/processes.ts';
-import { recover, recoverService } from './gate/recover.ts';
 import { createRegistry } from './gate/registry.ts';
-import { runnerService } from './gate/runner.ts';
 import { composedPeople } from './gate/terminal-people.ts';
+import type { Incidents } from './incidents/incidents.ts';
+import { incidentOperation } from './incidents/operation.ts';
+import { createIncidents } from './incidents/verbs.ts';
 import { createJournal } from './journal/journal.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
-import { utcText } from './kernel/codecs.ts';
-import { isServerName, type ServerName } from './kernel/ids.ts';
 import { type Log, silentLog } from './kernel/log.ts';
 import { isProblem, type Problem } from './kernel/problem.ts';
 import type { MonitoringDeps } from './monitoring/deps.ts';
-import { healthOperation, healthService, type ServiceHealth } from './monitoring/health.ts';
-import { probeService } from './monitoring/probe-service.ts';
+import { healthOperation } from './monitoring/health.ts';
 import { statusOperation } from './monitoring/status-operation.ts';
-import { type Schedule, scheduleService } from './schedule/schedule-service.ts';
+import { type Runbooks, readRunbooks, runbooks as runbooksOf } from './runbooks/read-runbooks.ts';
 import type { Environment } from './secrets/sources.ts';
 import { directoryStore } from './storage/directory.ts';
 import type { ObjectStore } from './storage/object-store.ts';
+import type { ProgramUser } from './subprocess/run.ts';
+import { resolveUser } from './subprocess/user.ts';
+
+const RUNBOOKS = fileURLToPath(new URL('../runbooks', import.meta.url));
 
 /** What everything else is made of. */
-interface Parts {
+export interface Parts {
   readonly config: Config;
   readonly environment: Environment;
   readonly catalog: Catalog;
   readonly ring: KeyRing;
   readonly stores: ReadonlyMap<string, ObjectStore>;
+  readonly runbooks: Runbooks;
+  /** Who runs PostgreSQL; undefined: ourselves. */
+  readonly user: ProgramUser | undefined;
   readonly clock: Clock;
   readonly log: Log;
+  readonly people: People;
   /** Late, because the gate is made from operations. */
   readonly gate: () => Gate;
 }
 
 export function houses(environment: Environment): Houses {
   return {
-    describe: () => createRegistry(operations(undescribed())),
+    describe: () => createRegistry(operationsOf(roomsOf(undescribed()))),
     async open(loaded, options) {
-      return openHouse(await openParts(loaded, environment, options), composedPeople());
+      return openHouse(await openParts(loaded, environment, options));
     },
-    serve: (loaded, options) => serve(loaded, environment, options),
     async createKeys({ config }) {
       await createKeyFile(config.keys.path);
       return config.keys.path;
@@ -74,68 +90,100 @@ export function houses(environment: Environment): Houses {
   };
 }
 
-// ——— operations ———
+// ——— rooms ———
 
-function operations(parts: Parts): readonly AnyOperation[] {
-  const { catalog, clock, config, gate } = parts;
-  const archiving: ArchivingOperationDeps = {
-    ...parts,
-    servers: archivingServers(parts),
-    archive: walStore,
+/** What each room declared that it needs. */
+export interface Rooms {
+  readonly parts: Parts;
+  readonly archiving: ArchivingOperationDeps;
+  readonly backup: BackupDeps;
+  readonly monitoring: MonitoringDeps;
+  readonly incidents: Incidents;
+}
+
+function roomsOf(parts: Parts): Rooms {
+  const { config, clock, catalog, runbooks, people, gate } = parts;
+  const engine = streamingEngine({ connectionUrl: (server) => urlOf(config, server), clock });
+  const means = { ...parts, engine, walArchive: walStore, storesOf: storesOf(parts) };
+  return {
+    parts,
+    archiving: { ...parts, servers: archivingServers(parts), archive: walStore },
+    backup: { ...means, servers: config.servers },
+    monitoring: { ...parts, servers: watchedServers(config) },
+    incidents: createIncidents({
+      catalog,
+      gate,
+      people,
+      runbooks,
+      servers: serverNames(config),
+      clock,
+    }),
   };
+}
+
+function operationsOf({
+  parts,
+  archiving,
+  backup,
+  monitoring,
+  incidents,
+}: Rooms): readonly AnyOperation[] {
+  const { catalog, clock, config, gate } = parts;
+  const servers = serverNames(config);
+  const audience = opsAudience(config) ?? '';
   return [
-    statusOperation(monitoring(parts)),
+    statusOperation(monitoring),
+    ...backupOperations(backup),
     walOperation(archiving),
     forgetOperation(archiving),
+    incidentOperation({ incidents, servers, clock, audience }),
+    updateOperation({ incidents, publisher: publisher(parts), clock }),
     ...ownOperations({ gate, runs: catalog.runs, journal: createJournal(catalog.journal) }),
     healthOperation({ path: healthPath(config), clock }),
   ];
-}
-
-function sweepers(): readonly Sweeper[] {
-  return [];
 }
 
 function archivingServers({ config, stores, ring }: Parts): readonly ArchivingServer[] {
   return serversOf(config).map(([name, server]) => {
     const [storeName = ''] = server.stores;
     const store = requireStore(stores, storeName);
-    return {
-      name,
-      url: server.url,
-      storeName,
-      store,
-      ring,
-      tailSeconds: server.archiving.tail_seconds,
-    };
+    const tailSeconds = server.archiving.tail_seconds;
+    return { name, url: server.url, storeName, store, ring, tailSeconds };
   });
 }
 
-function monitoring({ config, catalog, clock, log }: Parts): MonitoringDeps {
-  const servers = serversOf(config).map(([name, { url, stores, objectives }]) => ({
-    name,
-    url,
-    stores,
-    rpoSeconds: secondsOf(objectives.rpo),
-    rtoSeconds: secondsOf(objectives.rto),
-  }));
-  return { servers, catalog, clock, log };
+/** Slack's packages are loaded when something is published. */
+function publisher({ config, clock, log }: Parts): Publisher | undefined {
+  const section = config.slack;
+  if (section === undefined) return undefined;
+  return {
+    async publish(audience, update) {
+      const { slackChat } = await import('./slack/chat.ts');
+      const { updateMessage } = await import('./slack/messages/update.ts');
+      const place = { channel: section.channels[audience] };
+      const posted = await slackChat({ section, log }).post(place, updateMessage(update));
+      return { ...posted, postedAt: clock.now() };
+    },
+  };
 }
 
 // ——— a house that is open ———
 
-interface WiredHouse extends OpenHouse {
+export interface WiredHouse extends OpenHouse {
+  readonly rooms: Rooms;
   readonly gateDeps: GateDeps;
 }
 
-function openHouse(parts: Parts, people: People): WiredHouse {
-  const { catalog, clock, log } = parts;
-  const registry = createRegistry(operations({ ...parts, gate: () => gate }));
+export function openHouse(opened: Parts): WiredHouse {
+  const parts: Parts = { ...opened, gate: () => gate };
+  const { catalog, clock, log, people } = parts;
+  const rooms = roomsOf(parts);
+  const registry = createRegistry(operationsOf(rooms));
   const gateDeps: GateDeps = {
     catalog,
     registry,
     people,
-    approvals: approvals(parts.config),
+    approvals: approvalsOf(parts.config),
     clock,
     log,
     processes: systemProcesses(),
@@ -144,6 +192,7 @@ function openHouse(parts: Parts, people: People): WiredHouse {
   return {
     gate,
     registry,
+    rooms,
     gateDeps,
     newestSeq: () => catalog.runs.newestSeq(),
     eventsOf: (runId) => catalog.runs.eventsOf(runId),
@@ -151,22 +200,25 @@ function openHouse(parts: Parts, people: People): WiredHouse {
   };
 }
 
-async function openParts(
+export async function openParts(
   { config }: LoadedConfig,
   environment: Environment,
-  { log }: OpenOptions,
+  { log, signal }: OpenOptions,
 ): Promise<Parts> {
   const { openSqliteCatalog } = await import('./catalog/sqlite.ts');
   const clock = systemClock;
   // Others may pass through, because PostgreSQL's user must reach its scratch clusters; not look in.
   await mkdir(config.state, { recursive: true, mode: 0o711 });
-  const path = join(config.state, 'catalog.sqlite');
+  const path = catalogPath(config);
   return {
     config,
     environment,
-    catalog: await openSqliteCatalog({ path, clock, random }),
+    user: await resolveUser(config.scratch.user, { signal }),
+    runbooks: await readRunbooks(RUNBOOKS),
     ring: await openRing(config.keys.path),
     stores: openStores(config),
+    catalog: await openSqliteCatalog({ path, clock, random }),
+    people: composedPeople(),
     clock,
     log,
     gate: notYet,
@@ -208,90 +260,7 @@ function notYet(): never {
   throw new TypeError('The gate is asked before it is made');
 }
 
-// ——— the bot ———
-
-async function serve(
-  loaded: LoadedConfig,
-  environment: Environment,
-  options: ServeOptions,
-): Promise<void> {
-  const { log, signal, say } = options;
-  // Nothing can be kept without it: better no bot than one that only seems to work.
-  await openFileKeyRing(loaded.config.keys.path);
-  const parts = await openParts(loaded, environment, options);
-  const { catalog, clock, config } = parts;
-  await using house = openHouse(parts, composedPeople());
-  const { gate, gateDeps } = house;
-  const recovering = { ...gateDeps, sweepers: sweepers() };
-  const { interrupted, swept } = await recover(recovering, { signal });
-  if (interrupted.length + swept.length > 0)
-    say(`Found ${interrupted.length} interrupted runs; took back ${swept.length} things they left`);
-  let states: () => readonly ServiceHealth[] = () => [];
-  const health = healthService({ path: healthPath(config), clock, services: () => states() });
-  const archiving = archivingServers(parts).map((server) => archivingService(server, parts));
-  const schedules = scheduleService({
-    schedules: schedulesOf(config),
-    gate,
-    records: catalog.schedules,
-    clock,
-    log,
-  });
-  await serveParts(
-    {
-      callers: [schedules],
-      runs: [runnerService({ gate, runs: catalog.runs, clock, log })],
-      services: [...archiving, recoverService(recovering), probeService(monitoring(parts)), health],
-    },
-    {
-      clock,
-      log,
-      leases: catalog.leases,
-      holder: gateDeps.processes.self,
-      random,
-      signal,
-      onFlapping: (finding) => {
-        const { code, server } = finding;
-        const row = { code, server, finding: { ...finding }, at: utcText(clock.now()) };
-        void catalog.findings.open(row).catch((error: unknown) => {
-          log.warn('Cannot keep a finding', { finding: code, error });
-        });
-      },
-      ready: () => say(`Ready: looking after ${Object.keys(config.servers).join(', ')}`),
-      watch: (read) => {
-        states = read;
-      },
-    },
-  );
-}
-
-function schedulesOf(config: Config): readonly Schedule[] {
-  const zone = config.timezone;
-  const ops = config.slack?.channels.ops;
-  const audience = ops === undefined ? {} : { audience: `slack:${ops}` };
-  return serversOf(config).flatMap(([server, { backup, verification }]) => [
-    {
-      name: `backup:${server}`,
-      cron: backup.schedule,
-      zone,
-      ask: { operation: 'backup', input: { server }, ...audience },
-    },
-    {
-      name: `verify:${server}`,
-      cron: verification.schedule,
-      zone,
-      ask: { operation: 'verify', input: { server }, ...audience },
-    },
-  ]);
-}
-
 // ——— from config to what rooms take ———
-
-function serversOf(config: Config): readonly (readonly [ServerName, ServerSection])[] {
-  return Object.entries(config.servers).map(([name, server]) => {
-    if (!isServerName(name)) throw new TypeError(`Not a server's name: "${name}"`);
-    return [name, server];
-  });
-}
 
 function requireStore(stores: ReadonlyMap<string, ObjectStore>, name: string): ObjectStore {
   const store = stores.get(name);
@@ -299,20 +268,15 @@ function requireStore(stores: ReadonlyMap<string, ObjectStore>, name: string): O
   return store;
 }
 
-function secondsOf(duration: string): number {
-  return Temporal.Duration.from(duration).total('seconds');
+function storesOf({ config, stores }: Parts): BackupDeps['storesOf'] {
+  return (server) =>
+    (config.servers[server]?.stores ?? []).map((name) => ({
+      name,
+      store: requireStore(stores, name),
+    }));
 }
 
-function approvals({ slack }: Config): GateDeps['approvals'] {
-  const { high = 1, expires = 'PT30M', self = false } = slack?.approvals ?? {};
-  return { high, expires: Temporal.Duration.from(expires), self };
-}
-
-function healthPath({ state }: Config): string {
-  return join(state, 'serve.json');
-}
-
-function random(): number {
+export function random(): number {
   return randomInt(2 ** 32) / 2 ** 32;
 }
 
@@ -331,6 +295,9 @@ function undescribed(): Parts {
     stores: openStores(config),
     clock: systemClock,
     log: silentLog,
+    runbooks: runbooksOf([]),
+    user: undefined,
+    people: composedPeople(),
     gate: notYet,
   };
 }

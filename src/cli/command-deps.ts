@@ -1,7 +1,7 @@
 /** What a command needs from the process around it; `main.ts` supplies it, tests supply their own. */
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
-import type { LoadHouses } from './house.ts';
+import type { LoadHouses, Serve } from './house.ts';
 import type { LogLevel } from './log.ts';
 import type { Stop } from './signals.ts';
 import type { Terminal } from './terminal.ts';
@@ -11,5 +11,6 @@ export interface CommandDeps {
   readonly clock: Clock;
   readonly stop: Stop;
   readonly loadHouses: LoadHouses;
+  readonly serve: Serve;
   readonly openLog: (level: LogLevel) => Promise<Log>;
 }

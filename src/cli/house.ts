@@ -28,10 +28,11 @@ export interface Houses {
   /** Every operation, to read words and to explain; nothing is opened, no config is needed. */
   describe(): Registry;
   open(loaded: LoadedConfig, options: OpenOptions): Promise<OpenHouse>;
-  /** Runs until `signal` aborts, then stops in order. */
-  serve(loaded: LoadedConfig, options: ServeOptions): Promise<void>;
   /** Makes the key file; answers its path. */
   createKeys(loaded: LoadedConfig): Promise<string>;
 }
 
 export type LoadHouses = () => Promise<Houses>;
+
+/** Runs until `signal` aborts, then stops in order. */
+export type Serve = (loaded: LoadedConfig, options: ServeOptions) => Promise<void>;

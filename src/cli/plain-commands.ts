@@ -71,10 +71,9 @@ async function serveAnswer(words: readonly string[], deps: CommandDeps): Promise
   if (extra !== undefined)
     throw new Problem(COMMAND_UNREADABLE, `Cannot read "serve ${extra}": it takes no words`);
   const loaded = load(plain.config, deps);
-  const houses = await deps.loadHouses();
   const log = await deps.openLog('info');
   const say = wantsJson(words) ? () => undefined : (line: string) => terminal.out(`${line}\n`);
-  await houses.serve(loaded, { log, signal: stop.signal, say });
+  await deps.serve(loaded, { log, signal: stop.signal, say });
   return { json: { stopped: true }, text: '', exitCode: 0 };
 }
 

@@ -26,8 +26,8 @@ export interface ServeDeps extends Pick<SuperviseDeps, 'leases' | 'holder' | 'ra
   readonly signal: AbortSignal;
   /** Called once everything has been started. */
   readonly ready: () => void;
-  /** How to ask, from the start on, how the services are. */
-  readonly watch: (states: () => readonly ServiceHealth[]) => void;
+  /** A service that tells the world how the services are; it stops with the last of them. */
+  readonly health: (states: () => readonly ServiceHealth[]) => Service;
 }
 
 /** Runs need the longest: a backup removes its packs, a restore its cluster. */
@@ -40,12 +40,12 @@ interface Groups {
 }
 
 export async function serveParts(parts: ServeParts, deps: ServeDeps): Promise<void> {
-  const groups = {
-    services: supervise(parts.services, deps),
+  const health = deps.health(() => describeStates(groups));
+  const groups: Groups = {
+    services: supervise([...parts.services, health], deps),
     runs: supervise(parts.runs, deps),
     callers: supervise(parts.callers, deps),
   };
-  deps.watch(() => describeStates(groups));
   deps.ready();
   await aborted(deps.signal);
   deps.log.info('Stopping');
