@@ -1,0 +1,125 @@
+/** Our reader of the log against PostgreSQL's own. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { expect, test } from 'vitest';
+
+import { toLsn } from '../../src/kernel/lsn.ts';
+import { isSegmentName, type SegmentName, segmentPlace } from '../../src/kernel/wal-name.ts';
+import { type TransactionEnd, WalRecordReader } from '../../src/postgres/wal-records.ts';
+import { runProgram } from '../../src/subprocess/run.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
+
+const SEGMENT_BYTES = 1024 * 1024;
+
+test('finds the commits and aborts that pg_waldump finds, with their times', async (context) => {
+  await using postgres = await startPostgres({
+    initdbArguments: ['--wal-segsize=1'],
+    settings: { max_prepared_transactions: '5' },
+  });
+  const waldump = postgres.programs.path('pg_waldump');
+  if (waldump === undefined) {
+    context.skip('the embedded PostgreSQL has no pg_waldump to compare with');
+    return;
+  }
+  await writeLog(postgres);
+  const names = await segmentNames(postgres);
+  const [first] = names;
+  if (first === undefined) throw new Error('There is no log');
+
+  const ours: TransactionEnd[] = [];
+  const { beginLsn } = segmentPlace(first, SEGMENT_BYTES);
+  const reader = new WalRecordReader({ beginLsn, segmentBytes: SEGMENT_BYTES }, (end) =>
+    ours.push(end),
+  );
+  for (const name of names) {
+    const bytes = await readFile(join(postgres.dataDirectory, 'pg_wal', name));
+    for (let at = 0; at < bytes.length; at += 99_991) reader.feed(bytes.subarray(at, at + 99_991));
+  }
+
+  const theirs = await dumped(postgres, waldump, [first, names.at(-1) ?? first]);
+  expect(theirs.length).toBeGreaterThan(400);
+  expect(ours.map(describe)).toEqual(theirs);
+});
+
+test('gives as end the position where the next record begins', async () => {
+  await using postgres = await startPostgres({ initdbArguments: ['--wal-segsize=1'] });
+  await postgres.query('CREATE TABLE load (i int, text text)');
+  await postgres.query('SELECT pg_switch_wal()');
+  await postgres.query('INSERT INTO load VALUES (1)');
+  const [row] = await postgres.query(
+    'SELECT pg_current_wal_insert_lsn()::text AS lsn, pg_walfile_name(pg_current_wal_lsn()) AS name',
+  );
+  const name = String(row?.['name']);
+  if (!isSegmentName(name)) throw new TypeError(name);
+  const ends: TransactionEnd[] = [];
+  const { beginLsn } = segmentPlace(name, SEGMENT_BYTES);
+  const reader = new WalRecordReader({ beginLsn, segmentBytes: SEGMENT_BYTES }, (end) =>
+    ends.push(end),
+  );
+
+  reader.feed(await readFile(join(postgres.dataDirectory, 'pg_wal', name)));
+
+  expect(ends.at(-1)?.endLsn).toBe(toLsn(String(row?.['lsn'])));
+});
+
+async function writeLog(postgres: TestPostgres): Promise<void> {
+  await postgres.query('CREATE TABLE load (i int, text text)');
+  for (let i = 0; i < 150; i++) {
+    await postgres.query('INSERT INTO load SELECT 1, repeat(md5($1::text), 200)', [i]);
+    await postgres.query(`DO $$ BEGIN INSERT INTO load VALUES (2); ROLLBACK; END $$`);
+    await postgres.query(`DO $$ BEGIN
+      BEGIN INSERT INTO load VALUES (3); EXCEPTION WHEN others THEN NULL; END;
+    END $$`);
+  }
+  await postgres.query('CREATE TABLE short AS SELECT generate_series(1, 20000) AS i');
+  await postgres.query('DROP TABLE short');
+  await postgres.query('SELECT pg_switch_wal()');
+  await postgres.query(`BEGIN; INSERT INTO load VALUES (4); PREPARE TRANSACTION 'kept'`);
+  await postgres.query(`COMMIT PREPARED 'kept'`);
+  await postgres.query(`BEGIN; CREATE TABLE gone (i int); PREPARE TRANSACTION 'gone'`);
+  await postgres.query(`ROLLBACK PREPARED 'gone'`);
+}
+
+async function segmentNames(postgres: TestPostgres): Promise<readonly SegmentName[]> {
+  const rows = await postgres.query(
+    `SELECT name FROM pg_ls_waldir()
+      WHERE length(name) = 24 AND name <= pg_walfile_name(pg_current_wal_lsn()) ORDER BY name`,
+  );
+  return rows.map((row) => String(row['name'])).filter((name) => isSegmentName(name));
+}
+
+function describe({ kind, lsn, xid, at }: TransactionEnd): string {
+  const [high = '', low = ''] = lsn.split('/');
+  const micro = at.toString({ fractionalSecondDigits: 6 }).replace('T', ' ').replace('Z', ' UTC');
+  return `${high}/${low.padStart(8, '0')} ${kind} ${xid} ${micro}`;
+}
+
+/** Lines of pg_waldump in our words; a prepared transaction is named in the description. */
+async function dumped(
+  postgres: TestPostgres,
+  waldump: string,
+  segments: readonly string[],
+): Promise<readonly string[]> {
+  const { stdout } = await runProgram(
+    waldump,
+    ['-r', 'Transaction', '-p', join(postgres.dataDirectory, 'pg_wal'), ...segments],
+    {
+      signal: new AbortController().signal,
+      deadlineMs: 60_000,
+      cwd: '/',
+      environment: { LC_ALL: 'C', TZ: 'UTC' },
+    },
+  );
+  const lines: string[] = [];
+  for (const line of stdout.split('\n')) {
+    const parts = LINE.exec(line);
+    if (parts === null) continue;
+    const [, own = '', lsn = '', kind = '', prepared, time = ''] = parts;
+    lines.push(`${lsn} ${kind.toLowerCase()} ${prepared ?? own} ${time}`);
+  }
+  return lines;
+}
+
+const LINE =
+  /tx:\s+(\d+), lsn: (\S+), .* desc: (COMMIT|ABORT)(?:_PREPARED (\d+):)? (\d{4}-\d\d-\d\d [\d:.]+ UTC)/;
