@@ -14,7 +14,7 @@ import { systemProcesses } from '../../src/gate/processes.ts';
 import { createRegistry } from '../../src/gate/registry.ts';
 import { composedPeople } from '../../src/gate/terminal-people.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { type Log, silentLog } from '../../src/kernel/log.ts';
+import { silentLog } from '../../src/kernel/log.ts';
 import { type SlackApp, startSlackApp } from '../../src/slack/app.ts';
 import { slackChat } from '../../src/slack/chat.ts';
 import type { IncidentView, SlackDeps, UpdateWords } from '../../src/slack/deps.ts';
@@ -23,14 +23,20 @@ import { type FakeSlack, fakeSlack, SECRET, sendSigned, TEAM } from './fake-slac
 import { sampleIncident } from './slack-samples.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-export interface SlackBot extends AsyncDisposable {
-  readonly slack: FakeSlack;
+export const BOT_TOKEN = 'xoxb-of-the-tests';
+
+/** The app and what is behind it, before whatever Slack answers at `apiUrl`. */
+export interface BareBot extends AsyncDisposable {
   readonly app: SlackApp;
   readonly gate: Gate;
   readonly catalog: Catalog;
   readonly deps: SlackDeps;
-  /** How often an update was noted as posted. */
+  /** The words of each update that was noted as posted. */
   readonly updatesPosted: UpdateWords[];
+}
+
+export interface SlackBot extends BareBot {
+  readonly slack: FakeSlack;
   type(userId: string, text: string, triggerId?: string): Promise<Response>;
   click(userId: string, actionId: string, value: string): Promise<Response>;
   submit(userId: string, view: Readonly<Record<string, unknown>>): Promise<Response>;
@@ -45,19 +51,31 @@ const USERS = [
   { id: 'U0ALIEN', name: 'alien', tz: 'UTC', team_id: 'T0OTHER' },
 ];
 
-export async function startSlackBot(options: { readonly log?: Log } = {}): Promise<SlackBot> {
+export async function startSlackBot(): Promise<SlackBot> {
+  const slack = await fakeSlack({ users: USERS, groups: { S0APPROVE: ['U0BEN'] } });
+  const bot = await startBareBot(slack.apiUrl);
+  return {
+    ...bot,
+    slack,
+    ...senders(slack, bot.app.port),
+    async [Symbol.asyncDispose]() {
+      await bot[Symbol.asyncDispose]();
+      await slack[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export async function startBareBot(apiUrl: string): Promise<BareBot> {
   const stack = new AsyncDisposableStack();
-  const slack = stack.use(await fakeSlack({ users: USERS, groups: { S0APPROVE: ['U0BEN'] } }));
   const folder = stack.use(await temporaryFolder());
-  const clock = systemClock;
-  const log = options.log ?? silentLog;
+  const [clock, log] = [systemClock, silentLog];
   const catalog = stack.use(await openSqliteCatalog({ path: `${folder.path}/c.db`, clock }));
   const section = SlackSection.parse({
     port: 0,
-    api_url: slack.apiUrl,
+    api_url: apiUrl,
     channels: { ops: 'C0OPS', stakeholders: 'C0NEWS' },
     people: { operators: ['U0ANA'], approvers: ['S0APPROVE', 'U0CLEO'] },
-    bot_token: 'xoxb-of-the-tests',
+    bot_token: BOT_TOKEN,
     signing_secret: SECRET,
   });
   const chat = slackChat({ section, log });
@@ -73,27 +91,16 @@ export async function startSlackBot(options: { readonly log?: Log } = {}): Promi
     processes: systemProcesses(),
   });
   const updatesPosted: UpdateWords[] = [];
-  const deps: SlackDeps = {
-    section,
-    gate,
-    catalog,
-    chat,
-    people,
-    registry,
-    servers: ['shop'],
-    ...stories(updatesPosted),
-    clock,
-    log,
-  };
+  const told = stories(updatesPosted);
+  const beside = { servers: ['shop'], clock, log, ...told };
+  const deps: SlackDeps = { section, gate, catalog, chat, people, registry, ...beside };
   const app = stack.use(await startSlackApp(deps));
   return {
-    slack,
     app,
     gate,
     catalog,
     deps,
     updatesPosted,
-    ...senders(slack, app.port),
     [Symbol.asyncDispose]: async () => stack.disposeAsync(),
   };
 }
