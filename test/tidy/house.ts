@@ -27,7 +27,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ],
   ['slack', 'cli', 'schedule'],
   ['wire.ts'],
-  ['wire-serve.ts'],
+  ['wire-describe.ts', 'wire-serve.ts'],
   ['main.ts'],
   ['dbdr.mjs'],
   ['demo'],
