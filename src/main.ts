@@ -27,6 +27,10 @@ process.stdout.on('error', (error) => {
     },
     clock: systemClock,
     stop,
+    async describe() {
+      const { describeOperations } = await import('./wire-describe.ts');
+      return describeOperations();
+    },
     async loadHouses() {
       const { houses } = await import('./wire.ts');
       return houses(environment);

@@ -7,20 +7,27 @@ import { backupPacksSweeper } from './backup/packs-sweeper.ts';
 import type { ServeOptions } from './cli/house.ts';
 import { serveParts } from './cli/serve.ts';
 import { scratchClusterSweeper } from './clusters/teardown.ts';
+import { createUpdates } from './communications/updates.ts';
+import type { Config } from './config/config.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { healthPath, schedulesOf, serverNames } from './config/views.ts';
 import { openFileKeyRing } from './encryption/file-key-ring.ts';
 import type { Sweeper } from './gate/operation.ts';
+import type { People } from './gate/people.ts';
 import { recover, recoverService } from './gate/recover.ts';
 import { runnerService } from './gate/runner.ts';
+import { composedPeople } from './gate/terminal-people.ts';
 import { incidentFollower } from './incidents/follower.ts';
 import { utcText } from './kernel/codecs.ts';
 import type { Finding } from './kernel/finding.ts';
+import type { Service } from './kernel/service.ts';
 import { healthService } from './monitoring/health.ts';
 import { probeService } from './monitoring/probe-service.ts';
+import { instanceReaper } from './recovery/instances.ts';
+import { restoredSchemaSweeper } from './recovery/tables-operation.ts';
 import { scheduleService } from './schedule/schedule-service.ts';
 import type { Environment } from './secrets/sources.ts';
-import { openHouse, openParts, type Parts, type Rooms, random } from './wire.ts';
+import { openHouse, openParts, type Parts, type Rooms, random, type WiredHouse } from './wire.ts';
 
 export async function serve(
   loaded: LoadedConfig,
@@ -30,26 +37,34 @@ export async function serve(
   const { log, signal, say } = options;
   // Nothing can be kept without it: better no bot than one that only seems to work.
   await openFileKeyRing(loaded.config.keys.path);
-  const parts = await openParts(loaded, environment, options);
-  const { catalog, clock, config } = parts;
+  const opened = await openParts(loaded, environment, options);
+  const { catalog, clock, config } = opened;
+  const door = await openChat(opened);
+  const parts = door === undefined ? opened : { ...opened, people: composedPeople(door.people) };
   await using house = openHouse(parts);
   const { gate, gateDeps, rooms } = house;
   const recovering = { ...gateDeps, sweepers: sweepersOf(rooms) };
   const { interrupted, swept } = await recover(recovering, { signal });
   if (interrupted.length + swept.length > 0)
     say(`Found ${interrupted.length} interrupted runs; took back ${swept.length} things they left`);
-  const { incidents, archiving, monitoring } = rooms;
+  const { incidents, archiving, monitoring, recovery } = rooms;
+  const chat = await door?.start(house);
   const schedules = schedulesOf(config);
   const { schedules: records, cursors, runs } = catalog;
   await serveParts(
     {
-      callers: [scheduleService({ schedules, gate, records, clock, log })],
+      callers: [
+        scheduleService({ schedules, gate, records, clock, log }),
+        ...(chat === undefined ? [] : [chat.door]),
+      ],
       runs: [runnerService({ gate, runs, clock, log })],
       services: [
         ...archiving.servers.map((server) => archivingService(server, archiving)),
         recoverService(recovering),
         probeService(monitoring),
+        instanceReaper(recovery),
         incidentFollower({ gate, cursors, incidents }),
+        ...(chat?.services ?? []),
       ],
     },
     {
@@ -60,14 +75,69 @@ export async function serve(
       random,
       signal,
       onFlapping: keepFinding(parts),
-      ready: () => say(`Ready: looking after ${serverNames(config).join(', ')}`),
+      ready: () => say(readyLine(config, chat)),
       health: (services) => healthService({ path: healthPath(config), clock, services }),
     },
   );
 }
 
-function sweepersOf({ backup }: Rooms): readonly Sweeper[] {
-  return [scratchClusterSweeper, backupPacksSweeper(backup)];
+function readyLine(config: Config, chat: Chatting | undefined): string {
+  const slack = chat === undefined ? '' : `, Slack on port ${chat.port}`;
+  return `Ready: looking after ${serverNames(config).join(', ')}${slack}`;
+}
+
+// ——— the chat ———
+
+interface ChatDoor {
+  readonly people: People;
+  start(house: WiredHouse): Promise<Chatting>;
+}
+
+interface Chatting {
+  readonly port: number;
+  /** Open while it runs; a caller like the clock. */
+  readonly door: Service;
+  readonly services: readonly Service[];
+}
+
+/** Undefined: there is no `slack` section. Slack's packages are loaded only where there is. */
+async function openChat({ config, clock, log, catalog }: Parts): Promise<ChatDoor | undefined> {
+  const section = config.slack;
+  if (section === undefined) return undefined;
+  const { slackChat } = await import('./slack/chat.ts');
+  const { slackPeople } = await import('./slack/people.ts');
+  const { startSlackApp } = await import('./slack/app.ts');
+  const chat = slackChat({ section, log });
+  const people = slackPeople({ chat, section, clock });
+  return {
+    people,
+    async start({ gate, registry, rooms: { incidents } }) {
+      const updates = createUpdates({ incidents, clock });
+      const servers = serverNames(config);
+      const said = { section, gate, catalog, chat, people, registry, servers };
+      const app = await startSlackApp({ ...said, incidents, updates, clock, log });
+      return { port: app.port, door: doorService(app), services: app.services };
+    },
+  };
+}
+
+/** It has been open since it was started; what is asked of this service is to close it. */
+function doorService(app: AsyncDisposable): Service {
+  return {
+    name: 'slack:door',
+    async run({ signal, ready }) {
+      ready();
+      await new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => resolve(), { once: true });
+        if (signal.aborted) resolve();
+      });
+      await app[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function sweepersOf({ backup, recovery }: Rooms): readonly Sweeper[] {
+  return [scratchClusterSweeper, backupPacksSweeper(backup), restoredSchemaSweeper(recovery)];
 }
 
 function keepFinding({ catalog, clock, log }: Parts): (finding: Finding) => void {

@@ -5,8 +5,8 @@
  */
 import { randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-
 import type { ArchivingOperationDeps, ArchivingServer } from './archiving/deps.ts';
 import { forgetOperation } from './archiving/forget-operation.ts';
 import { walOperation } from './archiving/wal-operation.ts';
@@ -16,13 +16,13 @@ import type { Catalog } from './catalog/catalog.ts';
 import type { Houses, OpenHouse, OpenOptions } from './cli/house.ts';
 import { type Publisher, updateOperation } from './communications/operation.ts';
 import type { Config } from './config/config.ts';
-import { EXAMPLE_CONFIG } from './config/example.ts';
-import { type LoadedConfig, parseConfig } from './config/load.ts';
+import type { LoadedConfig } from './config/load.ts';
 import {
   approvalsOf,
   catalogPath,
   healthPath,
   opsAudience,
+  secondsOf,
   serverNames,
   serversOf,
   urlOf,
@@ -46,12 +46,18 @@ import { incidentOperation } from './incidents/operation.ts';
 import { createIncidents } from './incidents/verbs.ts';
 import { createJournal } from './journal/journal.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
-import { type Log, silentLog } from './kernel/log.ts';
+import type { Log } from './kernel/log.ts';
 import { isProblem, type Problem } from './kernel/problem.ts';
 import type { MonitoringDeps } from './monitoring/deps.ts';
 import { healthOperation } from './monitoring/health.ts';
 import { statusOperation } from './monitoring/status-operation.ts';
-import { type Runbooks, readRunbooks, runbooks as runbooksOf } from './runbooks/read-runbooks.ts';
+import { connect } from './postgres/connect.ts';
+import { findPrograms } from './postgres/programs.ts';
+import type { RecoveryDeps } from './recovery/deps.ts';
+import { instancesOperation } from './recovery/instances-operation.ts';
+import { restoreOperation } from './recovery/restore-operation.ts';
+import { restoreTablesOperation } from './recovery/tables-operation.ts';
+import { type Runbooks, readRunbooks } from './runbooks/read-runbooks.ts';
 import type { Environment } from './secrets/sources.ts';
 import { directoryStore } from './storage/directory.ts';
 import type { ObjectStore } from './storage/object-store.ts';
@@ -79,7 +85,6 @@ export interface Parts {
 
 export function houses(environment: Environment): Houses {
   return {
-    describe: () => createRegistry(operationsOf(roomsOf(undescribed()))),
     async open(loaded, options) {
       return openHouse(await openParts(loaded, environment, options));
     },
@@ -97,11 +102,12 @@ export interface Rooms {
   readonly parts: Parts;
   readonly archiving: ArchivingOperationDeps;
   readonly backup: BackupDeps;
+  readonly recovery: RecoveryDeps;
   readonly monitoring: MonitoringDeps;
   readonly incidents: Incidents;
 }
 
-function roomsOf(parts: Parts): Rooms {
+export function roomsOf(parts: Parts): Rooms {
   const { config, clock, catalog, runbooks, people, gate } = parts;
   const engine = streamingEngine({ connectionUrl: (server) => urlOf(config, server), clock });
   const means = { ...parts, engine, walArchive: walStore, storesOf: storesOf(parts) };
@@ -109,6 +115,7 @@ function roomsOf(parts: Parts): Rooms {
     parts,
     archiving: { ...parts, servers: archivingServers(parts), archive: walStore },
     backup: { ...means, servers: config.servers },
+    recovery: { ...means, ...recoveryMeans(parts) },
     monitoring: { ...parts, servers: watchedServers(config) },
     incidents: createIncidents({
       catalog,
@@ -121,10 +128,11 @@ function roomsOf(parts: Parts): Rooms {
   };
 }
 
-function operationsOf({
+export function operationsOf({
   parts,
   archiving,
   backup,
+  recovery,
   monitoring,
   incidents,
 }: Rooms): readonly AnyOperation[] {
@@ -134,6 +142,9 @@ function operationsOf({
   return [
     statusOperation(monitoring),
     ...backupOperations(backup),
+    restoreOperation(recovery),
+    restoreTablesOperation(recovery),
+    instancesOperation(recovery),
     walOperation(archiving),
     forgetOperation(archiving),
     incidentOperation({ incidents, servers, clock, audience }),
@@ -152,17 +163,31 @@ function archivingServers({ config, stores, ring }: Parts): readonly ArchivingSe
   });
 }
 
+function recoveryMeans(
+  parts: Parts,
+): Pick<RecoveryDeps, 'servers' | 'findRun' | 'programsFor' | 'connect' | 'scratch'> {
+  const { config, environment, user, catalog } = parts;
+  const { path = join(config.state, 'scratch'), keep } = config.scratch;
+  return {
+    servers: new Map(serversOf(config)),
+    findRun: (runId) => catalog.runs.find(runId),
+    programsFor: (major, { signal }) => findPrograms({ major, signal, environment, user }),
+    connect,
+    scratch: { path, keepSeconds: secondsOf(keep), user },
+  };
+}
+
 /** Slack's packages are loaded when something is published. */
 function publisher({ config, clock, log }: Parts): Publisher | undefined {
   const section = config.slack;
   if (section === undefined) return undefined;
   return {
-    async publish(audience, update) {
+    async publish(...update) {
       const { slackChat } = await import('./slack/chat.ts');
-      const { updateMessage } = await import('./slack/messages/update.ts');
-      const place = { channel: section.channels[audience] };
-      const posted = await slackChat({ section, log }).post(place, updateMessage(update));
-      return { ...posted, postedAt: clock.now() };
+      const { slackPublisher } = await import('./slack/publisher.ts');
+      return slackPublisher({ chat: slackChat({ section, log }), section, clock }).publish(
+        ...update,
+      );
     },
   };
 }
@@ -225,7 +250,7 @@ export async function openParts(
   };
 }
 
-function openStores({ stores }: Config): ReadonlyMap<string, ObjectStore> {
+export function openStores({ stores }: Config): ReadonlyMap<string, ObjectStore> {
   return new Map(Object.entries(stores).map(([name, { path }]) => [name, directoryStore(path)]));
 }
 
@@ -256,7 +281,7 @@ function closedRing(problem: Problem): KeyRing {
   };
 }
 
-function notYet(): never {
+export function notYet(): never {
   throw new TypeError('The gate is asked before it is made');
 }
 
@@ -278,34 +303,4 @@ function storesOf({ config, stores }: Parts): BackupDeps['storesOf'] {
 
 export function random(): number {
   return randomInt(2 ** 32) / 2 ** 32;
-}
-
-// ——— operations that only describe themselves ———
-
-/** Words are read before anything is opened: these parts are never touched, and say so if they are. */
-function undescribed(): Parts {
-  const example = { file: '/dbdr.yaml', environment: { SHOP_PASSWORD: 'example' } };
-  const { config } = parseConfig(EXAMPLE_CONFIG, example);
-  if (config === undefined) throw new TypeError('The example config is not valid');
-  return {
-    config,
-    environment: {},
-    catalog: untouched('catalogue'),
-    ring: untouched('key ring'),
-    stores: openStores(config),
-    clock: systemClock,
-    log: silentLog,
-    runbooks: runbooksOf([]),
-    user: undefined,
-    people: composedPeople(),
-    gate: notYet,
-  };
-}
-
-function untouched(name: string): never {
-  function refuse(): never {
-    throw new TypeError(`The ${name} was used where operations only describe themselves`);
-  }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it stands for anything and does nothing
-  return new Proxy(refuse, { get: (_target, key) => untouched(`${name}.${String(key)}`) }) as never;
 }

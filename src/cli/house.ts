@@ -25,14 +25,15 @@ export interface ServeOptions extends OpenOptions {
 }
 
 export interface Houses {
-  /** Every operation, to read words and to explain; nothing is opened, no config is needed. */
-  describe(): Registry;
   open(loaded: LoadedConfig, options: OpenOptions): Promise<OpenHouse>;
   /** Makes the key file; answers its path. */
   createKeys(loaded: LoadedConfig): Promise<string>;
 }
 
 export type LoadHouses = () => Promise<Houses>;
+
+/** Every operation, to read words and for help; nothing is opened, no config is needed. */
+export type Describe = () => Promise<Registry>;
 
 /** Runs until `signal` aborts, then stops in order. */
 export type Serve = (loaded: LoadedConfig, options: ServeOptions) => Promise<void>;

@@ -53,9 +53,8 @@ async function operationAnswer(
   deps: CommandDeps,
 ): Promise<Answer> {
   requireKnown(name);
-  const houses = await deps.loadHouses();
   const { readWords } = await import('../gate/words.ts');
-  const read = readWords(houses.describe(), words, {
+  const read = readWords(await deps.describe(), words, {
     prefix: 'npx dbdr',
     callerFlags: CALLER_FLAGS,
   });
@@ -65,6 +64,7 @@ async function operationAnswer(
   const { terminal, stop, clock } = deps;
   const { signal } = stop;
   const log = await deps.openLog('warn');
+  const houses = await deps.loadHouses();
   await using house = await houses.open(loaded, { log, signal });
   const zone = loaded.config.timezone;
   const { askAtTerminal } = await import('./operation-command.ts');

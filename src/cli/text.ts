@@ -14,7 +14,7 @@ export interface Reader {
 
 type JsonObject = { readonly [key: string]: Json | undefined };
 
-const MEASURED = /(?:At|Bytes|Seconds|From|To)$/;
+const MEASURED = /(?:Bytes|Seconds|^last.*At|^recoverable(?:From|To))$/;
 
 /** A cell longer than this does not stand in a table. */
 const CELL_MAX = 60;
