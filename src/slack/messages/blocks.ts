@@ -113,8 +113,17 @@ export function sections(lines: readonly string[]): readonly KnownBlock[] {
   return pieces.map(section);
 }
 
-export function codeBlock(text: string): string {
-  return `\`\`\`\n${escapeText(clip(text.replaceAll('```', "'''"), SECTION_TEXT_MAX - 100))}\n\`\`\``;
+/** Room for the words before it. */
+const CODE_MAX = 2600;
+const WORDS_MAX = 300;
+
+/** Code is shown whole or not at all: half of a command may still be one. `words` is mrkdwn. */
+export function codeSection(words: string, code: string, elsewhere: string): SectionBlock {
+  const escaped = escapeText(code.replaceAll('```', "'''"));
+  const opening = clip(words, WORDS_MAX);
+  return escaped.length > CODE_MAX
+    ? section(`${opening}\nIt is long: ${elsewhere}`)
+    : section(`${opening}\n\`\`\`\n${escaped}\n\`\`\``);
 }
 
 /** A message from its blocks; each block's id carries `version`, since Slack asks for new ids on update. */

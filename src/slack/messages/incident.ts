@@ -9,7 +9,7 @@ import type { IncidentStep, IncidentView } from '../deps.ts';
 import {
   actions,
   clip,
-  codeBlock,
+  codeSection,
   context,
   divider,
   escapeText,
@@ -93,13 +93,21 @@ function stepBlocks(view: IncidentView, step: IncidentStep): readonly KnownBlock
     ...(step.command === undefined
       ? []
       : [
-          section(
-            `${isOperation ? 'The same at a terminal' : 'By hand'}:\n${codeBlock(step.command)}`,
+          codeSection(
+            isOperation ? 'The same at a terminal:' : 'By hand:',
+            step.command,
+            `see runbooks/${view.runbook}.`,
           ),
         ]),
     ...(step.verification === undefined
       ? []
-      : [section(`It worked when this says so:\n${codeBlock(step.verification)}`)]),
+      : [
+          codeSection(
+            'It worked when this says so:',
+            step.verification,
+            `see runbooks/${view.runbook}.`,
+          ),
+        ]),
     ...(step.state === 'running'
       ? []
       : actions([

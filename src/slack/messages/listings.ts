@@ -55,12 +55,13 @@ const Backups = z.looseObject({
 const Instances = z.looseObject({
   instances: z.array(
     z.looseObject({
-      runId: z.string(),
+      instance: z.string(),
       server: text,
       url: text,
       directory: text,
       why: text,
       expiresAt: text,
+      running: z.boolean().optional().catch(undefined),
     }),
   ),
 });
@@ -140,10 +141,11 @@ function instanceLines(result: Json, reader: Reader): readonly string[] | undefi
   if (read.data.instances.length === 0) return ['No restored copy is running.'];
   return read.data.instances.map((instance) =>
     join([
-      `${instance.runId}${instance.server ? `: copy of ${instance.server}` : ''}`,
+      `${instance.instance}${instance.server ? `: copy of ${instance.server}` : ''}`,
       instance.why ?? '',
       instance.url ?? instance.directory ?? '',
-      moment('removed at ', instance.expiresAt, reader),
+      instance.expiresAt === null ? 'stays' : moment('removed at ', instance.expiresAt, reader),
+      instance.running === false ? 'not running' : '',
     ]),
   );
 }

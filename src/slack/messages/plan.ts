@@ -1,7 +1,7 @@
 /** A plan that was only looked at: nothing was written, nothing happens. Pure. */
 import type { Explanation } from '../../gate/operation.ts';
 import {
-  codeBlock,
+  codeSection,
   context,
   escapeText,
   factBlocks,
@@ -17,7 +17,7 @@ export function planMessage(explanation: Explanation): Message {
     section(`*Plan: ${escapeText(explanation.title)}*`),
     ...factBlocks(explanation.facts),
     ...warningBlocks(explanation.warnings),
-    section(`At a terminal:\n${codeBlock(explanation.command)}`),
+    codeSection('At a terminal:', explanation.command, 'ask there without `--plan`.'),
     context('Only looked at: nothing was started.'),
   ]);
 }

@@ -6,7 +6,7 @@ import type { KnownBlock } from '@slack/types';
 import { z } from 'zod';
 
 import type { Json } from '../../kernel/codecs.ts';
-import { actions, clip, codeBlock, escapeText, section, sections } from './blocks.ts';
+import { actions, clip, codeSection, escapeText, section, sections } from './blocks.ts';
 import { readersOwn, readInstant, sayTime } from './when.ts';
 
 export const KEEP_INSTANCE = 'keep_instance';
@@ -22,7 +22,9 @@ const Table = z.looseObject({
   table: z.string(),
   restoredAs: z.string().optional().catch(undefined),
   rows: z.union([z.number(), z.string()]).optional().catch(undefined),
+  what: z.string().nullish().catch(undefined),
   joinSql: z.string().nullish().catch(undefined),
+  verificationSql: z.string().nullish().catch(undefined),
 });
 export type RestoredTable = z.infer<typeof Table>;
 
@@ -32,12 +34,14 @@ const RestoreResult = z.looseObject({
   reachedAt: z.string().nullish().catch(undefined),
   verification: z.string().nullish().catch(undefined),
   tables: z.array(Table).optional().catch(undefined),
+  cleanupSql: z.string().nullish().catch(undefined),
 });
 type RestoreResult = z.infer<typeof RestoreResult>;
 
 /** Tables whose SQL is shown whole; the others are counted. */
 const SQL_SHOWN_MAX = 4;
 const CHECKED_MAX = 1000;
+const TABLES_MAX = 40;
 
 export function restoredBlocks(result: Json, runId: string): readonly KnownBlock[] {
   const read = RestoreResult.safeParse(result);
@@ -45,7 +49,8 @@ export function restoredBlocks(result: Json, runId: string): readonly KnownBlock
   return [
     ...sections([...reachedLines(read.data), ...checkedLines(read.data)]),
     ...instanceBlocks(read.data, runId),
-    ...tableBlocks(read.data.tables ?? []),
+    ...tableBlocks(read.data.tables ?? [], runId),
+    ...cleanupBlocks(read.data, runId),
   ];
 }
 
@@ -67,6 +72,13 @@ function reachedLines(result: RestoreResult): readonly string[] {
   return [`*Reached*  ${parts.join(', ')}`];
 }
 
+function cleanupBlocks({ cleanupSql }: RestoreResult, runId: string): readonly KnownBlock[] {
+  const sql = cleanupSql ?? '';
+  return sql === ''
+    ? []
+    : [codeSection('To take the copies away again afterwards:', sql, whereSql(runId))];
+}
+
 function checkedLines({ verification }: RestoreResult): readonly string[] {
   const words = verification ?? '';
   return words === '' ? [] : [`*Checked*  ${escapeText(clip(words, CHECKED_MAX))}`];
@@ -82,7 +94,9 @@ function instanceBlocks(result: RestoreResult, runId: string): readonly KnownBlo
     ...(instance.expiresAt === null ? ['*Removed*  never by itself: it stays until told'] : []),
     ...(until === undefined
       ? []
-      : [`*Removed*  by itself at ${sayTime(until)}, ${readersOwn(until)} for you`]),
+      : [
+          `*Removed*  by itself at ${sayTime(until)}, ${readersOwn(until)} for you, unless it is kept longer`,
+        ]),
   ];
   if (lines.length === 0) return [];
   return [
@@ -100,22 +114,31 @@ function instanceBlocks(result: RestoreResult, runId: string): readonly KnownBlo
   ];
 }
 
-function tableBlocks(tables: readonly RestoredTable[]): readonly KnownBlock[] {
+function tableBlocks(tables: readonly RestoredTable[], runId: string): readonly KnownBlock[] {
   if (tables.length === 0) return [];
   const withSql = tables.filter((table) => (table.joinSql ?? '') !== '');
+  const rest = withSql.length - SQL_SHOWN_MAX;
   return [
-    ...sections(tables.map((table) => `*${escapeText(tableText(table))}*`)),
-    ...withSql
-      .slice(0, SQL_SHOWN_MAX)
-      .map((table) =>
-        section(
-          `To bring what ${escapeText(table.table)} lost back, read this and run it on production:\n${codeBlock(table.joinSql ?? '')}`,
-        ),
-      ),
-    ...(withSql.length > SQL_SHOWN_MAX
-      ? [section(`The SQL for ${withSql.length - SQL_SHOWN_MAX} more tables is in \`runs\`.`)]
-      : []),
+    ...sections(tables.slice(0, TABLES_MAX).map((table) => `*${escapeText(tableText(table))}*`)),
+    ...withSql.slice(0, SQL_SHOWN_MAX).flatMap((table) => sqlBlocks(table, runId)),
+    ...(rest > 0 ? [section(`The SQL for ${rest} more tables: ${whereSql(runId)}`)] : []),
   ];
+}
+
+function sqlBlocks(table: RestoredTable, runId: string): readonly KnownBlock[] {
+  const what = table.what ?? `This brings back what ${table.table} lost.`;
+  const words = `${escapeText(what)} Read it, then run it on production:`;
+  const check = table.verificationSql ?? '';
+  return [
+    codeSection(words, table.joinSql ?? '', whereSql(runId)),
+    ...(check === ''
+      ? []
+      : [codeSection('It worked when this answers 0:', check, whereSql(runId))]),
+  ];
+}
+
+function whereSql(runId: string): string {
+  return `\`npx dbdr runs --run ${runId} --json\` has it.`;
 }
 
 function tableText(table: RestoredTable): string {

@@ -7,13 +7,22 @@ import type { RunEvent } from '../../catalog/runs.ts';
 import { formatSeconds } from '../../kernel/moment.ts';
 import { type RunView, readAsker, readDeciders } from '../run-view.ts';
 import { sayDecider, shortHash } from './approval.ts';
-import { clip, codeBlock, escapeText, type Message, message, section, sections } from './blocks.ts';
+import {
+  clip,
+  codeSection,
+  escapeText,
+  type Message,
+  message,
+  section,
+  sections,
+} from './blocks.ts';
 import { sayWho } from './people.ts';
 import { problemLines, readProblem } from './problem.ts';
 import { stepLine } from './progress.ts';
 import { readInstant, sayTime } from './when.ts';
 
 const TITLE_MAX = 300;
+const PLAN_MAX = 200;
 /** A run of hundreds of steps is cut; `runs` has them all. */
 const SECTIONS_MAX = 10;
 
@@ -47,8 +56,10 @@ function nothing(): undefined {
 function planDetail({ explanation, run }: RunView): Message {
   const text = `The plan ${shortHash(run.planHash)}: ${explanation.title}. At a terminal: ${explanation.command}`;
   return message(text, [
-    section(
-      `*Plan \`${shortHash(run.planHash)}\`:* ${escapeText(explanation.title)}\nThe same at a terminal, with Slack down:\n${codeBlock(explanation.command)}`,
+    codeSection(
+      `*Plan \`${shortHash(run.planHash)}\`:* ${escapeText(clip(explanation.title, PLAN_MAX))}\nThe same at a terminal, with Slack down:`,
+      explanation.command,
+      'ask there as it was asked here.',
     ),
   ]);
 }

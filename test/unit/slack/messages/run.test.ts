@@ -128,9 +128,12 @@ test('runMessage() of a finished table restore shows the joining SQL and the row
           table: 'public.orders',
           restoredAs: 'dbdr_restored_r1.orders',
           rows: 50_000,
+          what: 'Column shipping_address is gone from orders.',
           joinSql: 'UPDATE orders o SET shipping_address = r.shipping_address FROM …',
+          verificationSql: 'SELECT count(*) FROM orders WHERE shipping_address IS NULL',
         },
       ],
+      cleanupSql: 'DROP SCHEMA dbdr_restored_r1 CASCADE',
     },
   });
   const view = sampleView({
@@ -139,6 +142,7 @@ test('runMessage() of a finished table restore shows the joining SQL and the row
       endedAt: '2026-11-22T14:55:00.000000Z',
       result: {
         runId: 'r-1',
+        verification: 'The copy stands paused and read-only at 5/3A91F228.',
         reachedLsn: '5/3A91F228',
         reachedAt: '2026-11-22T14:45:59.118000Z',
         instance: {
@@ -156,9 +160,27 @@ test('runMessage() of a finished table restore shows the joining SQL and the row
   const text = readable(message);
   expect(text).toContain('public.orders: 50,000 rows in dbdr_restored_r1.orders');
   expect(text).toContain('UPDATE orders o SET shipping_address');
+  expect(text).toContain('It worked when this answers 0:');
+  expect(text).toContain('DROP SCHEMA dbdr_restored_r1 CASCADE');
+  expect(text).toContain('*Checked*  The copy stands paused');
   expect(text).toContain('log position 5/3A91F228');
   expect(text).toContain('Keep the copy longer');
   expect(message.text).toContain('50,000 rows');
+  expect(lintMessage(message)).toEqual([]);
+});
+
+test('SQL that is too long for a section is named, never cut', () => {
+  const joinSql = `UPDATE orders SET ${'x = y, '.repeat(600)} z = 1`;
+  const tables = [{ table: 'orders', restoredAs: 'r.orders', rows: 1, joinSql }];
+
+  const message = runMessage(
+    sampleView({ run: sampleRun({ state: 'done', result: { tables } }) }),
+    AROUND,
+    1,
+  );
+
+  expect(readable(message)).not.toContain('UPDATE orders');
+  expect(readable(message)).toContain('npx dbdr runs --run r-20261122T145200-000001 --json');
   expect(lintMessage(message)).toEqual([]);
 });
 

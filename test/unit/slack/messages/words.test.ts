@@ -165,6 +165,22 @@ test('backups that a store does not tell of are not passed over', () => {
   expect(text).toContain('Not readable in here: k truncated');
 });
 
+test('restored copies are listed with where they are and until when', () => {
+  const copy = {
+    instance: 'r-1',
+    server: 'shop',
+    url: 'postgres:///shop?host=/tmp/s',
+    why: 'Restore shop',
+    expiresAt: null,
+    running: false,
+  };
+
+  const text = readable(answerMessage('instances', { instances: [copy] }, READER));
+
+  expect(text).toContain('r-1: copy of shop · Restore shop · postgres:///shop?host=/tmp/s');
+  expect(text).toContain('stays · not running');
+});
+
 test('an answer nobody wrote a message for is readable all the same', () => {
   const result = { lagBytes: 61_000_000, missing: [], coverage: [{ from: '0/1', timeline: 1 }] };
 
