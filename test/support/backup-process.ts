@@ -1,0 +1,32 @@
+/**
+ * A process of its own that takes one backup into a folder, for tests that kill it. Arguments: the
+ * server's URL, the store's folder, the key file, the backup's id. Says `begun` when it is about to connect, and `done`.
+ */
+import { openFileKeyRing } from '../../src/encryption/file-key-ring.ts';
+import { streamingEngine } from '../../src/engines/streaming/streaming-engine.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { isBackupId, isServerName } from '../../src/kernel/ids.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { directoryStore } from '../../src/storage/directory.ts';
+
+const [url = '', folder = '', keys = '', backupId = ''] = process.argv.slice(2);
+const server = 'shop';
+if (!isBackupId(backupId) || !isServerName(server)) throw new TypeError('Not a backup');
+const engine = streamingEngine({
+  connectionUrl: () => url,
+  clock: systemClock,
+  workers: 2,
+  packBytesMax: 1 << 20,
+});
+const ring = await openFileKeyRing(keys);
+process.stdout.write('begun\n');
+await engine.takeBackup({
+  store: directoryStore(folder),
+  ring,
+  server,
+  backupId,
+  log: silentLog,
+  signal: new AbortController().signal,
+  onProgress: () => undefined,
+});
+process.stdout.write('done\n');
