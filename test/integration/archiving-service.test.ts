@@ -20,14 +20,19 @@ import type { Catalog } from '../../src/catalog/catalog.ts';
 import { openSqliteCatalog } from '../../src/catalog/sqlite.ts';
 import { keyRing } from '../../src/encryption/file-key-ring.ts';
 import { walStore } from '../../src/engines/streaming/wal-store.ts';
+import {
+  findLatestCommit,
+  readStoredTransactions,
+} from '../../src/engines/streaming/wal-transactions.ts';
 import type { Actor } from '../../src/gate/people.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { isServerName } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
-import { type Lsn, toLsn } from '../../src/kernel/lsn.ts';
+import { compareLsn, type Lsn, toLsn } from '../../src/kernel/lsn.ts';
 import { isProblem } from '../../src/kernel/problem.ts';
 import { connect } from '../../src/postgres/connect.ts';
 import { NO_REPLICATION_RIGHT } from '../../src/postgres/problems.ts';
+import { readServerFacts } from '../../src/postgres/server-facts.ts';
 import { readSlot } from '../../src/postgres/slots.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
@@ -178,6 +183,35 @@ test('gives up waiting where nobody archives, and says so', async () => {
   });
 
   await expect(waiting).rejects.toSatisfy((error) => isProblem(error, NOT_ARCHIVING));
+});
+
+test('finds the newest commit in what is stored, and every commit in order', async () => {
+  await prepareSlot(server, deps, { signal });
+  const before = systemClock.now();
+  await writeLog();
+  const lsn = await writeLog();
+  await archiveUntil({ server, lsn, deps, holder: 'a backup', signal });
+  await using session = await connect(postgres.url(), { signal });
+  const { major, systemId, segmentBytes } = await readServerFacts(session);
+  const stored = {
+    store: server.store,
+    ring: server.ring,
+    folder: { server: server.name, major, systemId },
+    segmentBytes,
+    signal,
+  };
+  const { runs } = await walStore.inventory(stored);
+  const [run] = runs;
+  if (run === undefined) throw new Error('Nothing is stored');
+
+  const latest = await findLatestCommit(stored, run);
+  const all = await Array.fromAsync(readStoredTransactions(stored, run));
+
+  expect(latest).toEqual(all.findLast(({ kind }) => kind === 'commit'));
+  expect(all.length).toBeGreaterThanOrEqual(2);
+  const at = latest?.at ?? before;
+  expect(Temporal.Instant.compare(at, before.subtract({ milliseconds: 1 }))).toBe(1);
+  expect(compareLsn(latest?.endLsn ?? toLsn('0/0'), lsn)).not.toBe(1);
 });
 
 test('tells what is stored when the server is gone', async () => {

@@ -30,6 +30,7 @@ import { findRuns, joinTails, type StoredPiece } from './wal-runs.ts';
 
 type InventoryRequest = Parameters<WalArchive['inventory']>[0];
 type FetchRequest = Parameters<WalArchive['fetch']>[0];
+type SegmentRequest = Omit<FetchRequest, 'name' | 'destination'>;
 
 /** A timeline's history is a few lines of text. */
 const HISTORY_BYTES_MAX = 1024 * 1024;
@@ -74,7 +75,7 @@ function tailPiece({ segment, from, to }: TailPlace): StoredPiece {
 async function fetchFile(request: FetchRequest): Promise<'written' | 'absent'> {
   const { name, destination, signal } = request;
   const content = isSegmentName(name)
-    ? await readSegment(request, name)
+    ? await readStoredSegment(request, name)
     : await readHistory(request, name);
   if (content === undefined) return 'absent';
   // Never half a file under the name PostgreSQL is going to read.
@@ -84,13 +85,17 @@ async function fetchFile(request: FetchRequest): Promise<'written' | 'absent'> {
   return 'written';
 }
 
-async function readHistory(request: FetchRequest, name: string): Promise<Buffer | undefined> {
+async function readHistory(request: SegmentRequest, name: string): Promise<Buffer | undefined> {
   const key = historyKey(request.folder, name);
   if ((await request.store.stat(key, request)) === undefined) return undefined;
   return await readWal(request, key, HISTORY_BYTES_MAX);
 }
 
-async function readSegment(request: FetchRequest, name: SegmentName): Promise<Buffer | undefined> {
+/** The whole segment, or what its tails hold with zeros behind. @throws Problem WAL_DAMAGED */
+export async function readStoredSegment(
+  request: SegmentRequest,
+  name: SegmentName,
+): Promise<Buffer | undefined> {
   const whole = await readWhole(request, name);
   if (whole !== undefined) return whole;
   const joined = await readTails(request, name);
@@ -98,7 +103,7 @@ async function readSegment(request: FetchRequest, name: SegmentName): Promise<Bu
   return joined ?? (await readWhole(request, name));
 }
 
-async function readWhole(request: FetchRequest, name: SegmentName): Promise<Buffer | undefined> {
+async function readWhole(request: SegmentRequest, name: SegmentName): Promise<Buffer | undefined> {
   const { store, ring, folder, segmentBytes, signal } = request;
   const keys: ObjectKey[] = [];
   for await (const { key } of store.list(segmentPrefix(folder, name), { signal })) keys.push(key);
@@ -115,7 +120,7 @@ async function readWhole(request: FetchRequest, name: SegmentName): Promise<Buff
   return content;
 }
 
-async function readTails(request: FetchRequest, name: SegmentName): Promise<Buffer | undefined> {
+async function readTails(request: SegmentRequest, name: SegmentName): Promise<Buffer | undefined> {
   const { store, folder, segmentBytes, signal } = request;
   const tails: { readonly key: ObjectKey; readonly from: bigint; readonly to: bigint }[] = [];
   for await (const { key } of store.list(tailPrefix(folder, name), { signal })) {
