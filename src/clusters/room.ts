@@ -1,5 +1,6 @@
 /** Is there room on the disk? Asked before anything is written, with both numbers in the answer. */
-import { mkdir, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 import { Problem } from '../kernel/problem.ts';
 import { formatBytes } from '../kernel/size.ts';
@@ -16,11 +17,16 @@ export function roomNeeded(sourceBytes: number, walBytes: number): number {
   return Math.ceil(sourceBytes * (1 + SPARE_SHARE) + walKept + SPARE_BYTES);
 }
 
-/** Bytes that we may still write in `folder`, which is made when it is not there. */
+/** Bytes that we may still write in `folder`, or where it will be made. Makes nothing. */
 export async function freeBytes(folder: string): Promise<number> {
-  await mkdir(folder, { recursive: true });
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
+  for (let path = folder; ; path = dirname(path)) {
+    const found = await statfs(path).catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (found !== undefined) return found.bavail * found.bsize;
+    if (path === dirname(path)) return 0;
+  }
 }
 
 /** @throws Problem CLUSTER_NO_ROOM with both numbers. */

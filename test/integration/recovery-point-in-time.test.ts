@@ -65,7 +65,7 @@ async function beat(count: number): Promise<void> {
   );
 }
 
-async function count(): Promise<number> {
+async function rowsNow(): Promise<number> {
   const [row] = await server.query('SELECT count(*)::int AS n FROM beat');
   return Number(row?.['n']);
 }
@@ -94,7 +94,9 @@ async function stored(): Promise<Lsn> {
 async function restore(target: Target): Promise<ScratchRestore> {
   const signal = run.signal;
   const inventory = await archive.walArchive.inventory({
-    ...{ store: deps.storesOf(NAME)[0]?.store ?? fail(), ring: deps.ring, signal },
+    store: deps.storesOf(NAME)[0]?.store ?? fail(),
+    ring: deps.ring,
+    signal,
     folder: { server: NAME, major: 15, systemId: base.systemId },
     segmentBytes: base.segmentBytes,
   });
@@ -125,7 +127,7 @@ async function rowsIn(copy: ScratchRestore): Promise<number> {
 test('goes back to a moment under load: what was committed before is there, and nothing after', async () => {
   await beat(200);
   const at = await clock();
-  const expected = await count();
+  const expected = await rowsNow();
   await beat(200);
   await stored();
 
@@ -137,7 +139,7 @@ test('goes back to a moment under load: what was committed before is there, and 
 });
 
 test('goes back to a position', async () => {
-  const expected = await count();
+  const expected = await rowsNow();
   const [row] = await server.query('SELECT pg_current_wal_insert_lsn()::text AS lsn');
   const lsn = String(row?.['lsn']);
   await beat(50);
@@ -150,7 +152,7 @@ test('goes back to a position', async () => {
 });
 
 test('goes back to just before a transaction', async () => {
-  const expected = await count();
+  const expected = await rowsNow();
   const [row] = await server.query(
     'WITH gone AS (DELETE FROM beat WHERE id = 1 RETURNING 1) SELECT pg_current_xact_id()::xid::text AS xid FROM gone',
   );
@@ -166,7 +168,7 @@ test('goes back to just before a transaction', async () => {
 test('restores the newest moment up to the last stored position', async () => {
   await beat(100);
   const end = await stored();
-  const expected = await count();
+  const expected = await rowsNow();
 
   const copy = await restore({ kind: 'latest', asked: 'latest' });
 
@@ -176,7 +178,7 @@ test('restores the newest moment up to the last stored position', async () => {
 
 test('a moment after the last commit is the end of the log, and is called that', async () => {
   await beat(10);
-  const expected = await count();
+  const expected = await rowsNow();
   const at = await clock();
   await stored();
 
@@ -184,6 +186,26 @@ test('a moment after the last commit is the end of the log, and is called that',
 
   expect(await rowsIn(copy)).toBe(expected);
   expect(copy.how).toBe('end of log');
+});
+
+test('a table that was being changed at the target can be read once the copy is opened', async () => {
+  const at = await clock();
+  const expected = await rowsNow();
+  await server.query(
+    'BEGIN; ALTER TABLE beat ADD COLUMN x int; ALTER TABLE beat DROP COLUMN x; COMMIT',
+  );
+  await beat(1);
+  await stored();
+  const copy = await restore({ kind: 'time', asked: at, at });
+  await using session = await deps.connect(copy.url, { signal: run.signal });
+  await session.query("SET lock_timeout = '100ms'");
+  await expect(session.query('SELECT FROM beat LIMIT 1')).rejects.toThrow('lock');
+
+  await copy.open({ signal: run.signal });
+
+  expect(await rowsIn(copy)).toBe(expected);
+  const [state] = await session.query('SELECT pg_is_in_recovery() AS recovering');
+  expect(state).toEqual({ recovering: false });
 });
 
 test('WAL that is missing in the middle is refused, not taken for the end of the log', async () => {

@@ -7,6 +7,9 @@ export interface RecoveryRequest {
   readonly restoreCommand: string;
   /** The timeline of the backup itself is `current`; another one is named. */
   readonly timeline: number | 'current';
+  readonly major: number;
+  /** WAL is missing somewhere behind the target. */
+  readonly broken: boolean;
 }
 
 export function recoverySettings(request: RecoveryRequest): Record<string, string> {
@@ -18,6 +21,8 @@ export function recoverySettings(request: RecoveryRequest): Record<string, strin
     recovery_target_inclusive: 'off',
     // How soon the end of the log is noticed.
     wal_retrieve_retry_interval: '500ms',
+    // Reading ahead would run into the hole before the target is reached.
+    ...(request.broken && request.major >= 15 ? { recovery_prefetch: 'off' } : {}),
     ...targetSetting(request.target),
   };
 }

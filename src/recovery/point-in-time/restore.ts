@@ -1,9 +1,9 @@
 /**
  * Restores one backup into a scratch cluster and replays it to a target. Everything that could outlive
  * this process is claimed before it is made; whatever fails or is cancelled leaves nothing running and
- * nothing on disk. The cluster that comes out stands at the target, paused and read-only.
+ * nothing on disk. The cluster that comes out stands at the target, paused, until it is opened.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { makeScratchFolders } from '../../clusters/folders.ts';
 import { placeJson, planScratchPlace, type ScratchPlace } from '../../clusters/place.ts';
@@ -27,6 +27,7 @@ import { RECOVERY_FAILED, SERVER_UNKNOWN } from '../problems.ts';
 import { namesInUrl } from '../server-url.ts';
 import type { Target } from '../target.ts';
 import { explainFailure } from './failures.ts';
+import { openCopy } from './open-copy.ts';
 import { recoverySettings } from './recovery-settings.ts';
 import { followReplay, type Reached } from './replay.ts';
 import { type CopyAccess, findCopyAccess } from './restored-copy.ts';
@@ -58,6 +59,11 @@ export interface ScratchRestore extends CopyAccess {
   readonly steps: readonly StepTime[];
   /** For forecasts. */
   readonly measured: { readonly restoreSeconds: number; readonly replaySeconds: number };
+  /**
+   * Opens it for reading and writing: see `open-copy.ts`. While it is paused, a table that was just
+   * being changed at the target may be locked.
+   */
+  open(options: { readonly signal: AbortSignal }): Promise<void>;
   /** Ends it, removes everything, and releases the claim. */
   discard(): Promise<void>;
 }
@@ -80,7 +86,7 @@ export async function restoreToScratch(
     into: request.into,
   });
   const walBytes = Number(lsnBytes(path.toLsn) - lsnBytes(path.fromLsn));
-  const folder = request.into === undefined ? deps.scratch.path : join(request.into, '..');
+  const folder = request.into === undefined ? deps.scratch.path : dirname(request.into);
   const needed = roomNeeded(base.sourceBytes, walBytes);
   assertRoom(folder, { needed, free: await freeBytes(folder) });
 
@@ -106,6 +112,10 @@ export async function restoreToScratch(
       reached,
       how,
       discard,
+      async open({ signal }) {
+        await using session = await deps.connect(access.url, { signal });
+        await openCopy(session, { clock: deps.clock, signal });
+      },
       steps: [restoring.time, replaying.time],
       measured: {
         restoreSeconds: restoring.time.seconds,
@@ -217,6 +227,8 @@ async function replayOnce(
     recovery: recoverySettings({
       target,
       restoreCommand: feed.restoreCommand,
+      major: base.major,
+      broken: path.broken,
       timeline: path.timeline === base.timeline ? 'current' : path.timeline,
     }),
     mode: 'replay',

@@ -1,0 +1,216 @@
+/**
+ * The operation `restore`: a server as it was at a moment, in a place where it harms nobody. With
+ * tables, a second run that brings them back into production follows it and waits for an approval.
+ */
+import { z } from 'zod';
+
+import { placeJson } from '../clusters/place.ts';
+import type { FollowUp, Operation, Run } from '../gate/operation.ts';
+import { utcText } from '../kernel/codecs.ts';
+import { formatUtc } from '../kernel/moment.ts';
+import { Problem } from '../kernel/problem.ts';
+import type { RecoveryDeps } from './deps.ts';
+import { NEVER_EXPIRES } from './instances.ts';
+import { explainRestore } from './point-in-time/explain.ts';
+import { planRestore, RestoreInput, RestoreOutlook, RestorePlan } from './point-in-time/plan.ts';
+import { restoreToScratch, type ScratchRestore } from './point-in-time/restore.ts';
+import { DATABASE_UNKNOWN, INSTANCE_GONE, WAL_HOLE } from './problems.ts';
+import { requireServer } from './servers.ts';
+import { surveyStores } from './survey.ts';
+import { requireTables } from './table/find-tables.ts';
+
+export const RESTORE = 'restore';
+export const RESTORE_TABLES = 'restore-tables';
+
+/** A prepared transaction keeps its locks even in an opened copy. */
+const LOCK_TIMEOUT = "SET lock_timeout = '30s'";
+const DEADLINE_MS = 24 * 3_600_000;
+
+export const RestoreResult = z.strictObject({
+  runId: z.string(),
+  server: z.string(),
+  backupId: z.string(),
+  instance: z.strictObject({
+    url: z.string(),
+    directory: z.string(),
+    database: z.string(),
+    /** Null: it stays. */
+    expiresAt: z.string().nullable(),
+  }),
+  reachedLsn: z.string(),
+  /** When the last transaction in it was committed; null: none was replayed. */
+  reachedAt: z.string().nullable(),
+  reachedHow: z.enum(['target', 'end of log']),
+  /** What was looked at before the copy was believed. */
+  verification: z.string(),
+  tables: z.array(z.strictObject({ table: z.string(), rows: z.number() })),
+  steps: z.array(z.strictObject({ title: z.string(), seconds: z.number() })),
+});
+export type RestoreResult = z.infer<typeof RestoreResult>;
+
+export function restoreOperation(
+  deps: RecoveryDeps,
+): Operation<RestoreInput, RestorePlan, RestoreResult> {
+  return {
+    name: RESTORE,
+    summary: 'Bring a server back as it was at a moment, in a scratch place',
+    words: {
+      positional: ['server'],
+      describe: {},
+      examples: [
+        'restore shop --to 14:46',
+        'restore shop --to 14:46 --tables orders',
+        'restore shop --to latest --into /srv/restored',
+      ],
+    },
+    input: RestoreInput,
+    plan: RestorePlan,
+    result: RestoreResult,
+    deadlineMs: DEADLINE_MS,
+    prepare: async (input, context) => planRestore(deps, input, context),
+    danger: () => 'low',
+    locks: () => [],
+    explain: (plan, outlook) => explainRestore(plan, RestoreOutlook.safeParse(outlook).data),
+    recheck: async (plan, { signal }) => recheckRestore(deps, plan, signal),
+    run: async (plan, run) => runRestore(deps, plan, run),
+    followUps: (_input, plan, runId): readonly FollowUp[] => {
+      if (plan.tables.length === 0) return [];
+      const { server, tables, database } = plan;
+      return [{ operation: RESTORE_TABLES, input: { server, from: runId, tables, database } }];
+    },
+  };
+}
+
+/** The base may have been removed meanwhile, or WAL may have vanished. */
+async function recheckRestore(
+  deps: RecoveryDeps,
+  plan: RestorePlan,
+  signal: AbortSignal,
+): Promise<void> {
+  requireServer(deps.servers, plan.server);
+  const { server, target } = plan;
+  const { choice } = await surveyStores(deps, { server, target }, { signal });
+  if (choice.outcome === 'found') return;
+  throw new Problem(
+    WAL_HOLE,
+    `Cannot restore "${plan.server}" as planned: what it needs is no longer stored`,
+    { hint: 'Ask again; the answer says what can be restored now.' },
+  );
+}
+
+async function runRestore(deps: RecoveryDeps, plan: RestorePlan, run: Run): Promise<RestoreResult> {
+  const store = deps.storesOf(plan.server).find(({ name }) => name === plan.store);
+  if (store === undefined)
+    throw new Problem(INSTANCE_GONE, `Cannot restore: the config has no store "${plan.store}"`);
+  const { server, base, path, target, database } = plan;
+  const restored = await restoreToScratch(
+    deps,
+    { server, store, base, path, target, database, into: plan.into ?? undefined },
+    run,
+  );
+  try {
+    await run.step('Open the copy', async ({ signal }) => restored.open({ signal }));
+    const tables = await countTables(deps, plan, { restored, run });
+    const expiresAt = await keepInstance(deps, plan, { restored, run });
+    return resultOf(plan, { restored, run, tables, expiresAt });
+  } catch (error) {
+    await restored.discard();
+    throw error;
+  }
+}
+
+interface Restored {
+  readonly restored: ScratchRestore;
+  readonly run: Run;
+}
+
+async function countTables(
+  deps: RecoveryDeps,
+  plan: RestorePlan,
+  { restored, run }: Restored,
+): Promise<RestoreResult['tables']> {
+  if (plan.tables.length === 0) return [];
+  if (restored.database !== plan.database) {
+    const message = `Cannot find database "${plan.database}": it was not there at that moment`;
+    throw new Problem(DATABASE_UNKNOWN, message, { facts: { database: plan.database } });
+  }
+  await using session = await deps.connect(restored.url, {
+    signal: run.signal,
+    statementTimeoutMs: 0,
+  });
+  await session.query(LOCK_TIMEOUT);
+  const found = await requireTables(session, plan.tables, restored.database);
+  const counted: RestoreResult['tables'] = [];
+  for (const { table, sqlName } of found) {
+    const [row] = await session.query<{ rows: string }>(
+      `SELECT count(*)::text AS rows FROM ${sqlName}`,
+    );
+    counted.push({ table, rows: Number(row?.rows ?? 0) });
+  }
+  return counted;
+}
+
+/** From here on the catalogue's instance row, not the run's claim, says who takes it back. */
+async function keepInstance(
+  { catalog, clock }: RecoveryDeps,
+  plan: RestorePlan,
+  { restored, run }: Restored,
+): Promise<string | null> {
+  const now = clock.now();
+  const expiresAt =
+    plan.keepSeconds === null ? null : utcText(now.add({ seconds: plan.keepSeconds }));
+  await catalog.instances.add({
+    runId: run.id,
+    server: plan.server,
+    directory: restored.place.dataDirectory,
+    url: restored.url,
+    why: explainRestore(plan).title,
+    since: utcText(now),
+    expiresAt: expiresAt ?? NEVER_EXPIRES,
+    cluster: placeJson(restored.place),
+  });
+  await run.release(restored.claimId);
+  return expiresAt;
+}
+
+function resultOf(
+  plan: RestorePlan,
+  kept: Restored & {
+    readonly tables: RestoreResult['tables'];
+    readonly expiresAt: string | null;
+  },
+): RestoreResult {
+  const { restored, run, tables, expiresAt } = kept;
+  const { reached } = restored;
+  return {
+    runId: run.id,
+    server: plan.server,
+    backupId: plan.base.backupId,
+    instance: {
+      url: restored.url,
+      directory: restored.place.dataDirectory,
+      database: restored.database,
+      expiresAt,
+    },
+    reachedLsn: reached.lsn,
+    reachedAt: reached.at === null ? null : utcText(reached.at),
+    reachedHow: restored.how,
+    verification: verificationWords(plan, restored),
+    tables: [...tables],
+    steps: restored.steps.map(({ title, seconds }) => ({ title, seconds })),
+  };
+}
+
+function verificationWords(plan: RestorePlan, { reached, how }: ScratchRestore): string {
+  const last =
+    reached.at === null
+      ? 'no transaction was replayed'
+      : `its last transaction was committed at ${formatUtc(reached.at)}`;
+  const stands = `The copy stood paused at ${reached.lsn} before it was opened; ${last}.`;
+  if (how === 'target' || plan.target.kind === 'latest') return stands;
+  const known =
+    plan.covered === 'yes'
+      ? 'nothing was committed between there and the target'
+      : 'whether anything was committed between there and the target cannot be told from the store';
+  return `${stands} That is the end of the stored log: ${known}.`;
+}
