@@ -43,6 +43,9 @@ test('/dbdr incident opens its form with the trigger it was given', async () => 
   const call = bot.slack.of('views.open')[0]?.args ?? {};
   expect(call['trigger_id']).toBe('trigger-7');
   expect(JSON.stringify(call['view'])).toContain('What happened?');
+  expect(JSON.stringify(call['view'])).toContain(
+    'shop: from 2026-11-08 02:11:04 UTC to 2026-11-22',
+  );
 });
 
 test('a form with mistakes stays open with each error beside its field', async () => {

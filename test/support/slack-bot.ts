@@ -221,7 +221,18 @@ function operationOf(
   return operation;
 }
 
+const STATUS = {
+  servers: [
+    {
+      server: 'shop',
+      recoverableFrom: '2026-11-08T02:11:04.000000Z',
+      recoverableTo: '2026-11-22T14:51:58.000000Z',
+    },
+  ],
+};
+
 const OPERATIONS: readonly AnyOperation[] = [
+  { ...operationOf('status', 'none'), run: async () => Promise.resolve(STATUS) },
   operationOf('look', 'none'),
   operationOf('harmless', 'low'),
   operationOf('dangerous', 'high'),

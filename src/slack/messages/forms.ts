@@ -12,16 +12,21 @@ export const UPDATE_PREVIEW = 'update_preview';
 /** Minutes until the next update that the form offers. */
 const NEXT_MINUTES = [15, 20, 30, 60, 120, 240] as const;
 
+/** Servers whose reach is said; `status` says all. */
+const REACHABLE_MAX = 8;
+
 export interface IncidentFormWords {
   readonly scenarios: readonly Scenario[];
   readonly servers: readonly string[];
   readonly now: Temporal.Instant;
   /** Where the asker typed: goes back with the answers. */
   readonly channel: string;
+  /** From when to when each server can be restored. */
+  readonly reachable: readonly string[];
 }
 
 export function incidentForm(words: IncidentFormWords): ModalView {
-  const { scenarios, servers, now, channel } = words;
+  const { scenarios, servers, now, channel, reachable } = words;
   return {
     type: 'modal',
     callback_id: INCIDENT_FORM,
@@ -65,6 +70,11 @@ export function incidentForm(words: IncidentFormWords): ModalView {
           initial_date_time: Math.floor(now.epochMilliseconds / 1000),
         },
       },
+      ...(reachable.length === 0
+        ? []
+        : [
+            context(`Can be restored: ${escapeText(reachable.slice(0, REACHABLE_MAX).join('; '))}`),
+          ]),
       textInput({
         id: 'tables',
         label: 'Which tables, if you know?',

@@ -3,7 +3,7 @@ import type { KnownBlock } from '@slack/types';
 import { z } from 'zod';
 
 import type { Json } from '../../kernel/codecs.ts';
-import { formatSeconds } from '../../kernel/moment.ts';
+import { formatSeconds, formatUtc } from '../../kernel/moment.ts';
 import { escapeText, type Message, message, sections } from './blocks.ts';
 import { readInstant, sayMoment } from './when.ts';
 
@@ -39,6 +39,19 @@ export function statusMessage(result: Json, reader: Reader): Message | undefined
   const blocks = read.data.servers.flatMap((server) => serverBlocks(server, reader));
   const text = read.data.servers.map((server) => openingOf(server, reader)).join('\n');
   return blocks.length === 0 ? undefined : message(text, blocks);
+}
+
+/** `shop: from 2026-11-08 02:11:04 UTC to 2026-11-22 14:51:58 UTC`, a line a server. */
+export function reachableLines(result: Json): readonly string[] {
+  const read = Status.safeParse(result);
+  if (!read.success) return [];
+  return read.data.servers.flatMap(({ server, recoverableFrom, recoverableTo }) => {
+    const [from, to] = [readInstant(recoverableFrom), readInstant(recoverableTo)];
+    if (from === undefined || to === undefined) return [];
+    return [
+      `${server}: from ${formatUtc(from.round('second'))} to ${formatUtc(to.round('second'))}`,
+    ];
+  });
 }
 
 function serverBlocks(server: Server, reader: Reader): readonly KnownBlock[] {

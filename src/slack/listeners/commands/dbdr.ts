@@ -34,7 +34,7 @@ export function listenToDbdr(app: App, desk: Desk): void {
 async function obey(desk: Desk, command: SlashCommand, actor: Actor): Promise<Message | undefined> {
   const text = command.text.trim();
   const form = { triggerId: command.trigger_id, channel: command.channel_id };
-  if (/^incident(\s+open)?$/i.test(text)) return openIncidentForm(desk, form);
+  if (/^incident(\s+open)?$/i.test(text)) return openIncidentForm(desk, form, actor);
   if (/^update$/i.test(text)) return openUpdateForm(desk, form);
   const cancel = /^cancel\s+(\S+)$/i.exec(text);
   if (cancel !== null) return cancelWords(desk, cancel[1] ?? '', actor);

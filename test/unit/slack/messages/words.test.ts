@@ -281,6 +281,7 @@ test('every form keeps within the limits of Slack', () => {
       servers: ['shop'],
       now: NOW,
       channel: 'C0OPS',
+      reachable: ['shop: from a to b'],
     }),
     updateForm({ incidents: [sampleIncident()], draft, channel: 'C0OPS' }),
     updatePreview({
