@@ -1,5 +1,5 @@
 /** Base backups as the server really streams them. */
-import { chown, mkdir } from 'node:fs/promises';
+import { chown, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -150,6 +150,33 @@ test.each([
     return read?.entry.sizeBytes !== file.Size || read.crc !== file.Checksum;
   });
   expect(wrong).toEqual([]);
+});
+
+test('keeps a backup whose pages are damaged, and says in which file', async () => {
+  await using damaged = await startPostgres();
+  await damaged.query('CREATE TABLE broken AS SELECT generate_series(1, 5000) AS i');
+  const [row] = await damaged.query(`SELECT pg_relation_filepath('broken') AS path`);
+  const path = String(row?.['path']);
+  await damaged.stop();
+  const file = await open(join(damaged.dataDirectory, path), 'r+');
+  await file.write(Buffer.from('damage'), 0, 6, 8192 + 4000);
+  await file.close();
+  await damaged.start();
+  const { signal } = new AbortController();
+  await using connection = await openReplication(damaged.url(), { signal });
+  const reading = new Reading(false);
+
+  const result = await streamBaseBackup(
+    connection,
+    { label: 'damaged', fastCheckpoint: true },
+    reading,
+    { signal },
+  );
+
+  expect(result.damaged).toBe(true);
+  expect(result.notices.some(({ message }) => message.includes(path))).toBe(true);
+  expect(reading.files.has('global/pg_control')).toBe(true);
+  expect(reading.pieces.length).toBeGreaterThan(0);
 });
 
 test('ends with the reason of the signal when it is aborted in the middle', async () => {

@@ -1,6 +1,6 @@
 /** Sessions against a real server: values, refusals, cancelling. */
 
-import { Buffer } from 'node:buffer';
+import { existsSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -18,6 +18,7 @@ import {
   QUERY_TOO_SLOW,
 } from '../../src/postgres/problems.ts';
 import { openReplication } from '../../src/postgres/replication-connection.ts';
+import { runProgramWell } from '../../src/subprocess/run.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 
 const { signal } = new AbortController();
@@ -143,6 +144,56 @@ test('says that nobody answers, without the password', async () => {
 function url(password: string): string {
   return `postgres://app:${password}@127.0.0.1:54329/postgres`;
 }
+
+test('replicates over TLS, and checks who answers where it is asked to', async (context) => {
+  const openssl = '/usr/bin/openssl';
+  if (!existsSync(openssl)) {
+    context.skip('there is no openssl to make a certificate with');
+    return;
+  }
+  await using secure = await startPostgres({
+    port: 54331,
+    settings: { listen_addresses: '127.0.0.1' },
+  });
+  const [key, certificate] = ['server.key', 'server.crt'].map((name) =>
+    join(secure.dataDirectory, name),
+  );
+  await runProgramWell(openssl, [...REQUEST, '-keyout', key ?? '', '-out', certificate ?? ''], {
+    signal,
+    deadlineMs: 20_000,
+    cwd: '/',
+    environment: {},
+    user: secure.user,
+  });
+  await secure.query(`ALTER SYSTEM SET ssl = on`);
+  await secure.query('SELECT pg_reload_conf()');
+  const base = 'postgres://postgres@127.0.0.1:54331/postgres';
+  const checked = `${base}?sslmode=verify-full&sslrootcert=${encodeURIComponent(certificate ?? '')}`;
+  await expect
+    .poll(async () => await connect(checked, { signal }).catch((error: unknown) => error))
+    .toHaveProperty('query');
+
+  await using connection = await openReplication(checked, { signal });
+  const [row] = await connection.rows('IDENTIFY_SYSTEM');
+  let bytes = 0;
+  const error = await connection.converse(`BASE_BACKUP (CHECKPOINT 'fast', WAIT false)`, {
+    copyPart: (_buffer, start, end) => {
+      bytes += end - start;
+    },
+  });
+
+  expect(row?.[1]).toBe('1');
+  expect(error).toBeUndefined();
+  expect(bytes).toBeGreaterThan(20_000_000);
+  await expect(connect(`${base}?sslmode=verify-full`, { signal })).rejects.toSatisfy((refusal) =>
+    isProblem(refusal, POSTGRES_REFUSED),
+  );
+});
+
+const REQUEST =
+  'req -new -x509 -days 2 -nodes -newkey rsa:2048 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1'.split(
+    ' ',
+  );
 
 function isMissingRight(error: unknown, remedy: string): boolean {
   return isProblem(error, NO_REPLICATION_RIGHT) && error.hint.includes(remedy);

@@ -1,0 +1,155 @@
+/** What comes back out of a store of WAL: joined, padded, checked, or refused. */
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { beforeEach, expect, test } from 'vitest';
+
+import { keyRing } from '../../src/encryption/file-key-ring.ts';
+import { segmentKey, tailKey } from '../../src/engines/streaming/wal-format.ts';
+import { putWal } from '../../src/engines/streaming/wal-objects.ts';
+import { WAL_DAMAGED } from '../../src/engines/streaming/wal-problems.ts';
+import { walStore } from '../../src/engines/streaming/wal-store.ts';
+import { isServerName } from '../../src/kernel/ids.ts';
+import { lsnFromBytes } from '../../src/kernel/lsn.ts';
+import { isProblem } from '../../src/kernel/problem.ts';
+import { type SegmentName, segmentNameAt } from '../../src/kernel/wal-name.ts';
+import { memoryStore } from '../../src/storage/memory.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { faultyStore } from '../support/faulty-store.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const SEGMENT_BYTES = 64 * 1024;
+const BEGIN = BigInt(SEGMENT_BYTES) * 7n;
+const RING = keyRing(new Map([['k1', randomBytes(32)]]));
+const { signal } = new AbortController();
+const server = 'shop';
+if (!isServerName(server)) throw new TypeError(server);
+const FOLDER = { server, major: 15, systemId: '7341' };
+const NAME = segmentNameAt(1, lsnFromBytes(BEGIN), SEGMENT_BYTES);
+let store: ObjectStore;
+
+beforeEach(() => {
+  store = memoryStore();
+});
+
+test('gives a whole segment back', async () => {
+  const bytes = randomBytes(SEGMENT_BYTES);
+  await putSegment(bytes);
+
+  expect(await fetched()).toEqual(bytes);
+});
+
+test('joins the tails of an unfinished segment and pads them with zeros', async () => {
+  const bytes = randomBytes(5000);
+  await putTail(bytes, 0, 1200);
+  await putTail(bytes, 1200, 4000);
+  // After a new start the receiver begins at the segment's first byte again.
+  await putTail(bytes, 0, 3000);
+  await putTail(bytes, 4000, 5000);
+
+  const whole = await fetched();
+
+  expect(whole?.length).toBe(SEGMENT_BYTES);
+  expect(whole?.subarray(0, 5000)).toEqual(bytes);
+  expect(whole?.subarray(5000).every((byte) => byte === 0)).toBe(true);
+});
+
+test('ends at a tail that is missing, as the inventory says', async () => {
+  const bytes = randomBytes(5000);
+  await putTail(bytes, 0, 1200);
+  await putTail(bytes, 2000, 5000);
+
+  const whole = await fetched();
+  const { runs } = await inventory();
+
+  expect(whole?.subarray(0, 1200)).toEqual(bytes.subarray(0, 1200));
+  expect(whole?.subarray(1200).every((byte) => byte === 0)).toBe(true);
+  expect(runs.map(({ toLsn }) => toLsn)).toEqual([lsnFromBytes(BEGIN + 1200n)]);
+});
+
+test('says absent only where nothing is stored', async () => {
+  expect(await fetched()).toBeUndefined();
+});
+
+test('prefers the whole segment to its tails', async () => {
+  const bytes = randomBytes(SEGMENT_BYTES);
+  await putTail(randomBytes(5000), 0, 5000);
+  await putSegment(bytes);
+
+  expect(await fetched()).toEqual(bytes);
+});
+
+test('refuses a segment that was changed in the store, and does not write it', async () => {
+  await putSegment(randomBytes(SEGMENT_BYTES));
+  const faulty = faultyStore(store);
+  faulty.damage(/\/wal\//, (bytes, at) => {
+    const changed = Buffer.from(bytes);
+    const target = 2000 - at;
+    if (target >= 0 && target < changed.length) changed[target] = (changed[target] ?? 0) ^ 1;
+    return changed;
+  });
+  store = faulty;
+
+  await expect(fetched()).rejects.toSatisfy((error) => isProblem(error, WAL_DAMAGED));
+});
+
+test('refuses a segment whose content is not the one its name stands for', async () => {
+  const name = RING.contentName(randomBytes(10));
+  const key = segmentKey(FOLDER, NAME, name);
+  await putWal(place(), key, randomBytes(SEGMENT_BYTES));
+
+  await expect(fetched()).rejects.toSatisfy((error) => isProblem(error, WAL_DAMAGED));
+});
+
+test('refuses a segment that is stored with two contents', async () => {
+  await putSegment(randomBytes(SEGMENT_BYTES));
+  await putSegment(randomBytes(SEGMENT_BYTES));
+
+  await expect(fetched()).rejects.toSatisfy((error) => isProblem(error, WAL_DAMAGED));
+  expect((await inventory()).segments).toBe(1);
+});
+
+test('refuses tails whose beginning is missing', async () => {
+  await putTail(randomBytes(5000), 1200, 5000);
+
+  await expect(fetched()).rejects.toSatisfy((error) => isProblem(error, WAL_DAMAGED));
+});
+
+test('does not store the same bytes twice', async () => {
+  const bytes = randomBytes(SEGMENT_BYTES);
+  const key = segmentKey(FOLDER, NAME, RING.contentName(bytes));
+
+  expect(await putWal(place(), key, bytes)).toBe('written');
+  expect(await putWal(place(), key, bytes)).toBe('already there');
+});
+
+function place(): Parameters<typeof putWal>[0] {
+  return { store, ring: RING, folder: FOLDER, signal };
+}
+
+async function putSegment(bytes: Buffer): Promise<void> {
+  await putWal(place(), segmentKey(FOLDER, NAME, RING.contentName(bytes)), bytes);
+}
+
+async function putTail(bytes: Buffer, from: number, to: number): Promise<void> {
+  const tail = {
+    segment: NAME,
+    from: lsnFromBytes(BEGIN + BigInt(from)),
+    to: lsnFromBytes(BEGIN + BigInt(to)),
+  };
+  await putWal(place(), tailKey(FOLDER, tail), bytes.subarray(from, to));
+}
+
+/** Undefined: absent. */
+async function fetched(name: SegmentName = NAME): Promise<Buffer | undefined> {
+  await using folder = await temporaryFolder();
+  const destination = join(folder.path, 'segment');
+  const request = { ...place(), segmentBytes: SEGMENT_BYTES, name, destination };
+  if ((await walStore.fetch(request)) === 'absent') return undefined;
+  return await readFile(destination);
+}
+
+async function inventory(): ReturnType<typeof walStore.inventory> {
+  return await walStore.inventory({ ...place(), segmentBytes: SEGMENT_BYTES });
+}
