@@ -144,7 +144,7 @@ function moveStep(
       );
     case 'skipped': {
       const said = `${action.by.name} skipped "${title}"`;
-      return moveTo(state, { ...step, ...stamp, state: 'skipped' }, said);
+      return moveTo(state, { ...step, ...stamp, openRunIds: [], state: 'skipped' }, said);
     }
     default:
       throw new TypeError(`Unreachable action: ${JSON.stringify(action satisfies never)}`);

@@ -1,0 +1,39 @@
+/** What a proof is made of: `wire.ts` supplies it. */
+import type { Catalog } from '../catalog/catalog.ts';
+import type { ServerName } from '../kernel/ids.ts';
+import type { Lsn } from '../kernel/lsn.ts';
+import type { NamedStore, RecoveryDeps } from '../recovery/deps.ts';
+
+/** The parts of a server's config section that a proof needs; `config.servers` fits. */
+export interface VerifiedServer {
+  /** May hold a password. */
+  readonly url: string;
+  readonly databases?: readonly string[] | undefined;
+  readonly verification: {
+    /** How many of the largest tables are compared. */
+    readonly tables: number;
+    /** ISO 8601: how old the latest transaction of the copy may be. */
+    readonly max_age: string;
+  };
+}
+
+export interface StoredWalRequest {
+  readonly server: ServerName;
+  readonly store: NamedStore;
+  readonly lsn: Lsn;
+  /** Unique to this run. */
+  readonly holder: string;
+  readonly signal: AbortSignal;
+}
+
+export interface VerificationDeps {
+  readonly recovery: RecoveryDeps;
+  readonly servers: Readonly<Record<string, VerifiedServer>>;
+  readonly catalog: Pick<Catalog, 'backups' | 'walProgress'>;
+  /**
+   * Resolves when the log is stored up to `lsn`: waits for whoever archives, or archives meanwhile.
+   *
+   * @throws Problem when nobody can, or when it does not get there.
+   */
+  readonly untilStored: (request: StoredWalRequest) => Promise<void>;
+}

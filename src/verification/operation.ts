@@ -1,0 +1,141 @@
+/**
+ * `verify`: proves that a backup can be restored, by restoring it. Harms nobody: production is only read,
+ * but for one small message in its log.
+ */
+import { z } from 'zod';
+
+import type { Explanation, Operation } from '../gate/operation.ts';
+import { isServerName, type ServerName } from '../kernel/ids.ts';
+import { formatSeconds } from '../kernel/moment.ts';
+import { nearestWord } from '../kernel/nearest.ts';
+import { Problem, type ProblemKind } from '../kernel/problem.ts';
+import { formatBytes } from '../kernel/size.ts';
+import type { NamedStore } from '../recovery/deps.ts';
+import { namesInUrl } from '../recovery/server-url.ts';
+import { summaryJson } from '../recovery/summary-schema.ts';
+import type { VerificationDeps, VerifiedServer } from './deps.ts';
+import { chooseBackup, VerifyPlan } from './plan.ts';
+import { PLAN_OUTDATED, SERVER_UNKNOWN, STORE_UNKNOWN } from './problems.ts';
+import { requireStore } from './proving.ts';
+import { VerifyResult } from './result.ts';
+import { prove } from './run.ts';
+
+const DEADLINE_MS = 24 * 3_600_000;
+
+const VerifyInput = z.strictObject({
+  server: z.string().optional().describe('Which server; default: the only one'),
+  backup: z.string().optional().describe('Which backup; default: the newest'),
+  store: z.string().optional().describe('From which store; default: its first'),
+});
+type VerifyInput = z.infer<typeof VerifyInput>;
+
+export type VerifyOperation = Operation<VerifyInput, VerifyPlan, VerifyResult>;
+
+export function verifyOperation(deps: VerificationDeps): VerifyOperation {
+  return {
+    name: 'verify',
+    summary: 'Prove that the newest backup can be restored, by restoring it',
+    words: {
+      positional: ['server'],
+      describe: {},
+      examples: ['verify', 'verify shop', 'verify shop --backup 20261122T010000Z'],
+    },
+    input: VerifyInput,
+    plan: VerifyPlan,
+    result: VerifyResult,
+    deadlineMs: DEADLINE_MS,
+    prepare: async (input, { signal }) => ({ plan: await planProof(deps, input, signal) }),
+    danger: () => 'low',
+    // Two proofs of one server would fight for disk and tell the same.
+    locks: ({ server }) => [`verify:${server}`],
+    explain,
+    recheck: async (plan) => {
+      requireStore(deps, plan);
+      if (deps.servers[plan.server] !== undefined) return;
+      const message = `Cannot prove "${plan.server}": the config does not name it any more`;
+      throw new Problem(PLAN_OUTDATED, message);
+    },
+    run: async (plan, run) => prove(deps, plan, run),
+    exitCode: ({ verdict }) => EXIT_CODES[verdict],
+  };
+}
+
+/** Not looked at is not proved. */
+const EXIT_CODES = { PASS: 0, FAIL: 1, ERROR: 4, SKIPPED: 4 } as const;
+
+async function planProof(
+  deps: VerificationDeps,
+  input: VerifyInput,
+  signal: AbortSignal,
+): Promise<VerifyPlan> {
+  const { name, server } = requireServer(deps, input.server);
+  const store = chooseStore(deps, name, input.store);
+  const { engine, ring } = deps.recovery;
+  const listing = await engine.listBackups({ store: store.store, ring, server: name, signal });
+  const wish = { server: name, store: store.name, backup: input.backup };
+  const { base, isNewest } = chooseBackup(listing, wish);
+  return {
+    server: name,
+    store: store.name,
+    base: summaryJson(base),
+    isNewest,
+    databases: [...(server.databases ?? [namesInUrl(server.url).database])],
+    tables: server.verification.tables,
+    maxAgeSeconds: Temporal.Duration.from(server.verification.max_age).total('seconds'),
+    unreadable: listing.unreadable.map(({ key, reason }) => ({ key, reason })),
+  };
+}
+
+/** @throws Problem VERIFY_SERVER_UNKNOWN */
+function requireServer(
+  { servers }: VerificationDeps,
+  said: string | undefined,
+): { readonly name: ServerName; readonly server: VerifiedServer } {
+  const names = Object.keys(servers).filter(isServerName);
+  const name = said === undefined && names.length === 1 ? names[0] : names.find((n) => n === said);
+  const server = name === undefined ? undefined : servers[name];
+  if (name !== undefined && server !== undefined) return { name, server };
+  if (said !== undefined) throw unknown(SERVER_UNKNOWN, 'server', said, names);
+  const message = `Cannot tell which server is meant: the config has ${names.join(', ')}`;
+  throw new Problem(SERVER_UNKNOWN, message);
+}
+
+/** @throws Problem VERIFY_STORE_UNKNOWN */
+function chooseStore(
+  { recovery }: VerificationDeps,
+  server: ServerName,
+  said: string | undefined,
+): NamedStore {
+  const stores = recovery.storesOf(server);
+  const store = said === undefined ? stores[0] : stores.find(({ name }) => name === said);
+  if (store !== undefined) return store;
+  const names = stores.map(({ name }) => name);
+  throw unknown(STORE_UNKNOWN, 'store', said ?? '', names);
+}
+
+function unknown(kind: ProblemKind, what: string, name: string, known: readonly string[]): Problem {
+  const near = nearestWord(name, known);
+  return new Problem(kind, `Cannot find a ${what} "${name}": there is ${known.join(', ')}`, {
+    facts: { [what]: name },
+    ...(near === undefined ? {} : { hint: `Did you mean \`${near}\`?` }),
+  });
+}
+
+function explain(plan: VerifyPlan): Explanation {
+  const { server, store, base, isNewest, databases, tables, maxAgeSeconds } = plan;
+  const which = isNewest ? 'the newest' : 'as asked';
+  const size = `${formatBytes(base.storedBytes)} read, ${formatBytes(base.sourceBytes)} written`;
+  return {
+    title: `Prove that backup ${base.backupId} of ${server} can be restored`,
+    facts: [
+      ['Backup', `${base.backupId} (${which}) from ${store}`],
+      ['Restores', `${size}, into a scratch cluster that is removed afterwards`],
+      ['Compares', `row counts of the ${tables} largest tables of ${databases.join(', ')}`],
+      ['Latest transaction', `at most ${formatSeconds(maxAgeSeconds)} old`],
+      ['Danger', 'low: production is only read and counted'],
+    ],
+    warnings: plan.unreadable.map(({ key, reason }) => `Manifest "${key}": ${reason}`),
+    approveLabel: `Verify ${server}`,
+    command: `npx dbdr verify ${server} --backup ${base.backupId} --store ${store}`,
+  };
+}

@@ -1,0 +1,63 @@
+/** Which backup is proved, from which store, and what is looked at. The choice is pure. */
+import { z } from 'zod';
+
+import type { BackupListing, BackupSummary } from '../engines/engine.ts';
+import { nearestWord } from '../kernel/nearest.ts';
+import { Problem } from '../kernel/problem.ts';
+import { ServerNameText, SummaryJson } from '../recovery/summary-schema.ts';
+import { BACKUP_UNKNOWN, NOTHING_TO_PROVE } from './problems.ts';
+
+export const VerifyPlan = z.strictObject({
+  server: ServerNameText,
+  store: z.string(),
+  base: SummaryJson,
+  /** The newest one, or the one that was asked for. */
+  isNewest: z.boolean(),
+  databases: z.array(z.string()).min(1),
+  /** How many of the largest tables are compared. */
+  tables: z.number().int(),
+  maxAgeSeconds: z.number(),
+  /** Backups in the store that could not be read when this was planned, each with the reason. */
+  unreadable: z.array(z.strictObject({ key: z.string(), reason: z.string() })),
+});
+export type VerifyPlan = z.infer<typeof VerifyPlan>;
+
+export interface Wish {
+  readonly server: string;
+  readonly store: string;
+  /** Undefined: the newest. */
+  readonly backup: string | undefined;
+}
+
+/** @throws Problem VERIFY_NOTHING_TO_PROVE, VERIFY_BACKUP_UNKNOWN */
+export function chooseBackup(
+  { backups, unreadable }: BackupListing,
+  wish: Wish,
+): { readonly base: BackupSummary; readonly isNewest: boolean } {
+  const newestFirst = backups.toSorted((a, b) => compareMoments(b.endedAt, a.endedAt));
+  const [newest] = newestFirst;
+  if (newest === undefined) {
+    const reasons = unreadable.map(({ key, reason }) => `${key}: ${reason}`).join('; ');
+    const state = unreadable.length === 0 ? 'there is none' : `none can be read: ${reasons}`;
+    throw new Problem(
+      NOTHING_TO_PROVE,
+      `Cannot prove a backup of "${wish.server}" in "${wish.store}": ${state}`,
+    );
+  }
+  if (wish.backup === undefined) return { base: newest, isNewest: true };
+  const base = newestFirst.find(({ backupId }) => backupId === wish.backup);
+  if (base !== undefined) return { base, isNewest: base === newest };
+  const near = nearestWord(
+    wish.backup,
+    newestFirst.map(({ backupId }) => backupId),
+  );
+  throw new Problem(
+    BACKUP_UNKNOWN,
+    `Cannot find backup "${wish.backup}" of "${wish.server}" in "${wish.store}"`,
+    near === undefined ? {} : { hint: `Did you mean \`${near}\`?` },
+  );
+}
+
+function compareMoments(a: string, b: string): number {
+  return Temporal.Instant.compare(Temporal.Instant.from(a), Temporal.Instant.from(b));
+}

@@ -1,0 +1,86 @@
+/**
+ * Does a proof: restores the backup, replays the log to a position that production has told, looks at
+ * everything, and removes the copy again. Whatever goes wrong inside is a check with a verdict; only a
+ * cancelled proof throws.
+ */
+import type { Run } from '../gate/operation.ts';
+import { utcText } from '../kernel/codecs.ts';
+import { openCheckBook } from './checks.ts';
+import { BOUNDED_SHOWS, type ComparedTable, compareTable } from './compare.ts';
+import type { VerificationDeps } from './deps.ts';
+import type { VerifyPlan } from './plan.ts';
+import { NO_COPY, proveCopy } from './prove-copy.ts';
+import { requireStore, roundSeconds } from './proving.ts';
+import { type VerifyResult, withWords } from './result.ts';
+import type { Source } from './source.ts';
+import {
+  askProduction,
+  checkObjects,
+  findPath,
+  noteManifests,
+  readRpo,
+  waitForLog,
+} from './store-checks.ts';
+
+export async function prove(
+  deps: VerificationDeps,
+  plan: VerifyPlan,
+  run: Run,
+): Promise<VerifyResult> {
+  const { clock } = deps.recovery;
+  const book = openCheckBook(clock, run.signal);
+  const proving = { deps, plan, run, book, store: requireStore(deps, plan) };
+  const began = { at: clock.now(), ms: clock.elapsedMs() };
+
+  noteManifests(proving);
+  const source = await askProduction(proving);
+  await checkObjects(proving);
+  if (source !== undefined) await waitForLog(proving, source);
+  const rpoSeconds = await readRpo(proving);
+  const path = await findPath(proving, source);
+  const copy = path === undefined ? NO_COPY : await proveCopy(proving, { path, source });
+
+  const verdict = book.verdict();
+  const { server, base } = plan;
+  const lastGoodAt = await findLastGood(deps, server);
+  const at = utcText(clock.now());
+  const marked = { server, backupId: base.backupId, verdict, at, runId: run.id };
+  await deps.catalog.backups.markVerified(marked);
+  return withWords(
+    {
+      runId: run.id,
+      server,
+      store: plan.store,
+      backupId: base.backupId,
+      verdict,
+      mode: 'bounded',
+      shows: BOUNDED_SHOWS,
+      checks: [...book.checks],
+      tables: [...(copy.tables ?? notCompared(source))],
+      beganAt: utcText(began.at),
+      latestTransactionAt: copy.latestTransactionAt,
+      restoredToLsn: copy.restoredToLsn,
+      sourceLsn: source?.lsn ?? null,
+      rpoSeconds,
+      rtoSeconds: copy.rtoSeconds,
+      tornDown: copy.tornDown,
+      seconds: roundSeconds((clock.elapsedMs() - began.ms) / 1000),
+    },
+    lastGoodAt,
+  );
+}
+
+function notCompared(source: Source | undefined): readonly ComparedTable[] {
+  return (source?.tables ?? []).map((table) => compareTable(table.table, table, undefined));
+}
+
+async function findLastGood(
+  { catalog }: VerificationDeps,
+  server: string,
+): Promise<string | undefined> {
+  const rows = await catalog.backups.list(server);
+  const good = rows.flatMap(({ verdict, verifiedAt }) =>
+    verdict === 'PASS' && verifiedAt !== null ? [verifiedAt] : [],
+  );
+  return good.toSorted().at(-1);
+}

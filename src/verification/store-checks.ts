@@ -1,0 +1,129 @@
+/** What is looked at before anything is restored: production, the store, the log. */
+import { compareLsn, type Lsn } from '../kernel/lsn.ts';
+import { followWal, type WalPath } from '../recovery/coverage.ts';
+import type { Seen } from './checks.ts';
+import { type Proving, roundSeconds } from './proving.ts';
+import { readSource, type Source } from './source.ts';
+
+/** How long production's log may take to be stored. */
+const STORED_LIMIT_MS = 10 * 60_000;
+
+export function noteManifests({ book, plan }: Proving): void {
+  const [first, ...others] = plan.unreadable;
+  const { damagedFiles } = plan.base;
+  if (first !== undefined) {
+    const more = others.length === 0 ? '' : `, and ${others.length} more`;
+    const detail = `the manifest "${first.key}" cannot be read: ${first.reason}${more}`;
+    book.note('Manifests', { verdict: 'FAIL', detail });
+  } else if (damagedFiles.length > 0) {
+    const detail = `production reported wrong page checksums while it was backed up: ${damagedFiles.join(', ')}`;
+    book.note('Manifests', { verdict: 'FAIL', detail });
+  } else {
+    const detail = `backup ${plan.base.backupId} and its manifest are authentic`;
+    book.note('Manifests', { verdict: 'PASS', detail });
+  }
+}
+
+/** Undefined: production is down or refuses; the copy is restored all the same, and nothing compared. */
+export async function askProduction({
+  deps,
+  plan,
+  run,
+  book,
+}: Proving): Promise<Source | undefined> {
+  const { connect, clock } = deps.recovery;
+  const url = deps.servers[plan.server]?.url ?? '';
+  let source: Source | undefined;
+  await run.step('Ask production where it stands', async ({ signal }) =>
+    book.look('Production', async () => {
+      const { databases, tables } = plan;
+      const asked = await readSource({ url, databases, tables, connect, clock, signal });
+      if (asked.systemId !== plan.base.systemId) {
+        const detail = `it is another cluster (${asked.systemId}) than the backup is of (${plan.base.systemId})`;
+        return { verdict: 'FAIL', detail };
+      }
+      source = asked;
+      const detail = `at log position ${asked.lsn} when the proof began, ${asked.tables.length} tables counted`;
+      return { verdict: 'PASS', detail };
+    }),
+  );
+  return source;
+}
+
+export async function checkObjects({ deps, plan, run, book, store }: Proving): Promise<void> {
+  const { engine, ring } = deps.recovery;
+  await run.step('Check the stored objects', async ({ signal }) =>
+    book.look('Stored objects', async () => {
+      const place = { store: store.store, ring, summary: plan.base, signal };
+      // The restore itself reads and authenticates every byte; this names what is missing first.
+      const { packs, damage } = await engine.checkObjects({ ...place, depth: 'first frame' });
+      if (damage.length > 0) return { verdict: 'FAIL', detail: damage.slice(0, 5).join('; ') };
+      return { verdict: 'PASS', detail: `${packs} packs are there, with the size they must have` };
+    }),
+  );
+}
+
+/** Not getting there is no verdict yet: how far the log is stored is looked at next. */
+export async function waitForLog(
+  { deps, plan, run, store }: Proving,
+  source: Source,
+): Promise<void> {
+  const { server } = plan;
+  const lsn = source.laterLsn;
+  await run.step('Wait until its log is stored', async (step) => {
+    step.progress({ note: `up to ${lsn}` });
+    const signal = AbortSignal.any([step.signal, AbortSignal.timeout(STORED_LIMIT_MS)]);
+    const holder = `verify:${run.id}`;
+    await deps.untilStored({ server, store, lsn, holder, signal }).catch((error: unknown) => {
+      step.signal.throwIfAborted();
+      run.log.warn('The log did not get into the store', { error: String(error) });
+    });
+  });
+}
+
+export async function readRpo({ deps, plan }: Proving): Promise<number | null> {
+  const progress = await deps.catalog.walProgress.find(plan.server, plan.store);
+  if (progress === undefined) return null;
+  const now = deps.recovery.clock.now().epochMilliseconds;
+  const at = Temporal.Instant.from(progress.at).epochMilliseconds;
+  return roundSeconds(Math.max(0, now - at) / 1000);
+}
+
+/** The unbroken log behind the backup. Undefined: not even the backup's own is whole. */
+export async function findPath(
+  { deps, plan, run, book, store }: Proving,
+  source: Source | undefined,
+): Promise<WalPath | undefined> {
+  const { walArchive, ring } = deps.recovery;
+  const { server, base } = plan;
+  let path: WalPath | undefined;
+  await book.look('Stored log', async () => {
+    const folder = { server, major: base.major, systemId: base.systemId };
+    const place = { store: store.store, ring, folder, signal: run.signal };
+    const inventory = await walArchive.inventory({ ...place, segmentBytes: base.segmentBytes });
+    const found = followWal(base, inventory);
+    if (found === undefined || compareLsn(found.toLsn, base.endLsn) < 0) {
+      const missing = sayMissing(found?.missing ?? inventory.missing);
+      const detail = `the log that makes the backup whole is not all there${missing}`;
+      return { verdict: 'FAIL', detail };
+    }
+    path = found;
+    return judgePath(found, source?.laterLsn);
+  });
+  return path;
+}
+
+function judgePath(path: WalPath, needed: Lsn | undefined): Seen {
+  const range = `${path.fromLsn} to ${path.toLsn}`;
+  if (path.broken)
+    return { verdict: 'FAIL', detail: `${range}, then a hole${sayMissing(path.missing)}` };
+  if (needed !== undefined && compareLsn(path.toLsn, needed) < 0)
+    return { verdict: 'FAIL', detail: `${range} only, production is at ${needed}` };
+  return { verdict: 'PASS', detail: `${range}, no holes` };
+}
+
+function sayMissing(names: readonly string[]): string {
+  if (names.length === 0) return '';
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
+  return `: ${names.slice(0, 3).join(', ')}${more}`;
+}

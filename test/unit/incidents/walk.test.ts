@@ -1,0 +1,163 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+import {
+  dueStep,
+  isOver,
+  type WalkAction,
+  type Walked,
+  type WalkState,
+  walk,
+} from '../../../src/incidents/walk.ts';
+
+const ANA = { kind: 'slack', id: 'U1', name: 'ana' };
+const BEN = { kind: 'slack', id: 'U2', name: 'ben' };
+const AT = '2026-11-24T14:46:00.000000Z';
+
+function page(id: string, operation?: string): WalkState['steps'][number]['page'] {
+  const block = operation === undefined ? null : { operation, arguments: {} };
+  return { id, title: id, prose: '', estimateSeconds: 1, command: null, block, verifySql: null };
+}
+
+function opened(): WalkState {
+  return {
+    title: 'shop: rows or a table are gone',
+    moment: null,
+    tables: [],
+    note: null,
+    lead: ANA,
+    inputs: {},
+    steps: [page('stop'), page('restore', 'restore'), page('join')].map((one) => ({
+      page: one,
+      state: 'waiting',
+      attempt: 0,
+      runIds: [],
+      openRunIds: [],
+      note: null,
+      by: null,
+      at: null,
+    })),
+    updates: { count: 0, lastAt: null, nextDueAt: null },
+    closed: false,
+  };
+}
+
+type Wish = WalkAction extends infer A ? (A extends unknown ? Omit<A, 'by' | 'at'> : never) : never;
+
+function after(state: WalkState, wish: Wish, by = ANA): WalkState {
+  const walked = walk(state, { ...wish, by, at: AT });
+  if (walked.outcome === 'stayed') throw new Error(walked.why);
+  return walked.state;
+}
+
+function step(state: WalkState, id: string): WalkState['steps'][number] {
+  const found = state.steps.find((one) => one.page.id === id);
+  if (found === undefined) throw new Error(`No step ${id}`);
+  return found;
+}
+
+describe('walk()', () => {
+  const asked = after(opened(), { kind: 'asked', stepId: 'restore', runIds: ['r-1', 'r-2'] });
+
+  test('finishes a step only when all its runs are done, the follow-up included', () => {
+    const half = after(asked, {
+      kind: 'run ended',
+      runId: 'r-1',
+      outcome: 'done',
+      said: 'is done',
+    });
+    const whole = after(half, {
+      kind: 'run ended',
+      runId: 'r-2',
+      outcome: 'done',
+      said: 'is done',
+    });
+
+    expect([step(half, 'restore').state, step(whole, 'restore').state]).toEqual(['asked', 'done']);
+  });
+
+  test('lets a step be started again when one of its runs was refused, and says why', () => {
+    const said = 'was refused';
+    const ended = after(asked, { kind: 'run ended', runId: 'r-2', outcome: 'not done', said });
+    const again = after(ended, { kind: 'asked', stepId: 'restore', runIds: ['r-3'] });
+
+    expect(step(ended, 'restore')).toMatchObject({ state: 'waiting', note: 'r-2 was refused' });
+    expect(step(again, 'restore')).toMatchObject({ state: 'asked', attempt: 2, runIds: ['r-3'] });
+  });
+
+  test('does not start a step that is under way', () => {
+    const walked = walk(asked, {
+      kind: 'asked',
+      stepId: 'restore',
+      runIds: ['r-9'],
+      by: BEN,
+      at: AT,
+    });
+
+    expect(walked).toMatchObject({ outcome: 'stayed', why: expect.stringContaining('r-1') });
+  });
+
+  test('ignores the end of a run that belongs to an attempt that is over', () => {
+    const failed = after(asked, { kind: 'run ended', runId: 'r-1', outcome: 'not done', said: '' });
+    const late = { kind: 'run ended', runId: 'r-2', outcome: 'done', said: '' } as const;
+
+    expect(walk(failed, { ...late, by: ANA, at: AT }).outcome).toBe('stayed');
+  });
+
+  test('names who ticked a step and when', () => {
+    const ticked = after(opened(), { kind: 'ticked', stepId: 'stop' }, BEN);
+
+    expect(step(ticked, 'stop')).toMatchObject({ state: 'ticked', by: BEN, at: AT });
+    expect(dueStep(ticked)?.page.id).toBe('restore');
+  });
+
+  test('keeps its promises for any order of actions by two people', () => {
+    fc.assert(
+      fc.property(fc.array(anyAction, { maxLength: 40 }), (actions) => {
+        let state = opened();
+        for (const action of actions) state = judged(state, walk(state, action));
+      }),
+    );
+  });
+});
+
+const stepIds = fc.constantFrom('stop', 'restore', 'join', 'nowhere');
+const runIds = fc.constantFrom('r-1', 'r-2', 'r-3');
+const anyAction: fc.Arbitrary<WalkAction> = fc
+  .tuple(
+    fc.oneof<fc.Arbitrary<Wish>[]>(
+      fc.record({
+        kind: fc.constant('asked' as const),
+        stepId: stepIds,
+        runIds: fc.uniqueArray(runIds, { minLength: 1 }),
+      }),
+      fc.record({ kind: fc.constantFrom('answered', 'ticked', 'skipped'), stepId: stepIds }),
+      fc.record({
+        kind: fc.constant('run ended' as const),
+        runId: runIds,
+        outcome: fc.constantFrom('done' as const, 'not done' as const),
+        said: fc.constant('ended'),
+      }),
+      fc.record({ kind: fc.constant('learned' as const), note: fc.string() }),
+      fc.record({ kind: fc.constant('stakeholders told' as const), nextDueAt: fc.constant(null) }),
+      fc.constant({ kind: 'lead taken' as const }),
+      fc.constant({ kind: 'closed' as const }),
+    ),
+    fc.constantFrom(ANA, BEN),
+  )
+  .map(([wish, by]) => ({ ...wish, by, at: AT }));
+
+function judged(before: WalkState, walked: Walked): WalkState {
+  if (walked.outcome === 'stayed') return before;
+  const { state, said } = walked;
+  expect(said).not.toBe('');
+  expect(before.closed).toBe(false);
+  expect(state.updates.count - before.updates.count).toBeLessThanOrEqual(1);
+  for (const [index, now] of state.steps.entries()) {
+    const was = before.steps[index];
+    if (was !== undefined && isOver(was)) expect(now).toEqual(was);
+    if (now.state !== 'asked') expect(now.openRunIds).toEqual([]);
+    if (now.state === 'asked') expect(now.openRunIds.length).toBeGreaterThan(0);
+  }
+  return state;
+}
