@@ -12,6 +12,7 @@ import { SLACK_PERSON_UNKNOWN } from './problems.ts';
 
 /** Slack allows about twenty of these calls a minute; a removed approver is out within one. */
 const REMEMBERED_MS = 60_000;
+const FAILED_MS = 5000;
 
 export interface SlackPeople extends People {
   /** The person as an actor, with name and zone as of now. @throws Problem SLACK_PERSON_UNKNOWN */
@@ -48,10 +49,14 @@ export function slackPeople({ chat, section, clock }: SlackPeopleOptions): Slack
     },
 
     async approvers() {
-      const ids = await Promise.all(
-        section.people.approvers.map(async (id) => expand(id, groups).catch(() => [])),
+      const looked = await Promise.allSettled(
+        section.people.approvers.map(async (id) => expand(id, groups)),
       );
-      return [...new Set(ids.flat())];
+      const ids = looked.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+      // Nobody known because Slack is silent is not the same as nobody.
+      const failed = looked.find((each) => each.status === 'rejected');
+      if (ids.length === 0 && failed !== undefined) throw unknown(failed.reason);
+      return [...new Set(ids)];
     },
   };
 }
@@ -86,26 +91,31 @@ async function known<T>(look: () => Promise<T>): Promise<T> {
   try {
     return await look();
   } catch (cause) {
-    throw new Problem(
-      SLACK_PERSON_UNKNOWN,
-      'Cannot tell what you may do: Slack does not say who you are',
-      { cause },
-    );
+    throw unknown(cause);
   }
 }
 
+function unknown(cause: unknown): Problem {
+  return new Problem(
+    SLACK_PERSON_UNKNOWN,
+    'Cannot tell what you may do: Slack does not say who you are',
+    { cause },
+  );
+}
+
+/** What failed is not asked for again at once: each look costs one of few calls a minute. */
 function remembering<T>(
   clock: Clock,
   look: (id: string) => Promise<T>,
 ): (id: string) => Promise<T> {
-  const kept = new Map<string, { readonly atMs: number; readonly value: T }>();
+  const kept = new Map<string, { readonly untilMs: number; readonly value: Promise<T> }>();
   return async (id) => {
     const before = kept.get(id);
-    if (before !== undefined && clock.elapsedMs() - before.atMs < REMEMBERED_MS)
-      return before.value;
-    const atMs = clock.elapsedMs();
-    const value = await look(id);
-    kept.set(id, { atMs, value });
+    if (before !== undefined && clock.elapsedMs() < before.untilMs) return before.value;
+    const beganMs = clock.elapsedMs();
+    const value = look(id);
+    kept.set(id, { untilMs: beganMs + REMEMBERED_MS, value });
+    value.catch(() => kept.set(id, { untilMs: clock.elapsedMs() + FAILED_MS, value }));
     return value;
   };
 }

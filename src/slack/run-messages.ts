@@ -33,7 +33,6 @@ type Needed = Pick<SlackDeps, 'catalog' | 'section' | 'clock'> & {
 
 /** What ended before that and was never spoken of is history, not news. */
 const NEWS_HOURS = 24;
-/** Names of approvers are decoration here: without them the message says how many are needed. */
 const APPROVERS_LIMIT_MS = 5000;
 const AUDIENCE = 'slack:';
 
@@ -78,7 +77,8 @@ async function surroundingsOf(deps: Needed, signal: AbortSignal): Promise<Surrou
   const { people, section, clock } = deps;
   return {
     now: clock.now(),
-    approvers: await people.approvers({ signal }),
+    // Their names are decoration here: without them it says how many are needed.
+    approvers: await people.approvers({ signal }).catch(() => []),
     needed: section.approvals.high,
     selfAllowed: section.approvals.self,
   };

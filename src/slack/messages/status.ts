@@ -48,10 +48,13 @@ export function reachableLines(result: Json): readonly string[] {
   return read.data.servers.flatMap(({ server, recoverableFrom, recoverableTo }) => {
     const [from, to] = [readInstant(recoverableFrom), readInstant(recoverableTo)];
     if (from === undefined || to === undefined) return [];
-    return [
-      `${server}: from ${formatUtc(from.round('second'))} to ${formatUtc(to.round('second'))}`,
-    ];
+    return [`${server}: from ${inside(from, 'ceil')} to ${inside(to, 'floor')}`];
   });
+}
+
+/** Rounded to the side on which there is something. */
+function inside(at: Temporal.Instant, roundingMode: 'ceil' | 'floor'): string {
+  return formatUtc(at.round({ smallestUnit: 'second', roundingMode }));
 }
 
 function serverBlocks(server: Server, reader: Reader): readonly KnownBlock[] {

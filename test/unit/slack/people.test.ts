@@ -83,6 +83,27 @@ test('where a group cannot be read, whom only the group names is not let in by a
   expect(await people.rolesOf(slackActor('U0CLEO'), { signal })).toContain('approver');
 });
 
+test('approvers that cannot be read are not nobody, and are not asked for at every breath', async () => {
+  let looks = 0;
+  const section = { people: { operators: ['U0ANA'], approvers: ['S0APPROVE'] } };
+  const clock = fakeClock();
+  const chat = {
+    ...recordingChat(),
+    groupMembers: async () => {
+      looks += 1;
+      return Promise.reject(new Problem(SLACK_UNREACHABLE, 'No answer'));
+    },
+  };
+  const people = slackPeople({ chat, section, clock });
+
+  await expect(people.approvers({ signal })).rejects.toThrow('Slack does not say');
+  await expect(people.approvers({ signal })).rejects.toThrow('Slack does not say');
+  expect(looks).toBe(1);
+  await clock.advance(5000);
+  await expect(people.approvers({ signal })).rejects.toThrow('Slack does not say');
+  expect(looks).toBe(2);
+});
+
 test('the zone and the name are those of now', async () => {
   const people = peopleOf({
     user: async (id) =>
