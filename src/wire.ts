@@ -7,8 +7,13 @@ import { randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ArchivingOperationDeps, ArchivingServer } from './archiving/deps.ts';
+import {
+  type ArchivingOperationDeps,
+  type ArchivingServer,
+  requireServer,
+} from './archiving/deps.ts';
 import { forgetOperation } from './archiving/forget-operation.ts';
+import { archiveUntil } from './archiving/wait-for-wal.ts';
 import { walOperation } from './archiving/wal-operation.ts';
 import type { BackupDeps } from './backup/deps.ts';
 import { backupOperations } from './backup/operations.ts';
@@ -63,6 +68,8 @@ import { directoryStore } from './storage/directory.ts';
 import type { ObjectStore } from './storage/object-store.ts';
 import type { ProgramUser } from './subprocess/run.ts';
 import { resolveUser } from './subprocess/user.ts';
+import type { VerificationDeps } from './verification/deps.ts';
+import { verifyOperation } from './verification/operation.ts';
 
 const RUNBOOKS = fileURLToPath(new URL('../runbooks', import.meta.url));
 
@@ -103,6 +110,7 @@ export interface Rooms {
   readonly archiving: ArchivingOperationDeps;
   readonly backup: BackupDeps;
   readonly recovery: RecoveryDeps;
+  readonly verification: VerificationDeps;
   readonly monitoring: MonitoringDeps;
   readonly incidents: Incidents;
 }
@@ -111,11 +119,19 @@ export function roomsOf(parts: Parts): Rooms {
   const { config, clock, catalog, runbooks, people, gate } = parts;
   const engine = streamingEngine({ connectionUrl: (server) => urlOf(config, server), clock });
   const means = { ...parts, engine, walArchive: walStore, storesOf: storesOf(parts) };
+  const archiving = { ...parts, servers: archivingServers(parts), archive: walStore };
+  const recovery = { ...means, ...recoveryMeans(parts) };
   return {
     parts,
-    archiving: { ...parts, servers: archivingServers(parts), archive: walStore },
+    archiving,
     backup: { ...means, servers: config.servers },
-    recovery: { ...means, ...recoveryMeans(parts) },
+    recovery,
+    verification: {
+      recovery,
+      servers: config.servers,
+      catalog,
+      untilStored: untilStored(archiving),
+    },
     monitoring: { ...parts, servers: watchedServers(config) },
     incidents: createIncidents({
       catalog,
@@ -133,6 +149,7 @@ export function operationsOf({
   archiving,
   backup,
   recovery,
+  verification,
   monitoring,
   incidents,
 }: Rooms): readonly AnyOperation[] {
@@ -142,6 +159,7 @@ export function operationsOf({
   return [
     statusOperation(monitoring),
     ...backupOperations(backup),
+    verifyOperation(verification),
     restoreOperation(recovery),
     restoreTablesOperation(recovery),
     instancesOperation(recovery),
@@ -161,6 +179,15 @@ function archivingServers({ config, stores, ring }: Parts): readonly ArchivingSe
     const tailSeconds = server.archiving.tail_seconds;
     return { name, url: server.url, storeName, store, ring, tailSeconds };
   });
+}
+
+/** By whoever archives the server, else by ourselves meanwhile. */
+function untilStored(deps: ArchivingOperationDeps): VerificationDeps['untilStored'] {
+  return ({ server: name, store, lsn, holder, signal }) => {
+    const { url, ring, tailSeconds } = requireServer(deps.servers, name);
+    const server = { name, url, ring, tailSeconds, storeName: store.name, store: store.store };
+    return archiveUntil({ server, lsn, deps, holder, signal });
+  };
 }
 
 function recoveryMeans(

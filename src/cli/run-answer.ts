@@ -95,6 +95,8 @@ export function approvalMissing(
   const { code, message, retry, runbook } = problemJson(
     new Problem(APPROVAL_NEEDED, `Cannot go on with ${titles}: it was not approved`),
   );
-  const hint = `Do it with \`${next?.explanation.command ?? ''} --yes --reason "…"\`.`;
+  const command = next?.explanation.command ?? '';
+  const approval = command.includes('--yes') ? '' : ' --yes --reason "…"';
+  const hint = `Do it with \`${command}${approval}\`.`;
   return { code, message, hint, retry, runbook };
 }

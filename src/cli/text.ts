@@ -17,14 +17,34 @@ type JsonObject = { readonly [key: string]: Json | undefined };
 const MEASURED = /(?:Bytes|Seconds|^last.*At|^recoverable(?:From|To))$/;
 
 /** A cell longer than this does not stand in a table. */
-const CELL_MAX = 60;
+const CELL_MAX = 110;
+/** A column wider than this stands last, where nothing is pushed out of sight by it. */
+const COLUMN_MAX = 40;
+
+/** What a reader looks for first; rows come back from the catalogue in the order of the alphabet. */
+const FIRST = [
+  'title',
+  'said',
+  'verdict',
+  'server',
+  'check',
+  'table',
+  'runId',
+  'operation',
+  'state',
+  'backupId',
+  'number',
+  'code',
+];
 
 export function resultText(result: Json, reader: Reader): string {
   return isObject(result) ? objectText(result, reader) : valueText('', result, reader);
 }
 
 function objectText(object: JsonObject, reader: Reader): string {
-  const entries = Object.entries(object).filter(([key, value]) => isSaid(key, value));
+  const entries = inReadingOrder(Object.keys(object))
+    .map((key) => [key, object[key]] as const)
+    .filter(([key, value]) => isSaid(key, value));
   const flat = entries.filter(([, value]) => isFlat(value ?? null));
   const deep = entries.filter(([, value]) => !isFlat(value ?? null));
   const width = Math.max(8, ...flat.map(([key]) => labelOf(key).length));
@@ -44,18 +64,41 @@ function isSaid(key: string, value: Json | undefined): boolean {
 
 function deepText(value: Json, reader: Reader): string {
   if (!isList(value)) return isObject(value) ? objectText(value, reader) : '';
+  if (value.every(isPair)) return factLines(value).join('\n');
   const rows = value.filter(isObject);
   if (rows.length < value.length || rows.some((row) => !fitsTable(row)))
     return value.map((one) => resultText(one, reader)).join('\n\n');
-  const keys = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const cells = rows.map((row) => keys.map((key) => valueText(key, row[key] ?? null, reader)));
-  return tableText(keys.map(labelOf), cells);
+  return rowsText(rows, reader);
+}
+
+function rowsText(rows: readonly JsonObject[], reader: Reader): string {
+  const columns = inReadingOrder([...new Set(rows.flatMap((row) => Object.keys(row)))])
+    .map((key) => ({ key, cells: rows.map((row) => valueText(key, row[key] ?? null, reader)) }))
+    .filter(({ cells }) => cells.some((cell) => cell !== ''));
+  const wide = columns.filter(({ cells }) => cells.some((cell) => cell.length > COLUMN_MAX));
+  const ordered = [...columns.filter((column) => !wide.includes(column)), ...wide];
+  return tableText(
+    ordered.map(({ key }) => labelOf(key)),
+    rows.map((_row, index) => ordered.map(({ cells }) => cells[index] ?? '')),
+  );
+}
+
+function inReadingOrder(keys: readonly string[]): readonly string[] {
+  const first = FIRST.filter((key) => keys.includes(key));
+  return [...first, ...keys.filter((key) => !first.includes(key))];
 }
 
 function fitsTable(row: JsonObject): boolean {
-  return Object.values(row).every(
-    (value) => isFlat(value ?? null) && !(typeof value === 'string' && value.length > CELL_MAX),
-  );
+  const values = Object.values(row);
+  if (values.some((value) => !isFlat(value ?? null))) return false;
+  const texts = values.filter((value) => typeof value === 'string');
+  if (texts.some((text) => text.length > CELL_MAX || text.includes('\n'))) return false;
+  return texts.filter((text) => text.length > COLUMN_MAX).length <= 1;
+}
+
+/** `[label, value]`, as explanations have them. */
+function isPair(value: Json): value is readonly [string, string] {
+  return isList(value) && value.length === 2 && value.every((one) => typeof one === 'string');
 }
 
 /** `Target   2026-11-22 14:40:00 UTC`; further lines stand under the value. */
