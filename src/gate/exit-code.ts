@@ -1,7 +1,7 @@
 /** Exit codes as the surface promises them: 0 done · 1 bad · 2 request · 3 refused · 4 world · 130. Pure. */
 import type { RunRecord, RunState } from '../catalog/runs.ts';
 import type { Json } from '../kernel/codecs.ts';
-import { isProblem, type Problem, type ProblemKind } from '../kernel/problem.ts';
+import { isProblem, type ProblemKind } from '../kernel/problem.ts';
 import type { AnyOperation } from './operation.ts';
 import { memberOf } from './plain-json.ts';
 
@@ -13,11 +13,7 @@ const OF_FAULT: Readonly<Record<ProblemKind['fault'], number>> = {
 
 /** Anything but a problem is a bug, and a bug is the world's fault for whoever asked. */
 export function exitCodeOf(error: unknown): number {
-  return isProblem(error) ? exitCodeOfProblem(error) : OF_FAULT.world;
-}
-
-export function exitCodeOfProblem(problem: Problem): number {
-  return OF_FAULT[problem.kind.fault];
+  return isProblem(error) ? OF_FAULT[error.kind.fault] : OF_FAULT.world;
 }
 
 /** What did not start was refused; what has not ended nobody can tell. */

@@ -45,6 +45,6 @@ function kindOf({ type }: z.infer<typeof FieldSchema>): Field['kind'] {
   return type === 'array' ? 'list' : 'text';
 }
 
-export function kebab(name: string): string {
+function kebab(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`).replaceAll('_', '-');
 }

@@ -10,6 +10,9 @@ import { decidersOf } from './actors.ts';
 import { type GateDeps, USUAL_TIMING } from './deps.ts';
 import { CANCELLED, LEASE_LOST } from './problems.ts';
 
+/** How often a lease is renewed before it would end. */
+const RENEWALS = 6;
+
 export interface Heartbeat extends AsyncDisposable {
   /** From now on this lease is renewed, too; it is given back at the end. */
   keep(lease: HeldLease): void;
@@ -52,8 +55,13 @@ async function beat(deps: GateDeps, beating: Beating, kept: Kept): Promise<void>
   let lastMs = deps.clock.elapsedMs();
   while (await sleptFor(deps, heartbeatMs, kept.signal)) {
     try {
-      await renew(deps, beating, kept);
-      lastMs = deps.clock.elapsedMs();
+      const nowMs = deps.clock.elapsedMs();
+      // Each renewal is a write that waits for the disk; a cancel is only looked for.
+      if (nowMs - lastMs >= leaseMs / RENEWALS) {
+        await renew(deps, beating, kept);
+        lastMs = nowMs;
+      }
+      await hearCancel(deps, beating);
     } catch (error) {
       beating.log.warn('Cannot renew the leases of a run', { error });
       // Before the lease is over, not after: from then on another process may hold it.
@@ -81,10 +89,9 @@ async function renew(deps: GateDeps, beating: Beating, kept: Kept): Promise<void
     const isOurs = await deps.catalog.leases.renew(name, holder, until, utcText(now));
     if (!isOurs) lose(beating, name);
   }
-  await hearCancel(deps, beating);
 }
 
-export async function hearCancel(deps: GateDeps, beating: Beating): Promise<void> {
+async function hearCancel(deps: GateDeps, beating: Beating): Promise<void> {
   const { runId } = beating.run;
   if (beating.controller.signal.aborted || !(await deps.catalog.runs.isCancelAsked(runId))) return;
   const run = await deps.catalog.runs.find(runId);

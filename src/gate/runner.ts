@@ -23,6 +23,9 @@ export interface RunnerDeps {
 }
 
 const USUAL_LIMIT = 4;
+const LOOK_EVERY_MS = 30_000;
+/** After a failure that left the run as it was, so that a full disk does not make us spin. */
+const AFTER_FAILURE_MS = 5000;
 
 export function runnerService(deps: RunnerDeps): Service {
   return { name: 'runner', run: (context) => runAll(deps, context) };
@@ -36,13 +39,34 @@ async function runAll(deps: RunnerDeps, { signal, ready }: ServiceContext): Prom
       // Before looking: what happens between looking and waiting then ends the wait.
       const cursor = await deps.runs.newestSeq();
       await startMore(deps, inFlight, signal);
-      await deps.runs.waitForEvents(cursor, { signal });
+      await untilWork(deps, { cursor, inFlight, signal });
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
     // They hear of the stop by the same signal, and each writes its own end.
     await Promise.all(inFlight.values());
+  }
+}
+
+interface Waiting {
+  readonly cursor: number;
+  readonly inFlight: ReadonlyMap<RunId, Promise<void>>;
+  readonly signal: AbortSignal;
+}
+
+/** Until something happened to a run, a place became free, or it is time to look in any case. */
+async function untilWork(deps: RunnerDeps, waiting: Waiting): Promise<void> {
+  const enough = new AbortController();
+  const signal = AbortSignal.any([waiting.signal, enough.signal]);
+  const events = deps.runs.waitForEvents(waiting.cursor, { signal });
+  const sleep = deps.clock.sleep(LOOK_EVERY_MS, { signal });
+  // Whoever loses the race is stopped, and nobody is interested in its rejection.
+  for (const loser of [events, sleep]) loser.catch(() => undefined);
+  try {
+    await Promise.race([events, sleep, ...waiting.inFlight.values()]);
+  } finally {
+    enough.abort();
   }
 }
 
@@ -69,7 +93,11 @@ async function performOne(deps: RunnerDeps, runId: RunId, signal: AbortSignal): 
     log.info('Run ended', { operation: run.operation, state: run.state });
   } catch (error) {
     if (signal.aborted) return;
-    if (isProblem(error, NOT_STARTABLE)) log.debug('Another process was faster', { error });
-    else log.error('Cannot perform a run', { code: 'GATE_PERFORM_FAILED', error });
+    if (isProblem(error, NOT_STARTABLE)) {
+      log.debug('Another process was faster', { error });
+      return;
+    }
+    log.error('Cannot perform a run', { code: 'GATE_PERFORM_FAILED', error });
+    await deps.clock.sleep(AFTER_FAILURE_MS, { signal }).catch(() => undefined);
   }
 }

@@ -70,7 +70,7 @@ interface Link {
 }
 
 /** Undefined: it follows `last` and is as it was written. */
-export function whyBroken(row: JournalRow, last: Link): string | undefined {
+function whyBroken(row: JournalRow, last: Link): string | undefined {
   if (row.seq !== last.seq + 1) return `It is missing: the next one is number ${row.seq}`;
   if (row.previousHash !== last.hash) return 'It does not follow the entry before it';
   return row.hash === entryHash(row) ? undefined : 'Its content is not what was written';

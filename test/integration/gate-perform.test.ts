@@ -7,6 +7,7 @@ import { runnerService } from '../../src/gate/runner.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { isProblem, Problem } from '../../src/kernel/problem.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 import { ANA, BEN, CARL, SIGNAL, type ToyGate, toyGate } from '../support/toy-gate.ts';
 import { toyOperation } from '../support/toy-operation.ts';
 
@@ -217,6 +218,39 @@ describe('runnerService()', () => {
     expect(starts).toHaveLength(2);
     expect(starts[1]?.runId).toBe(child.run.runId);
     expect(await at.gate.find(child.run.runId)).toMatchObject({ state: 'done' });
+  });
+});
+
+describe('runnerService() with one place', () => {
+  test('performs a queue one after the other, and does not spin when the claim fails', async () => {
+    const clock = fakeClock();
+    await using at = await toyGate({ operations: OPERATIONS });
+    const queue = [await at.row('backup'), await at.row('backup'), await at.row('backup')];
+    let calls = 0;
+    const runner = runnerService({
+      gate: {
+        perform(runId, options) {
+          calls += 1;
+          if (calls === 1) return Promise.reject(new Error('disk is full'));
+          return at.gate.perform(runId, options);
+        },
+      },
+      runs: at.catalog.runs,
+      clock,
+      log: silentLog,
+      limit: 1,
+    });
+    const stop = new AbortController();
+    const running = runner.run({ signal: stop.signal, ready: () => undefined });
+    await clock.untilAsleep(2);
+    expect(calls).toBe(1);
+
+    await clock.advance(5000);
+    for (const run of queue) await untilEnded(at, run);
+    stop.abort();
+    await running;
+
+    expect(calls).toBe(4);
   });
 });
 

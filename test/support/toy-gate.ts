@@ -32,7 +32,7 @@ export const TERMINAL: Actor = { kind: 'terminal', id: 'ana', name: 'ana', zone:
 export const CLOCK_ACTOR: Actor = { kind: 'schedule', id: 'b', name: 'schedule b', zone: 'UTC' };
 
 /** Who is who; a test may take a role away. */
-export function toyRoles(): Map<string, readonly Role[]> {
+function toyRoles(): Map<string, readonly Role[]> {
   return new Map<string, readonly Role[]>([
     ['U0ANA', ['operator', 'approver']],
     ['U0BEN', ['operator', 'approver']],
@@ -41,7 +41,7 @@ export function toyRoles(): Map<string, readonly Role[]> {
   ]);
 }
 
-export function toyPeople(roles: ReadonlyMap<string, readonly Role[]>): People {
+function toyPeople(roles: ReadonlyMap<string, readonly Role[]>): People {
   return composedPeople({
     rolesOf: (actor) => Promise.resolve(roles.get(actor.id) ?? []),
     approvers: () =>
