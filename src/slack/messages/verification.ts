@@ -30,12 +30,18 @@ const Table = z.looseObject({
   table: z.string(),
   sourceRows: z.union([z.number(), z.string()]).nullish().catch(undefined),
   restoredRows: z.union([z.number(), z.string()]).nullish().catch(undefined),
+  sourceRowsMin: z.number().nullish().catch(undefined),
+  sourceRowsMax: z.number().nullish().catch(undefined),
   equal: z.boolean().nullish().catch(undefined),
+  outcome: z.string().optional().catch(undefined),
 });
 type Table = z.infer<typeof Table>;
 
 const Report = z.looseObject({
   verdict: z.string(),
+  title: z.string().optional().catch(undefined),
+  next: z.string().optional().catch(undefined),
+  shows: z.string().optional().catch(undefined),
   mode: z.string().optional().catch(undefined),
   server: z.string().optional().catch(undefined),
   backupId: z.string().optional().catch(undefined),
@@ -50,10 +56,11 @@ const Report = z.looseObject({
 type Report = z.infer<typeof Report>;
 
 const CELL_MAX = 400;
+const SHOWS_MAX = 800;
 const MODES: Readonly<Record<string, string>> = {
   bounded:
-    'Mode bounded: row counts are compared with production while it moves, so a difference as large as what was written meanwhile would not be seen.',
-  exact: 'Mode exact: the contents were compared with production at one log position.',
+    'row counts are compared with production while it moves, so a difference as large as what was written meanwhile would not be seen.',
+  exact: 'the contents were compared with production at one log position.',
 };
 
 /** `shop is restorable to 04:19:58 UTC`, or that it could not be proved. */
@@ -66,12 +73,14 @@ export function verificationBlocks(result: Json): readonly KnownBlock[] {
   const read = Report.safeParse(result);
   if (!read.success) return [];
   const rows = reportRows(read.data);
-  const mode = read.data.mode === undefined ? undefined : MODES[read.data.mode];
+  const shows = read.data.shows ?? MODES[read.data.mode ?? ''];
   return [
     section(escapeText(openingOf(read.data))),
     ...(rows.length === 0 ? [] : [tableOf([['Check', 'Result', 'What was seen'], ...rows])]),
     ...closing(read.data),
-    ...(mode === undefined ? [] : [context(mode)]),
+    ...(shows === undefined
+      ? []
+      : [context(escapeText(`Mode ${read.data.mode ?? 'unknown'}: ${clip(shows, SHOWS_MAX)}`))]),
   ];
 }
 
@@ -82,10 +91,11 @@ export function verificationText(result: Json): string {
   const rows = reportRows(read.data).map(
     ([check, verdict, seen]) => `${check}: ${verdict}, ${seen}`,
   );
-  return [openingOf(read.data), ...rows].join('\n');
+  return [openingOf(read.data), ...rows, read.data.next ?? ''].join('\n');
 }
 
 function titleOf(report: Report, server: string | null): string {
+  if (report.title !== undefined) return `${report.title} · ${report.verdict}`;
   const name = report.server ?? server ?? 'The server';
   const at = readInstant(report.latestTransactionAt);
   const to = at === undefined ? '' : ` to ${sayTime(at)}`;
@@ -109,6 +119,7 @@ function openingOf(report: Report): string {
   if (report.verdict === 'SKIPPED') return `${what} was not looked at.`;
   if (report.verdict === 'ERROR')
     return `${what} could not be judged; the backup may well be good. What stopped the proof stands below.`;
+  if (report.restoredToLsn === null) return `${what} could not be restored.`;
   return `${what} was restored${position}${took} and compared with production.`;
 }
 
@@ -139,11 +150,21 @@ function checkRow(check: Check): Row {
   ];
 }
 
+const OUTCOMES: Readonly<Record<string, string>> = { different: 'DIFFERENT' };
+
 function tableRow(table: Table): Row {
-  const equal = table.equal ?? undefined;
-  const verdict = equal === undefined ? 'not compared' : equal ? 'equal' : 'DIFFERENT';
-  const rows = `${sayCount(table.restoredRows ?? undefined)} rows restored, ${sayCount(table.sourceRows ?? undefined)} in production`;
-  return [`Table ${table.table}`, verdict, rows];
+  const equal = table.equal === true ? 'equal' : 'different';
+  const outcome = table.outcome ?? (typeof table.equal === 'boolean' ? equal : 'not compared');
+  const seen = `${sayCount(table.restoredRows ?? undefined)} rows restored, ${sayExpected(table)} in production`;
+  return [`Table ${table.table}`, OUTCOMES[outcome] ?? outcome, seen];
+}
+
+/** Production moves on meanwhile, so there may be a span. */
+function sayExpected({ sourceRows, sourceRowsMin, sourceRowsMax }: Table): string {
+  const [min, max] = [sourceRowsMin ?? undefined, sourceRowsMax ?? undefined];
+  if (min === undefined || max === undefined || min === max)
+    return sayCount(sourceRows ?? undefined);
+  return `${sayCount(min)} to ${sayCount(max)}`;
 }
 
 function tableOf(rows: readonly Row[]): KnownBlock {
@@ -163,5 +184,7 @@ function closing(report: Report): readonly KnownBlock[] {
       ? []
       : [`Time to restore: ${formatSeconds(report.rtoSeconds)}`]),
   ];
-  return parts.length === 0 ? [] : [section(`${parts.join('. ')}.`)];
+  const next = report.next === undefined ? [] : [escapeText(clip(report.next, SHOWS_MAX))];
+  const lines = [...(parts.length === 0 ? [] : [`${parts.join('. ')}.`]), ...next];
+  return lines.length === 0 ? [] : [section(lines.join('\n'))];
 }

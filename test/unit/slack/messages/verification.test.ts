@@ -55,6 +55,50 @@ test('a bounded proof says what it does not show', () => {
   expect(readable(report({ result: PASSED }))).toContain('would not be seen');
 });
 
+test('counts that may lie in a span are judged by their outcome, with the span', () => {
+  const tables = [
+    {
+      table: 'public.orders',
+      sourceRows: 50_000,
+      sourceRowsMin: 50_000,
+      sourceRowsMax: 50_012,
+      restoredRows: 50_007,
+      equal: null,
+      outcome: 'in bounds',
+    },
+  ];
+
+  const { text } = report({ result: { ...PASSED, tables } });
+
+  expect(text).toContain(
+    'Table public.orders: in bounds, 50,007 rows restored, 50,000 to 50,012 in production',
+  );
+});
+
+test('a backup that could not be restored is not said to be compared', () => {
+  const result = { ...PASSED, verdict: 'FAIL', restoredToLsn: null, rtoSeconds: null };
+
+  expect(readable(report({ result }))).toContain('Backup 20261122T021104Z could not be restored.');
+});
+
+test('a proof that comes with its own words is told in them, what to do next last', () => {
+  const message = report({
+    result: {
+      ...PASSED,
+      verdict: 'FAIL',
+      title: 'shop could NOT be proved restorable',
+      next: 'The last good proof stands. Take a base backup now with `backup shop`.',
+      shows: 'row counts only',
+    },
+  });
+
+  const text = readable(message);
+  expect(message.text.split('\n')[0]).toContain('shop could NOT be proved restorable · FAIL');
+  expect(text).toContain('Take a base backup now with `backup shop`.');
+  expect(text).toContain('Mode bounded: row counts only');
+  expect(lintMessage(message)).toEqual([]);
+});
+
 test.each([
   ['FAIL', 'could NOT be proved restorable · FAIL'],
   ['ERROR', 'could not be told whether shop is restorable · ERROR'],
