@@ -18,7 +18,8 @@ import { APPROVAL_NEEDED } from './problems.ts';
 import { followProgress } from './progress.ts';
 import { approvalMissing, notApproved, runAnswer } from './run-answer.ts';
 import type { Terminal } from './terminal.ts';
-import { factLines, isObject, type Reader, resultText } from './text.ts';
+import { factLines, isObject, type Reader } from './text.ts';
+import { viewOf } from './views.ts';
 
 export interface Asking {
   readonly operation: string;
@@ -48,7 +49,7 @@ export async function askAtTerminal(command: OperationCommand, asking: Asking): 
   const asked = await house.gate.ask(request);
   if (asked.outcome === 'answered') {
     const { result, exitCode } = asked;
-    return { json: result, text: resultText(result, reader), exitCode };
+    return { json: result, text: viewOf(operation, result, reader), exitCode };
   }
   return performAll(command, { asking, runs: asked.runs, cursor });
 }

@@ -9,7 +9,8 @@ import { Problem } from '../kernel/problem.ts';
 import type { Answer } from './answer.ts';
 import type { ToldProblem } from './problem-text.ts';
 import { APPROVAL_NEEDED } from './problems.ts';
-import { isObject, type Reader, resultText } from './text.ts';
+import { isObject, type Reader } from './text.ts';
+import { viewOf } from './views.ts';
 
 export interface ToldRun {
   readonly run: RunRecord;
@@ -41,7 +42,7 @@ export function runAnswer(runs: readonly ToldRun[], reader: Reader): Answer {
   };
   const text = runs
     .filter(({ run }) => run.result !== null)
-    .map(({ run }) => resultText({ runId: run.runId, ...resultOf(run) }, reader))
+    .map(({ run }) => viewOf(run.operation, { runId: run.runId, ...resultOf(run) }, reader))
     .join('\n\n');
   return { json: document, text, exitCode: 0, ...(problem === undefined ? {} : { problem }) };
 }

@@ -1,0 +1,223 @@
+/**
+ * What the commonest answers look like to a person: shorter than their documents, the point first. What
+ * has no view of its own is shown as labels and values (`text.ts`). Pure.
+ */
+import { z } from 'zod';
+
+import type { Json } from '../kernel/codecs.ts';
+import { formatSeconds, formatUtc } from '../kernel/moment.ts';
+import { formatBytes } from '../kernel/size.ts';
+import { tableText } from './table.ts';
+import { factLines, labelOf, type Reader, resultText, valueText } from './text.ts';
+
+type View = (result: Json, reader: Reader) => string | undefined;
+
+/** The answer of `operation`, in words. */
+export function viewOf(operation: string, result: Json, reader: Reader): string {
+  return VIEWS[operation]?.(result, reader) ?? resultText(result, reader);
+}
+
+const VIEWS: Readonly<Record<string, View | undefined>> = {
+  status: statusView,
+  backups: backupsView,
+  runs: runsView,
+  journal: journalView,
+  verify: verifyView,
+  'restore-tables': tablesView,
+};
+
+const Status = z.object({
+  servers: z.array(
+    z.object({
+      server: z.string(),
+      lastBackupAt: z.string().nullable(),
+      lastVerifiedAt: z.string().nullable(),
+      recoverableFrom: z.string().nullable(),
+      recoverableTo: z.string().nullable(),
+      rpoSeconds: z.number().nullable(),
+      rtoSeconds: z.number().nullable(),
+      findings: z.array(z.object({ severity: z.string(), summary: z.string(), hint: z.string() })),
+    }),
+  ),
+});
+
+function statusView(result: Json, reader: Reader): string | undefined {
+  const read = Status.safeParse(result);
+  if (!read.success) return undefined;
+  return read.data.servers
+    .map((one) => {
+      const to = one.recoverableTo;
+      const title =
+        to === null
+          ? `${one.server} is not restorable yet`
+          : `${one.server} is restorable to ${valueText('to', to, reader)}`;
+      const facts = factLines([
+        ['Back as far as', moment(one.recoverableFrom, 'nothing yet', reader)],
+        ['Last backup', moment(one.lastBackupAt, 'none yet', reader)],
+        ['Last proof', moment(one.lastVerifiedAt, 'none yet', reader)],
+        ['Data at risk now', seconds(one.rpoSeconds)],
+        ['Time to restore', seconds(one.rtoSeconds)],
+      ]);
+      const findings = one.findings.flatMap(({ severity, summary, hint }) => [
+        `${severity === 'page' ? 'Now' : 'This week'}: ${summary}`,
+        `  ${hint}`,
+      ]);
+      return [title, ...facts, ...findings].join('\n');
+    })
+    .join('\n\n');
+}
+
+const Backups = z.object({
+  backups: z.array(
+    z.object({
+      server: z.string(),
+      backupId: z.string(),
+      endedAt: z.string(),
+      sourceBytes: z.number(),
+      storedBytes: z.number(),
+      verified: z.object({ verdict: z.string(), at: z.string() }).nullable(),
+      stores: z.array(z.string()),
+    }),
+  ),
+  unreadable: z.array(z.json()).default([]),
+  unreachable: z.array(z.json()).default([]),
+});
+
+function backupsView(result: Json, reader: Reader): string | undefined {
+  const read = Backups.safeParse(result);
+  if (!read.success) return undefined;
+  const { backups, unreadable, unreachable } = read.data;
+  const rows = backups.map((one) => [
+    one.server,
+    one.backupId,
+    shortMoment(one.endedAt),
+    formatBytes(one.sourceBytes),
+    formatBytes(one.storedBytes),
+    one.verified === null ? 'not yet' : `${one.verified.verdict} ${shortMoment(one.verified.at)}`,
+    one.stores.join(', '),
+  ]);
+  const header = ['Server', 'Backup', 'Ended', 'Source', 'Stored', 'Proved', 'Stores'];
+  const trouble = [
+    ...(unreadable.length === 0 ? [] : [resultText({ unreadable }, reader)]),
+    ...(unreachable.length === 0 ? [] : [resultText({ unreachable }, reader)]),
+  ];
+  return [rows.length === 0 ? 'No backups' : tableText(header, rows), ...trouble].join('\n\n');
+}
+
+const RunRow = z.object({
+  runId: z.string(),
+  operation: z.string(),
+  server: z.string().nullable(),
+  state: z.string(),
+  asker: z.object({ name: z.string() }),
+  askedAt: z.string(),
+  problem: z.object({ message: z.string() }).nullish(),
+});
+const Runs = z.object({ runs: z.array(RunRow) });
+
+/** One run is shown whole, many as a table. */
+function runsView(result: Json): string | undefined {
+  const read = Runs.safeParse(result);
+  if (!read.success || read.data.runs.length === 1) return undefined;
+  if (read.data.runs.length === 0) return 'No runs';
+  const rows = read.data.runs.map((run) => [
+    run.runId,
+    run.operation,
+    run.server ?? '',
+    run.state,
+    run.asker.name,
+    shortMoment(run.askedAt),
+    run.problem?.message ?? '',
+  ]);
+  return tableText(['Run', 'Operation', 'Server', 'State', 'Asker', 'Asked', 'Problem'], rows);
+}
+
+const Journal = z.object({
+  entries: z.array(
+    z.object({
+      seq: z.number(),
+      at: z.string(),
+      what: z.string(),
+      actor: z.object({ name: z.string() }).nullable().catch(null),
+      runId: z.string().nullable(),
+    }),
+  ),
+  chain: z.json().optional(),
+});
+
+function journalView(result: Json, reader: Reader): string | undefined {
+  const read = Journal.safeParse(result);
+  if (!read.success) return undefined;
+  const { entries, chain } = read.data;
+  const rows = entries.map(({ seq, at, what, actor, runId }) => [
+    String(seq),
+    shortMoment(at),
+    actor?.name ?? '',
+    what,
+    runId ?? '',
+  ]);
+  const table = tableText(['Entry', 'At', 'Who', 'What', 'Run'], rows);
+  return chain === undefined ? table : `${table}\n\n${resultText({ chain }, reader)}`;
+}
+
+const Proof = z.object({
+  title: z.string(),
+  verdict: z.string(),
+  checks: z.array(z.object({ check: z.string(), verdict: z.string(), detail: z.string() })),
+  shows: z.string().optional(),
+  next: z.string().optional(),
+  rpoSeconds: z.number().nullable(),
+  rtoSeconds: z.number().nullable(),
+});
+
+function verifyView(result: Json): string | undefined {
+  const read = Proof.safeParse(result);
+  if (!read.success) return undefined;
+  const { title, verdict, checks, shows, next, rpoSeconds, rtoSeconds } = read.data;
+  const rows = checks.map((one) => [one.check, one.verdict, one.detail]);
+  const measured = `Data at risk now: ${seconds(rpoSeconds)}. Time to restore: ${seconds(rtoSeconds)}.`;
+  return [
+    `${verdict}: ${title}`,
+    tableText(['Check', 'Verdict', 'Result'], rows),
+    [measured, shows, next].filter((line) => line !== undefined).join('\n'),
+  ].join('\n\n');
+}
+
+const Tables = z.object({
+  tables: z.array(
+    z.object({
+      table: z.string(),
+      restoredAs: z.string(),
+      rows: z.number(),
+      what: z.string().optional(),
+      joinSql: z.string().nullable(),
+    }),
+  ),
+});
+
+function tablesView(result: Json): string | undefined {
+  const read = Tables.safeParse(result);
+  if (!read.success) return undefined;
+  return read.data.tables
+    .map(({ table, restoredAs, rows, what, joinSql }) =>
+      [
+        `${table} is back as ${restoredAs}: ${rows.toLocaleString('en')} rows`,
+        ...(what === undefined ? [] : [what]),
+        ...(joinSql === null ? [] : ['', joinSql]),
+      ].join('\n'),
+    )
+    .join('\n\n');
+}
+
+function moment(text: string | null, none: string, reader: Reader): string {
+  return text === null ? none : valueText(labelOf('at'), text, reader);
+}
+
+function shortMoment(text: string): string {
+  const at = Temporal.Instant.from(text);
+  return formatUtc(at.round({ smallestUnit: 'second', roundingMode: 'floor' }));
+}
+
+function seconds(value: number | null): string {
+  return value === null ? 'unknown' : formatSeconds(value);
+}
