@@ -72,7 +72,9 @@ export async function createKeyFile(path: string, clock: Clock = systemClock): P
 /** @throws Problem KEY_FILE_MISSING, KEY_FILE_MODE, KEY_UNREADABLE */
 export async function openFileKeyRing(path: string): Promise<KeyRing> {
   await using handle = await openKeyFile(path);
-  const { mode, size } = await handle.stat();
+  const stats = await handle.stat();
+  const { mode, size } = stats;
+  if (!stats.isFile()) throw unreadable(path, 'it is not a file');
   if ((mode & 0o077) !== 0) {
     throw new Problem(
       KEY_FILE_MODE,

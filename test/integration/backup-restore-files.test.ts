@@ -109,9 +109,13 @@ describe('a base backup', () => {
     });
   });
 
-  test.each(['first frame', 'all'] as const)('checks well by %s', async (depth) => {
+  test.each([
+    ['first frame', 0.001],
+    ['all', 0.95],
+  ] as const)('checks well by %s', async (depth, share) => {
     const check = await engine.checkObjects({ store, ring, summary, signal, depth });
 
+    expect(check.readBytes).toBeGreaterThan(summary.storedBytes * share);
     expect(check.damage).toEqual([]);
     expect(check.packs).toBe(summary.packs);
   });
@@ -256,6 +260,28 @@ describe('when something is wrong', () => {
     await expect(take(full)).rejects.toBe(error);
 
     expect(await keysOf(full)).toEqual([]);
+  });
+
+  test('a manifest whose put fails takes its packs with it, and keeps them if it may be there', async () => {
+    const failing = faultyStore(memoryStore());
+    const refusing = faultyStore(memoryStore());
+    const error = new Error('The last sync failed');
+    failing.failPut(/manifest$/, error);
+    refusing.failPut(/manifest$/, error);
+    refusing.failNext('remove', new Error('May not remove'));
+
+    await expect(take(failing)).rejects.toBe(error);
+    await expect(take(refusing)).rejects.toBe(error);
+
+    expect(await keysOf(failing)).toEqual([]);
+    const { backups } = await engine.listBackups({ store: refusing, ring, server: SERVER, signal });
+    expect(backups).toHaveLength(1);
+    const check = await Promise.all(
+      backups.map((one) =>
+        engine.checkObjects({ store: refusing, ring, summary: one, signal, depth: 'all' }),
+      ),
+    );
+    expect(check.flatMap(({ damage }) => damage)).toEqual([]);
   });
 
   test('an abort ends the backup with its reason, and leaves nothing', async () => {

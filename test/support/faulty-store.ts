@@ -10,6 +10,8 @@ export interface FaultyStore extends ObjectStore {
   failNext(method: Method, error: Error): void;
   /** Writing fails once so many bytes of bodies have been taken, from now on. */
   failWritesAfter(bytes: number, error: Error): void;
+  /** Putting a key that matches does put it, then rejects with `error`. */
+  failPut(key: RegExp, error: Error): void;
   /** What `open()` gives of keys that match is changed: `at` counts from the object's begin. */
   damage(key: RegExp, change: (bytes: Buffer, at: number) => Buffer): void;
   /** Keys that were put, in the order in which they were done. */
@@ -20,6 +22,7 @@ export function faultyStore(inner: ObjectStore): FaultyStore {
   const faults = new Map<Method, Error[]>();
   const puts: ObjectKey[] = [];
   let room: { leftBytes: number; readonly error: Error } | undefined;
+  let afterPut: { readonly key: RegExp; readonly error: Error } | undefined;
   let damage: { key: RegExp; change: (bytes: Buffer, at: number) => Buffer } | undefined;
 
   function maybeFail(method: Method): void {
@@ -53,6 +56,9 @@ export function faultyStore(inner: ObjectStore): FaultyStore {
     failWritesAfter(bytes, error) {
       room = { leftBytes: bytes, error };
     },
+    failPut(key, error) {
+      afterPut = { key, error };
+    },
     damage(key, change) {
       damage = { key, change };
     },
@@ -63,6 +69,7 @@ export function faultyStore(inner: ObjectStore): FaultyStore {
         room === undefined ? body : Readable.from(counted(body), { objectMode: false }),
         options,
       );
+      if (afterPut?.key.test(key) === true) throw afterPut.error;
       puts.push(key);
       return written;
     },

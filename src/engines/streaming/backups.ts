@@ -1,6 +1,7 @@
 /** What a store holds of a server's backups: list them, check their packs, sweep what did not end. */
 import { isProblem } from '../../kernel/problem.ts';
 import type { ObjectInfo, ObjectKey } from '../../storage/object-store.ts';
+import { OBJECT_MISSING } from '../../storage/problems.ts';
 import type {
   BackupListing,
   BackupSummary,
@@ -31,9 +32,10 @@ export async function listBackups(
       const manifest = await openManifest({ ...request, key: info.key });
       backups.push(manifest.summary);
     } catch (error) {
-      // A store that cannot be reached says nothing about this backup.
-      if (!isProblem(error) || error.kind.code === 'STORAGE_UNREACHABLE') throw error;
-      if (error.kind.code === 'STORAGE_OBJECT_MISSING') continue;
+      // A store that cannot be reached now says nothing about this backup.
+      if (!isProblem(error) || error.kind.retry !== 'never') throw error;
+      // Removed since its name was read.
+      if (error.kind.code === OBJECT_MISSING.code) continue;
       unreadable.push({ key: info.key, reason: error.message });
     }
   }
@@ -49,7 +51,8 @@ export async function checkObjects(request: StoreAndKeys & CheckRequest): Promis
   async function look(work: () => Promise<number>): Promise<void> {
     signal.throwIfAborted();
     try {
-      readBytes += await work();
+      const bytes = await work();
+      readBytes += bytes;
     } catch (error) {
       if (!isProblem(error) || error.kind.retry !== 'never') throw error;
       damage.push(error.message);

@@ -16,8 +16,10 @@ import {
 } from '../../postgres/replication-connection.ts';
 import { identifyServer, type ServerIdentity } from '../../postgres/server-facts.ts';
 import { type TarEntry, TarReader } from '../../postgres/tar-reader.ts';
+import type { ObjectKey, ObjectStore } from '../../storage/object-store.ts';
 import type { BackupRequest, BackupSummary, Progress } from '../engine.ts';
 import { damagedFiles } from './damaged-files.ts';
+import { manifestKey } from './format.ts';
 import { type FileEntry, type PackEntry, writeManifest } from './manifest.ts';
 import { Packer } from './packer.ts';
 
@@ -34,6 +36,7 @@ const SETTINGS = [
 ];
 /** PostgreSQL's own manifest: about 200 bytes for each file. */
 const POSTGRES_MANIFEST_BYTES_MAX = 512 << 20;
+const REMOVE_MS = 60_000;
 
 export interface BackupSource {
   /** Of the server; holds a password maybe. */
@@ -81,9 +84,27 @@ export async function takeBackup(
     postgresManifest,
   };
   request.log.info('Putting the manifest last: from here on the backup exists', { backupId });
-  await writeManifest({ store, ring }, content, { signal });
+  try {
+    await writeManifest({ store, ring }, content, { signal });
+  } catch (error) {
+    if (!(await isGone(store, manifestKey(content.summary, backupId)))) packer.keep();
+    throw error;
+  }
   packer.keep();
   return content.summary;
+}
+
+/**
+ * A put that failed may have left the manifest all the same. Packs go only when it is gone for sure: a
+ * manifest without packs would be a backup that cannot be restored.
+ */
+async function isGone(store: ObjectStore, key: ObjectKey): Promise<boolean> {
+  try {
+    await store.remove(key, { signal: AbortSignal.timeout(REMOVE_MS) });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 interface Taken {
