@@ -18,7 +18,7 @@ export interface HeartbeatOptions {
   readonly newest: () => WalStored | undefined;
 }
 
-export const HEARTBEAT_MS = 60_000;
+const HEARTBEAT_MS = 60_000;
 /** A heartbeat's own records and a checkpoint's: less log than this in a minute is idleness. */
 const IDLE_BYTES = 16_384n;
 

@@ -6,9 +6,10 @@
 import type { Json } from '../kernel/codecs.ts';
 import { utcText } from '../kernel/codecs.ts';
 import type { Finding } from '../kernel/finding.ts';
+import { lsnFromBytes } from '../kernel/lsn.ts';
 import { Problem } from '../kernel/problem.ts';
 import { connect } from '../postgres/connect.ts';
-import { readServerFacts } from '../postgres/server-facts.ts';
+import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
 import { createSlot, readSlot, slotName } from '../postgres/slots.ts';
 import type { ArchivingDeps, ArchivingServer } from './deps.ts';
 import { SLOT_UNGUARDED, WAL_LEVEL_TOO_LOW, WOULD_BE_SYNCHRONOUS } from './problems.ts';
@@ -17,7 +18,7 @@ import { judgeSlot, type SlotJudgement } from './slot-guard.ts';
 /** What a person acknowledges with a reason when `max_slot_wal_keep_size` shall stay unlimited. */
 export const UNBOUNDED_SLOT = 'unbounded slot';
 /** The kind of the note in the catalogue. It is not swept: only `forget` gives a slot up. */
-export const SLOT_CLAIM = 'slot';
+const SLOT_CLAIM = 'slot';
 
 /**
  * Answers the slot's name.
@@ -37,12 +38,43 @@ export async function prepareSlot(
   );
   const facts = await readServerFacts(session);
   await settle(judgeSlot(facts, acknowledged), server, deps);
+  await forgetOtherLog(facts, server, deps);
   const slot = slotName(server.name);
   if ((await readSlot(session, slot)) !== undefined) return slot;
   await claim(server, slot, deps);
   await createSlot(session, slot);
   deps.log.info('Made the slot that keeps WAL for us', { server: server.name, slot });
   return slot;
+}
+
+/**
+ * Positions of another cluster, or of a timeline that was left, say nothing about this one: whoever
+ * waits for a position must not be told that it is stored.
+ */
+async function forgetOtherLog(
+  { systemId, timeline, lsn }: ServerFacts,
+  { name, storeName }: ArchivingServer,
+  { catalog, clock, log }: ArchivingDeps,
+): Promise<void> {
+  const known = await catalog.walProgress.find(name, storeName);
+  if (known === undefined) return;
+  const isSame = known.systemId === systemId;
+  if (isSame && known.timeline === timeline) return;
+  if (!isSame)
+    log.warn('The server is another cluster than before; its WAL is kept apart', {
+      server: name,
+      before: known.systemId,
+      now: systemId,
+    });
+  await catalog.walProgress.record({
+    server: name,
+    store: storeName,
+    systemId,
+    timeline,
+    storedLsn: lsnFromBytes(0n),
+    serverLsn: lsn,
+    at: isSame ? known.at : utcText(clock.now()),
+  });
 }
 
 /** Opens the finding of a refusal and throws it; closes those that no longer hold. */

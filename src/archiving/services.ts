@@ -63,11 +63,6 @@ export async function archive(
       ready,
       completeAt: known?.at,
       onStored: async (stored) => {
-        if (known !== undefined && newest === undefined && known.systemId !== stored.systemId)
-          log.warn('The server is another cluster than before; its WAL is kept apart', {
-            before: known.systemId,
-            now: stored.systemId,
-          });
         newest = stored;
         await catalog.walProgress.record({
           ...stored,

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 
 import type { Operation } from '../gate/operation.ts';
-import { formatBytes } from '../kernel/size.ts';
 import type { SlotState } from '../postgres/slots.ts';
 import { type ArchivingOperationDeps, requireServer } from './deps.ts';
 import { measureWal, type WalMeasure } from './measure.ts';
@@ -86,7 +85,7 @@ export function walOperation(
 }
 
 /** The measure as a program reads it. Pure. */
-export function report(server: string, store: string, measure: WalMeasure): WalReport {
+function report(server: string, store: string, measure: WalMeasure): WalReport {
   const { folder, inventory, slot, unreachable } = measure;
   return {
     server,
@@ -126,14 +125,4 @@ function slotReport(slot: SlotState): WalReport['slot'] {
 
 function orNull<T>(value: T | undefined): T | null {
   return value ?? null;
-}
-
-/** One sentence for a chat or a terminal. Pure. */
-export function describeWal(wal: WalReport): string {
-  const holes = wal.missing.length;
-  const gaps = holes === 0 ? 'nothing is missing' : `${holes} segments are missing`;
-  const newest = wal.coverage.at(-1)?.to ?? 'nothing yet';
-  const lag =
-    wal.lagBytes === null ? 'the server does not answer' : `${formatBytes(wal.lagBytes)} behind`;
-  return `${wal.server}: stored up to ${newest}, ${lag}, ${gaps}`;
 }

@@ -6,7 +6,7 @@ import type { ReplicationConnection } from './replication-connection.ts';
 import type { Session } from './session.ts';
 
 /** BASE_BACKUP's present framing and READ_REPLICATION_SLOT came with it. */
-export const OLDEST_MAJOR = 15;
+const OLDEST_MAJOR = 15;
 
 export interface ServerIdentity {
   readonly major: number;
@@ -100,12 +100,6 @@ export async function readServerFacts(session: Session): Promise<ServerFacts> {
       max_locks_per_transaction: settings.whole('max_locks_per_transaction'),
     },
   };
-}
-
-/** How far the log is written and flushed; on a standby: replayed. */
-export async function readCurrentLsn(session: Session): Promise<Lsn> {
-  const [row] = await session.query<{ lsn: string }>(`SELECT ${CURRENT_LSN} AS lsn`);
-  return toLsn(known(row?.lsn));
 }
 
 /** Ordinary tables of the session's database, largest first. */

@@ -158,6 +158,26 @@ test('archives all the time: a commit is stored and remembered soon after', asyn
   await running;
 });
 
+test('does not take the position of another cluster for this one', async () => {
+  await catalog.walProgress.record({
+    server: 'shop',
+    store: 'here',
+    systemId: '1',
+    timeline: 1,
+    storedLsn: 'FF/0',
+    serverLsn: 'FF/0',
+    at: '2026-11-24T12:00:00.000000Z',
+  });
+  await prepareSlot(server, deps, { signal });
+  const lsn = await writeLog();
+
+  await archiveUntil({ server, lsn, deps, holder: 'a backup', signal });
+
+  const progress = await catalog.walProgress.find('shop', 'here');
+  expect(progress?.systemId).not.toBe('1');
+  expect((await look()).lagBytes).toBe(0);
+});
+
 test('archives by itself where nobody does, up to the position and no longer', async () => {
   await prepareSlot(server, deps, { signal });
   const lsn = await writeLog();
@@ -292,6 +312,10 @@ async function writeLog(): Promise<Lsn> {
   await postgres.query(
     `INSERT INTO load SELECT i, repeat(md5(random()::text), 8) FROM generate_series(1, 3000) AS i`,
   );
+  return await currentLsn();
+}
+
+async function currentLsn(): Promise<Lsn> {
   const [row] = await postgres.query('SELECT pg_current_wal_flush_lsn()::text AS lsn');
   return toLsn(String(row?.['lsn']));
 }

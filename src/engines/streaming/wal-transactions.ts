@@ -53,7 +53,7 @@ export async function findLatestCommit(
   const oldest = lsnBytes(segmentBegin(run.fromLsn, segmentBytes));
   let lsn = lsnBytes(segmentBegin(lsnFromBytes(lsnBytes(run.toLsn) - 1n), segmentBytes));
   // A record that crosses into a segment is found with the two together.
-  let after = Buffer.alloc(0);
+  let after: Buffer = Buffer.alloc(0);
   for (let left = SEGMENTS_BACK_MAX; left > 0 && lsn >= oldest; left--, lsn -= size) {
     const bytes = await readSegment(stored, run, lsn);
     const place = { beginLsn: lsnFromBytes(lsn), segmentBytes };
