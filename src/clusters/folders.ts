@@ -1,11 +1,11 @@
 /** Makes the folders of a scratch cluster, and gives them to the user that will run it. */
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { chmod, chown, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { Problem } from '../kernel/problem.ts';
 import { type ProgramUser, runProgramWell } from '../subprocess/run.ts';
-import { PLACE_FILES, type ScratchPlace } from './place.ts';
+import { PLACE_FILES, type ScratchPlace, tablespacesOf } from './place.ts';
 import { CLUSTER_PLACE_TAKEN, CLUSTER_PLACE_UNREACHABLE } from './problems.ts';
 
 const PRIVATE = 0o700;
@@ -22,6 +22,7 @@ export async function makeScratchFolders(
   user: ProgramUser | undefined,
 ): Promise<void> {
   await assertEmpty(place.dataDirectory);
+  await assertEmpty(tablespacesOf(place));
   await mkdir(dirname(place.folder), { recursive: true });
   await mkdir(place.folder, { mode: PRIVATE });
   if (dirname(place.dataDirectory) !== place.folder) {
@@ -59,7 +60,8 @@ export async function giveTo(place: ScratchPlace, user: ProgramUser | undefined)
   if (user === undefined) return;
   // -h: links (tablespaces) are not followed out of the tree.
   const owner = `${user.uid}:${user.gid}`;
-  const trees = [...new Set([place.folder, place.dataDirectory, place.socketFolder])];
+  const named = [place.folder, place.dataDirectory, place.socketFolder, tablespacesOf(place)];
+  const trees = [...new Set(named)].filter((path) => existsSync(path));
   await runProgramWell('/bin/chown', ['-R', '-h', owner, '--', ...trees], {
     signal: AbortSignal.timeout(CHOWN_MS),
     deadlineMs: CHOWN_MS,

@@ -43,6 +43,11 @@ export function planScratchPlace({ root, name, into }: PlaceRequest): ScratchPla
   };
 }
 
+/** Where a restore puts tablespaces: beside the data directory. */
+export function tablespacesOf({ dataDirectory }: ScratchPlace): string {
+  return `${dataDirectory}.tablespaces`;
+}
+
 /** Files of ours inside the folder. */
 export const PLACE_FILES = {
   configuration: 'postgresql.conf',

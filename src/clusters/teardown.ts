@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 import type { Json } from '../kernel/codecs.ts';
 import type { Log } from '../kernel/log.ts';
-import { PLACE_FILES, readScratchPlace, type ScratchPlace } from './place.ts';
+import { PLACE_FILES, readScratchPlace, type ScratchPlace, tablespacesOf } from './place.ts';
 import { endPostmaster, findPostmaster } from './processes.ts';
 
 const REMOVE_RETRIES = 10;
@@ -18,7 +18,10 @@ export async function destroyScratch(place: ScratchPlace): Promise<void> {
   const pid = await findPostmaster(place);
   if (pid !== undefined) await endPostmaster(pid, 'immediate');
   await removeTree(place.socketFolder);
-  if (existsSync(join(place.folder, PLACE_FILES.owned))) await emptyDirectory(place.dataDirectory);
+  if (existsSync(join(place.folder, PLACE_FILES.owned))) {
+    await emptyDirectory(place.dataDirectory);
+    await removeTree(tablespacesOf(place));
+  }
   // Last: it holds the note that says what else is ours.
   await removeTree(place.folder);
 }

@@ -42,11 +42,13 @@ export async function openFolderArchive(
   server: TestPostgres,
   folder: string,
   name: ServerName,
+  options: { readonly resume: boolean } = { resume: false },
 ): Promise<FolderArchive> {
   const walFolder = join(folder, 'wal');
   const backups: BackupSummary[] = [];
   await mkdir(walFolder, { recursive: true });
-  await server.query(`SELECT pg_create_physical_replication_slot('${SLOT}', true)`);
+  if (!options.resume)
+    await server.query(`SELECT pg_create_physical_replication_slot('${SLOT}', true)`);
   const receiver = startReceiver(server, walFolder);
   const archive: FolderArchive = {
     walFolder,

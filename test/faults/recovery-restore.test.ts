@@ -1,0 +1,255 @@
+/** Tests of restores that go wrong: cancelled in every phase, a full disk, a feeder that is gone. */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { readScratchPlace } from '../../src/clusters/place.ts';
+import { findPostmaster } from '../../src/clusters/processes.ts';
+import { scratchClusterSweeper } from '../../src/clusters/teardown.ts';
+import type { BackupSummary } from '../../src/engines/engine.ts';
+import type { WalArchive } from '../../src/engines/wal-archive.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import type { Programs } from '../../src/postgres/programs.ts';
+import type { ConnectOptions, Session } from '../../src/postgres/session.ts';
+import { chooseBase } from '../../src/recovery/choose-base.ts';
+import type { RecoveryDeps } from '../../src/recovery/deps.ts';
+import { restoreToScratch, type ScratchRestore } from '../../src/recovery/point-in-time/restore.ts';
+import type { Target } from '../../src/recovery/target.ts';
+import {
+  type FolderArchive,
+  openFolderArchive,
+  testServerName,
+} from '../support/folder-archive.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
+import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
+import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
+import { type TestRun, testRun } from '../support/test-run.ts';
+
+type FetchRequest = Parameters<WalArchive['fetch']>[0];
+
+const NAME = testServerName('shop');
+const LATEST: Target = { kind: 'latest', asked: 'latest' };
+
+let server: TestPostgres;
+let folder: TemporaryFolder;
+let archive: FolderArchive;
+let deps: TestRecovery;
+let base: BackupSummary;
+let run: TestRun;
+
+beforeAll(async () => {
+  server = await startPostgres();
+  folder = await temporaryFolder();
+  archive = await openFolderArchive(server, folder.path, NAME);
+  deps = testRecovery(server, archive, { name: NAME, scratch: join(folder.path, 'scratch') });
+  await server.query('CREATE TABLE filler (id bigserial PRIMARY KEY, text text)');
+  base = await archive.backup();
+  await fill();
+  await archive.caughtUp();
+});
+
+afterAll(async () => {
+  await archive[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+
+beforeEach(() => {
+  run = testRun();
+});
+
+async function fill(): Promise<void> {
+  await server.query(
+    'INSERT INTO filler (text) SELECT repeat(md5(g::text), 20) FROM generate_series(1, 30000) g',
+  );
+}
+
+async function restore(target: Target, other: Partial<RecoveryDeps> = {}): Promise<ScratchRestore> {
+  const all = { ...deps, ...other };
+  const [store] = deps.storesOf(NAME);
+  if (store === undefined) throw new Error('There is no store');
+  const inventory = await archive.walArchive.inventory({
+    store: store.store,
+    ring: deps.ring,
+    signal: run.signal,
+    folder: { server: NAME, major: 15, systemId: base.systemId },
+    segmentBytes: base.segmentBytes,
+  });
+  const choice = chooseBase(
+    { backups: [base], inventories: new Map([[base.systemId, inventory]]), progress: undefined },
+    target,
+  );
+  if (choice.outcome !== 'found') throw new Error(`No base: ${choice.outcome}`);
+  const { path } = choice;
+  return restoreToScratch(all, { server: NAME, store, base, path, target }, run);
+}
+
+async function nothingIsLeft(): Promise<void> {
+  const names = await readdir(deps.scratch.path).catch(() => []);
+  expect(names).toEqual([]);
+  expect(run.claims.size).toBe(0);
+  const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
+  expect(processes).not.toContain(deps.scratch.path);
+}
+
+const CANCELLED = new Error('cancelled by ana');
+
+test('cancelled while files are read, a restore leaves nothing', async () => {
+  let files = 0;
+  archive.beforeFile = async () => {
+    files += 1;
+    if (files === 200) run.controller.abort(CANCELLED);
+  };
+
+  await expect(restore(LATEST)).rejects.toBe(CANCELLED);
+
+  delete archive.beforeFile;
+  await nothingIsLeft();
+});
+
+test('cancelled while PostgreSQL starts, a restore leaves nothing', async () => {
+  async function programsFor(): Promise<Programs> {
+    queueMicrotask(() => setTimeout(() => run.controller.abort(CANCELLED), 5));
+    return server.programs;
+  }
+
+  await expect(restore(LATEST, { programsFor })).rejects.toBe(CANCELLED);
+
+  await nothingIsLeft();
+});
+
+test('cancelled while WAL is replayed, a restore leaves nothing', async () => {
+  async function fetch(request: FetchRequest): Promise<'written' | 'absent'> {
+    if (request.name.endsWith('4')) run.controller.abort(CANCELLED);
+    return archive.walArchive.fetch(request);
+  }
+
+  await expect(restore(LATEST, { walArchive: { ...archive.walArchive, fetch } })).rejects.toBe(
+    CANCELLED,
+  );
+
+  await nothingIsLeft();
+});
+
+test('cancelled while the copy is asked where it stands, a restore leaves nothing', async () => {
+  async function connect(url: string, options: ConnectOptions): Promise<Session> {
+    const session = await deps.connect(url, options);
+    run.controller.abort(CANCELLED);
+    return session;
+  }
+
+  await expect(restore(LATEST, { connect })).rejects.toBe(CANCELLED);
+
+  await nothingIsLeft();
+});
+
+test('WAL that cannot be fetched ends the restore with the reason, not with less data', async () => {
+  async function fetch(request: FetchRequest): Promise<'written' | 'absent'> {
+    if (request.name.endsWith('4')) throw new Error('the store is on fire');
+    return archive.walArchive.fetch(request);
+  }
+
+  await expect(restore(LATEST, { walArchive: { ...archive.walArchive, fetch } })).rejects.toThrow(
+    'the store is on fire',
+  );
+
+  await nothingIsLeft();
+});
+
+test('WAL that is damaged in the middle is not taken for the end of the log', async () => {
+  async function fetch(request: FetchRequest): Promise<'written' | 'absent'> {
+    const answer = await archive.walArchive.fetch(request);
+    if (!request.name.endsWith('3') || answer === 'absent') return answer;
+    const bytes = await readFile(request.destination);
+    bytes.fill(0x5a, 5 * 1024 * 1024, 5 * 1024 * 1024 + 64);
+    await writeFile(request.destination, bytes);
+    return answer;
+  }
+
+  await expect(
+    restore(LATEST, { walArchive: { ...archive.walArchive, fetch } }),
+  ).rejects.toMatchObject({ kind: { code: 'TARGET_NOT_REACHED' } });
+
+  await nothingIsLeft();
+});
+
+test('a process that was killed leaves a cluster that the sweeper takes back by its claim', async () => {
+  const copy = await restore(LATEST);
+  const [claim] = run.claims.values();
+  const place = readScratchPlace(claim?.reference);
+  if (claim === undefined || place === undefined) throw new Error('Nothing was claimed');
+  expect(await findPostmaster(place)).toBe(copy.cluster.pid);
+
+  await scratchClusterSweeper.sweep(claim.reference, { signal: run.signal, log: silentLog });
+
+  expect(copy.cluster.isRunning()).toBe(false);
+  expect(await readdir(deps.scratch.path)).toEqual([]);
+});
+
+test('a full disk is told as that, and nothing is left on it', async () => {
+  archive.beforeFile = async () => {
+    throw Object.assign(new Error('write'), { code: 'ENOSPC' });
+  };
+
+  await expect(restore(LATEST)).rejects.toMatchObject({ kind: { code: 'CLUSTER_DISK_FULL' } });
+
+  delete archive.beforeFile;
+  await nothingIsLeft();
+});
+
+// Only root may mount a small disk.
+test.runIf(process.getuid?.() === 0)(
+  'a small disk is refused, and one that fills up is emptied',
+  async () => {
+    const path = join(folder.path, 'small');
+    await mkdir(path);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m,mode=755', 'tmpfs', path]);
+    try {
+      const scratch = { ...deps.scratch, path };
+      await expect(restore(LATEST, { scratch })).rejects.toMatchObject({
+        kind: { code: 'CLUSTER_NO_ROOM' },
+      });
+      execFileSync('mount', ['-o', 'remount,size=400m', path]);
+      archive.beforeFile = fillOnce(path);
+      await expect(restore(LATEST, { scratch })).rejects.toMatchObject({
+        kind: { code: 'CLUSTER_DISK_FULL' },
+      });
+      expect(await readdir(path)).toEqual(['ballast']);
+      expect(run.claims.size).toBe(0);
+    } finally {
+      delete archive.beforeFile;
+      execFileSync('umount', [path]);
+    }
+  },
+);
+
+/** Somebody else's file takes the room away while we restore. */
+function fillOnce(path: string): () => Promise<void> {
+  let done = false;
+  return async () => {
+    if (done) return;
+    done = true;
+    await writeFile(join(path, 'ballast'), Buffer.alloc(390 * 1024 * 1024)).catch(() => undefined);
+  };
+}
+
+test('replay goes on when the server raised a setting that it needs', async () => {
+  await server.query("ALTER SYSTEM SET max_connections = '140'");
+  await archive.stopReceiving();
+  await server.stop();
+  await server.start();
+  const again = await openFolderArchive(server, folder.path, NAME, { resume: true });
+  await fill();
+  await again.caughtUp();
+
+  const copy = await restore(LATEST);
+
+  await using session = await deps.connect(copy.url, { signal: run.signal });
+  const [row] = await session.query('SHOW max_connections');
+  expect(row).toEqual({ max_connections: '140' });
+  await copy.discard();
+  await again[Symbol.asyncDispose]();
+  expect(existsSync(copy.place.folder)).toBe(false);
+});

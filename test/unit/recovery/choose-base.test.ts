@@ -1,0 +1,234 @@
+/** Tests of choosing where to start from, and of saying why there is no such place. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import type { BackupSummary } from '../../../src/engines/engine.ts';
+import type { WalInventory, WalRun } from '../../../src/engines/wal-archive.ts';
+import { backupIdAt, isServerName } from '../../../src/kernel/ids.ts';
+import { compareLsn, type Lsn, lsnFromBytes, toLsn } from '../../../src/kernel/lsn.ts';
+import { segmentNameAt } from '../../../src/kernel/wal-name.ts';
+import {
+  type BaseChoice,
+  type ChoiceFacts,
+  chooseBase,
+} from '../../../src/recovery/choose-base.ts';
+import type { Target } from '../../../src/recovery/target.ts';
+
+const SEGMENT = 16 * 1024 * 1024;
+const BEGIN = Temporal.Instant.from('2026-11-22T02:00:00Z');
+
+/** In these tests the server writes one segment an hour from segment 1 on. */
+function lsnAt(hours: number): Lsn {
+  return lsnFromBytes(BigInt(Math.round((1 + hours) * SEGMENT)));
+}
+
+function momentAt(hours: number): string {
+  return BEGIN.add({ seconds: Math.round(hours * 3600) }).toString();
+}
+
+function backup(hours: number, more: Partial<BackupSummary> = {}): BackupSummary {
+  const server = 'shop';
+  if (!isServerName(server)) throw new Error('unreachable');
+  return {
+    backupId: backupIdAt(Temporal.Instant.from(momentAt(hours))),
+    server,
+    major: 15,
+    systemId: '7341',
+    timeline: 1,
+    segmentBytes: SEGMENT,
+    beginLsn: lsnAt(hours),
+    endLsn: lsnAt(hours + 0.1),
+    beganAt: momentAt(hours),
+    endedAt: momentAt(hours + 0.1),
+    sourceBytes: 1,
+    storedBytes: 1,
+    files: 1,
+    packs: 1,
+    keyId: 'k',
+    damagedFiles: [],
+    ...more,
+  };
+}
+
+function run(from: number, to: number, timeline = 1): WalRun {
+  return { timeline, fromLsn: lsnAt(from), toLsn: lsnAt(to) };
+}
+
+function facts(backups: readonly BackupSummary[], runs: readonly WalRun[]): ChoiceFacts {
+  const missing = runs
+    .slice(1)
+    .map(({ fromLsn, timeline }) =>
+      segmentNameAt(
+        timeline,
+        lsnFromBytes(BigInt(`0x${fromLsn.split('/')[1] ?? ''}`) - 1n),
+        SEGMENT,
+      ),
+    );
+  const inventory: WalInventory = { runs, missing, histories: [], segments: 1, storedBytes: 1 };
+  const end = runs.at(-1)?.toLsn ?? lsnAt(0);
+  return {
+    backups,
+    inventories: new Map(backups.map(({ systemId }) => [systemId, inventory])),
+    progress: { systemId: '7341', lsn: end, at: Temporal.Instant.from(momentAt(12)) },
+  };
+}
+
+function time(hours: number): Target {
+  return { kind: 'time', asked: 'x', at: momentAt(hours) };
+}
+
+function lsn(hours: number): Target {
+  return { kind: 'lsn', asked: 'x', lsn: lsnAt(hours) };
+}
+
+const LATEST: Target = { kind: 'latest', asked: 'latest' };
+
+function baseOf(choice: BaseChoice): string {
+  return choice.outcome === 'found' ? choice.base.backupId : choice.outcome;
+}
+
+test('chooseBase() starts from the newest backup that had ended before the target', () => {
+  const all = facts([backup(0), backup(4), backup(8)], [run(0, 12)]);
+
+  expect(baseOf(chooseBase(all, time(5)))).toBe(backup(4).backupId);
+  expect(baseOf(chooseBase(all, LATEST))).toBe(backup(8).backupId);
+  expect(baseOf(chooseBase(all, lsn(4.05)))).toBe(backup(0).backupId);
+});
+
+test('chooseBase() counts the end of a backup, not its beginning: until then it is not whole', () => {
+  const all = facts([backup(0), backup(4)], [run(0, 12)]);
+
+  expect(baseOf(chooseBase(all, time(4.05)))).toBe(backup(0).backupId);
+  expect(baseOf(chooseBase(all, time(4.1)))).toBe(backup(4).backupId);
+});
+
+test('chooseBase() says that there are no backups', () => {
+  expect(chooseBase(facts([], []), LATEST)).toEqual({ outcome: 'no backups' });
+});
+
+test('chooseBase() says the earliest moment when the target lies before it', () => {
+  const choice = chooseBase(facts([backup(4), backup(2)], [run(0, 12)]), time(1));
+
+  expect(choice).toMatchObject({
+    outcome: 'target too early',
+    earliest: Temporal.Instant.from(momentAt(2.1)),
+  });
+});
+
+test('chooseBase() says up to where WAL is stored when the target lies behind it', () => {
+  const all = facts([backup(0)], [run(0, 12)]);
+
+  expect(chooseBase(all, time(12.5))).toMatchObject({
+    outcome: 'after last wal',
+    at: Temporal.Instant.from(momentAt(12)),
+  });
+  expect(chooseBase(all, lsn(12.5))).toMatchObject({ outcome: 'after last wal', lsn: lsnAt(12) });
+});
+
+test('chooseBase() cannot tell the last moment from the store alone, and lets replay find out', () => {
+  const all = { ...facts([backup(0)], [run(0, 12)]), progress: undefined };
+
+  expect(chooseBase(all, time(20))).toMatchObject({ outcome: 'found', covered: 'unknown' });
+});
+
+test('chooseBase() refuses the newest moment across a hole, with the names of what is missing', () => {
+  const choice = chooseBase(facts([backup(0)], [run(0, 5), run(6, 12)]), LATEST);
+
+  expect(choice).toMatchObject({ outcome: 'hole', missing: ['000000010000000000000006'] });
+});
+
+test('chooseBase() still serves targets before a hole', () => {
+  const all = facts([backup(0), backup(2)], [run(0, 5), run(6, 12)]);
+
+  expect(chooseBase(all, lsn(4.9))).toMatchObject({ outcome: 'found', covered: 'yes' });
+  expect(chooseBase(all, time(2))).toMatchObject({ outcome: 'found', covered: 'yes' });
+  expect(chooseBase(all, time(4))).toMatchObject({ outcome: 'found', covered: 'unknown' });
+});
+
+test('chooseBase() goes around a hole when a backup was taken behind it', () => {
+  const all = facts([backup(0), backup(7)], [run(0, 5), run(6, 12)]);
+
+  expect(baseOf(chooseBase(all, LATEST))).toBe(backup(7).backupId);
+});
+
+test('chooseBase() passes over a backup whose own WAL is gone', () => {
+  const all = facts([backup(0), backup(5.95)], [run(0, 5.96), run(7, 12)]);
+
+  expect(baseOf(chooseBase(all, time(6.5)))).toBe(backup(0).backupId);
+});
+
+test('chooseBase() takes a damaged backup only when there is no other', () => {
+  const damaged = backup(4, { damagedFiles: ['base/1/2'] });
+
+  expect(baseOf(chooseBase(facts([backup(0), damaged], [run(0, 12)]), LATEST))).toBe(
+    backup(0).backupId,
+  );
+  expect(baseOf(chooseBase(facts([damaged], [run(0, 12)]), LATEST))).toBe(damaged.backupId);
+});
+
+test('chooseBase() keeps positions of an older cluster apart from those of the newest', () => {
+  const old = backup(0, { systemId: '1111' });
+  const all = facts([old, backup(4)], [run(0, 12)]);
+
+  expect(chooseBase(all, lsn(2))).toMatchObject({ outcome: 'target too early' });
+  expect(baseOf(chooseBase(all, time(2)))).toBe(old.backupId);
+});
+
+test('chooseBase() follows a new timeline whose history is stored', () => {
+  const all = facts([backup(0)], [run(0, 5, 1), run(4, 12, 2)]);
+  const inventory = all.inventories.get('7341');
+  if (inventory === undefined) throw new Error('unreachable');
+  const histories = ['00000002.history'];
+
+  const choice = chooseBase(
+    { ...all, inventories: new Map([['7341', { ...inventory, histories }]]) },
+    LATEST,
+  );
+
+  expect(choice).toMatchObject({ path: { timeline: 2, toLsn: lsnAt(12) } });
+});
+
+test('chooseBase() never starts from a backup that ended after the target, nor lacks its WAL', () => {
+  const hour = fc.double({ min: 0, max: 10, noNaN: true });
+  fc.assert(
+    fc.property(
+      fc.array(hour, { maxLength: 6 }),
+      hour,
+      hour,
+      fc.boolean(),
+      (hours, cut, at, asLsn) => {
+        const all = facts(
+          hours.map((one) => backup(one)),
+          [run(0, cut), run(cut + 1, 12)],
+        );
+        const target = asLsn ? lsn(at) : time(at);
+
+        const choice = chooseBase(all, target);
+
+        if (choice.outcome !== 'found') return;
+        expect(fits(choice, target)).toBe(true);
+      },
+    ),
+  );
+});
+
+function fits({ base, path }: Extract<BaseChoice, { outcome: 'found' }>, target: Target): boolean {
+  if (compareLsn(path.toLsn, base.endLsn) < 0) return false;
+  switch (target.kind) {
+    case 'time':
+      return !isAfter(base.endedAt, target.at);
+    case 'lsn': {
+      const asked = toLsn(target.lsn);
+      return compareLsn(base.endLsn, asked) <= 0 && compareLsn(asked, path.toLsn) <= 0;
+    }
+    case 'xid':
+    case 'latest':
+      return true;
+    default:
+      throw new TypeError(`Unreachable target: ${JSON.stringify(target satisfies never)}`);
+  }
+}
+
+function isAfter(a: string, b: string): boolean {
+  return Temporal.Instant.compare(Temporal.Instant.from(a), Temporal.Instant.from(b)) > 0;
+}
