@@ -114,6 +114,7 @@ class DirectoryStore implements ObjectStore {
     olderThanMs,
   }: CallOptions & { readonly olderThanMs: number }): Promise<number> {
     await this.#begin(signal);
+    if (!(await this.#isFolder([UNFINISHED]))) return 0;
     const folder = join(this.#root, UNFINISHED);
     const before = this.#clock.now().epochMilliseconds - olderThanMs;
     let removed = 0;
@@ -143,8 +144,15 @@ class DirectoryStore implements ObjectStore {
   }
 
   async #openUnfinished(): Promise<Unfinished> {
-    const path = join(this.#root, UNFINISHED, randomBytes(12).toString('hex'));
-    return new Unfinished(path, await open(path, 'wx', FILE_MODE));
+    const folder = join(this.#root, UNFINISHED);
+    const path = join(folder, randomBytes(12).toString('hex'));
+    const handle = await open(path, 'wx', FILE_MODE).catch(async (error: unknown) => {
+      if (errorCode(error) !== 'ENOENT') throw error;
+      // Somebody tidied up, or a new disk is mounted. The store's own folder is not made again.
+      await mkdir(folder, { mode: FOLDER_MODE });
+      return await open(path, 'wx', FILE_MODE);
+    });
+    return new Unfinished(path, handle);
   }
 
   async #write(

@@ -114,13 +114,28 @@ describe('directoryStore()', () => {
     await store.put(KEY, body(), { signal });
     await rm(path, { recursive: true });
 
-    for (const call of [
+    const calls = await Promise.allSettled([
       store.put(KEY, body(), { signal }),
       store.open(KEY, { signal }),
       store.stat(KEY, { signal }),
       Array.fromAsync(store.list('', { signal })),
-    ])
-      await expect(call).rejects.toMatchObject({ kind: { code: 'STORAGE_UNREACHABLE' } });
+    ]);
+
+    expect(calls).toMatchObject(
+      calls.map(() => ({ status: 'rejected', reason: { kind: { code: 'STORAGE_UNREACHABLE' } } })),
+    );
+  });
+
+  test('goes on when somebody has tidied up its unfinished files', async () => {
+    const path = freshPath();
+    const store = directoryStore(path);
+    await store.put(KEY, body(), { signal });
+    await rm(join(path, '#unfinished'), { recursive: true });
+
+    expect(await store.sweep({ signal, olderThanMs: 0 })).toBe(0);
+    await store.put(objectKey('orders/base/two'), body(), { signal });
+
+    expect(await Array.fromAsync(store.list('', { signal }))).toHaveLength(2);
   });
 
   test('cannot be where a file is', async () => {

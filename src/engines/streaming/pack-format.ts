@@ -13,7 +13,7 @@ export type Frame = [storedBytes: number, plainBytes: number, extents: Extent[]]
 
 export const TRAILER_BYTES = 16;
 /** Little files may stand close together; a footer beyond it is not ours. */
-export const FOOTER_BYTES_MAX = 256 << 20;
+const FOOTER_BYTES_MAX = 256 << 20;
 /** The cheapest level; 3 saves 1.3 % for twice the time (measured). */
 const LEVEL = 1;
 const MAGIC = Buffer.from('DBPK');
