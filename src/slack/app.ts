@@ -17,6 +17,7 @@ import { slackFollower } from './follower.ts';
 import { incidentMessages } from './incident-messages.ts';
 import { listenToIncidentButtons } from './listeners/actions/incidents.ts';
 import { listenToRunButtons } from './listeners/actions/runs.ts';
+import { listenToUnknownButtons } from './listeners/actions/unknown.ts';
 import { listenToDbdr } from './listeners/commands/dbdr.ts';
 import { listenToIncidentForm } from './listeners/views/incident.ts';
 import { listenToUpdateForms } from './listeners/views/update.ts';
@@ -69,6 +70,7 @@ function listen(app: App, desk: Desk): void {
   listenToDbdr(app, desk);
   listenToRunButtons(app, desk);
   listenToIncidentButtons(app, desk);
+  listenToUnknownButtons(app, desk);
   listenToIncidentForm(app, desk);
   listenToUpdateForms(app, desk);
 }

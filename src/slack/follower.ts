@@ -19,6 +19,8 @@ const PACE_MS = 3000;
 /** After Slack failed: it waits out Retry-After by itself, this is for outages. */
 const AGAIN_MS = 5000;
 const BATCH = 200;
+/** Runs whose last edit is remembered; forgetting it costs one edit too soon. */
+const REMEMBERED_MAX = 500;
 const INCIDENTS_EVERY_MS = 1000;
 /** How old an open incident is, and whether its next update is late, is said anew this often. */
 const INCIDENT_AGE_EVERY_MS = 60_000;
@@ -107,6 +109,7 @@ async function flush(
       await runs.show(item.root);
       for (const event of item.events) await runs.tell(item.root, event);
       pending.delete(id);
+      if (shownMs.size >= REMEMBERED_MAX) shownMs.clear();
       shownMs.set(id, clock.elapsedMs());
     } catch (error) {
       isFine = false;

@@ -176,6 +176,17 @@ test('a button that names no run is answered too', async () => {
   expect(whispered(bot)).toContain('it names no run');
 });
 
+test('a button of another version is answered, and a known one is answered once', async () => {
+  await using bot = await startSlackBot();
+
+  const unknown = await bot.click('U0ANA', 'fail_over_orders', 'x');
+  await bot.click('U0BEN', 'approve_run', 'rubbish');
+
+  expect(unknown.status).toBe(200);
+  await waitUntil(() => bot.slack.whispers.length === 2);
+  expect(whispered(bot)).toContain('of another version and does nothing');
+});
+
 test('cancelling works by button and by word', async () => {
   await using bot = await startSlackBot();
   const run = await askDangerous(bot);

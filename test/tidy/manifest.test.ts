@@ -121,7 +121,9 @@ test('each button has a listener and each form has one, so that no click is left
     /(?:app\.(?:action|view)\(\s*|listenTo\w+\(app, desk, )([A-Z_]+)/g,
   );
 
+  const known = allMatches(source, /(?:BUTTONS = \[|, )([A-Z_]+)(?=[^;\n]*\];)/g);
   expect(buttons.length).toBeGreaterThan(5);
+  expect(known).toEqual(expect.arrayContaining([...buttons]));
   expect(listened).toEqual([...buttons, ...forms].toSorted());
 });
 
