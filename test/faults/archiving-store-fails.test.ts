@@ -5,12 +5,14 @@ import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { keyRing } from '../../src/encryption/file-key-ring.ts';
+import { WAL_STORE_STALLED } from '../../src/engines/streaming/wal-problems.ts';
 import { receiveWal } from '../../src/engines/streaming/wal-receiver.ts';
 import { walStore } from '../../src/engines/streaming/wal-store.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { isServerName } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { compareLsn, type Lsn, lsnBytes, toLsn } from '../../src/kernel/lsn.ts';
+import { isProblem } from '../../src/kernel/problem.ts';
 import { connect } from '../../src/postgres/connect.ts';
 import { readServerFacts } from '../../src/postgres/server-facts.ts';
 import { createSlot, readSlot } from '../../src/postgres/slots.ts';
@@ -114,6 +116,19 @@ test('holds a bounded number of segments when the store hangs, and goes on when 
   expect(compareLsn(await slotLsn(), end)).not.toBe(-1);
 });
 
+test('lets go of the server when the store never answers, so that it can shut down', async () => {
+  const hanging = storeThat(() => new Promise(() => undefined));
+  const stopping = new AbortController();
+  const receiving = receive(hanging, stopping, {
+    ...systemClock,
+    elapsedMs: () => systemClock.elapsedMs() * 1000,
+    sleep: (ms, options) => systemClock.sleep(Math.min(ms, 300), options),
+  });
+  await writeLog(6);
+
+  await expect(receiving).rejects.toSatisfy((error) => isProblem(error, WAL_STORE_STALLED));
+});
+
 test('reports only the contiguous part when a later tail is stored before an earlier segment', async () => {
   let open: (() => void) | undefined;
   const gate = new Promise<void>((resolve) => {
@@ -166,7 +181,11 @@ function storeThat(before: (key: string) => Promise<void>): ObjectStore {
   };
 }
 
-function receive(store: ObjectStore, stopping: AbortController): Promise<void> {
+function receive(
+  store: ObjectStore,
+  stopping: AbortController,
+  clock: Clock = systemClock,
+): Promise<void> {
   const server = 'shop';
   if (!isServerName(server)) throw new TypeError(server);
   const receiving = receiveWal({
@@ -176,7 +195,7 @@ function receive(store: ObjectStore, stopping: AbortController): Promise<void> {
     url: postgres.url(),
     slot: SLOT,
     tailSeconds: 0.02,
-    clock: systemClock,
+    clock,
     log: silentLog,
     signal: stopping.signal,
     ready: () => undefined,

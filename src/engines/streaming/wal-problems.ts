@@ -23,6 +23,13 @@ export const WAL_SLOT_MISSING: ProblemKind = {
   fault: 'world',
 };
 
+export const WAL_STORE_STALLED: ProblemKind = {
+  code: 'WAL_STORE_STALLED',
+  retry: 'later',
+  hint: 'Look at the store: its disk or network answers nothing; archiving goes on when it does.',
+  fault: 'world',
+};
+
 /** Not thrown: written to the log, because both contents are kept and archiving must go on. */
 export const WAL_CONFLICT: ProblemKind = {
   code: 'WAL_CONFLICT',

@@ -19,6 +19,7 @@ import { statusMessage, WalMessages } from './wal-messages.ts';
 import { putWal, type WalPlace } from './wal-objects.ts';
 import { WAL_CONFLICT } from './wal-problems.ts';
 import type { ReceiveWalRequest, TimelinePlace } from './wal-request.ts';
+import { WalWatchdog } from './wal-watchdog.ts';
 
 export interface WalTimelineParts {
   readonly request: ReceiveWalRequest;
@@ -43,6 +44,7 @@ export class WalTimeline implements Conversation {
   readonly #cutter: WalCutter;
   readonly #mark: DurableMark;
   readonly #age = new StoredAge();
+  readonly #watchdog: WalWatchdog;
   readonly #messages: WalMessages;
   readonly #pending = new Set<Promise<void>>();
   readonly #pendingMax: number;
@@ -61,6 +63,7 @@ export class WalTimeline implements Conversation {
     this.#parts = parts;
     this.#mark = new DurableMark(parts.beginLsn);
     this.#tailLsn = parts.beginLsn;
+    this.#watchdog = new WalWatchdog(parts.request.clock);
     this.#beganAt = utcText(parts.request.clock.now());
     this.#pendingMax = Math.max(
       1,
@@ -85,7 +88,7 @@ export class WalTimeline implements Conversation {
     request.signal.addEventListener('abort', stop, { once: true });
     const timers = new AbortController();
     const beats = [
-      this.#every(STATUS_MS, timers.signal, async () => this.#status(true)),
+      this.#every(STATUS_MS, timers.signal, async () => this.#watch()),
       this.#every(request.tailSeconds * 1000, timers.signal, () => this.#storeTail()),
     ];
     try {
@@ -151,7 +154,15 @@ export class WalTimeline implements Conversation {
     await this.#reporting;
   }
 
+  #watch(): void {
+    // While reading is paused the server cannot be heard.
+    if (this.#pending.size >= this.#pendingMax) this.#watchdog.heard();
+    this.#watchdog.check();
+    this.#status(true);
+  }
+
   #serverEnd(lsn: bigint): void {
+    this.#watchdog.heard();
     if (lsn > this.#serverLsn) this.#serverLsn = lsn;
     this.#age.told(lsn, this.#parts.request.clock.now());
     // Nothing new: the stored log is complete as of now, which is worth telling.
@@ -181,7 +192,7 @@ export class WalTimeline implements Conversation {
           other: other.key,
         });
     }
-    await putWal(wal, key, bytes);
+    await this.#watchdog.store(() => putWal(wal, key, bytes));
     this.#cutter.giveBack(bytes);
     this.#stored(beginLsn, beginLsn + BigInt(segmentBytes));
     await this.#removeTails(name);
@@ -204,7 +215,8 @@ export class WalTimeline implements Conversation {
     this.#tailLsn = to;
     const segment = segmentNameAt(timeline, lsnFromBytes(begin), segmentBytes);
     const place = { segment, from: lsnFromBytes(from), to: lsnFromBytes(to) };
-    await putWal(wal, tailKey(wal.folder, place), this.#cutter.copyFrom(from));
+    const bytes = this.#cutter.copyFrom(from);
+    await this.#watchdog.store(() => putWal(wal, tailKey(wal.folder, place), bytes));
     this.#stored(from, to);
   }
 
