@@ -1,0 +1,44 @@
+/** What the commonest answers look like. */
+import { describe, expect, test } from 'vitest';
+
+import { viewOf } from '../../../src/cli/views.ts';
+
+const READER = { zone: 'UTC', now: Temporal.Instant.from('2026-11-22T15:00:00Z') };
+
+describe('viewOf()', () => {
+  test('opens a status with what the server can be restored to', () => {
+    const server = {
+      server: 'shop',
+      lastBackupAt: '2026-11-22T14:00:00.000000Z',
+      lastVerifiedAt: null,
+      recoverableFrom: '2026-11-22T14:00:00.000000Z',
+      recoverableTo: '2026-11-22T14:59:58.000000Z',
+      rpoSeconds: 2,
+      rtoSeconds: null,
+      findings: [{ severity: 'page', summary: 'WAL is late', hint: 'Look at `wal`.' }],
+    };
+
+    const text = viewOf('status', { servers: [server] }, READER);
+
+    expect(text).toContain('shop is restorable to 2026-11-22 14:59:58 UTC (just now)');
+    expect(text).toContain('Last proof        none yet');
+    expect(text).toContain('Now: WAL is late\n  Look at `wal`.');
+  });
+
+  test('puts the verdict of a proof first', () => {
+    const proof = {
+      title: 'shop is restorable',
+      verdict: 'PASS',
+      checks: [{ check: 'Restore', verdict: 'PASS', detail: 'in 4 s' }],
+      rpoSeconds: 1,
+      rtoSeconds: 4,
+    };
+
+    expect(viewOf('verify', proof, READER)).toMatch(/^PASS: shop is restorable\n/);
+  });
+
+  test('falls back to labels and values for a document it does not know', () => {
+    expect(viewOf('status', { odd: true }, READER)).toBe('Odd       yes');
+    expect(viewOf('unheard-of', { odd: true }, READER)).toBe('Odd       yes');
+  });
+});

@@ -1,0 +1,131 @@
+/** A whole config: every error at once, what is filled in, what cannot be changed. */
+import { describe, expect, test } from 'vitest';
+
+import { EXAMPLE_CONFIG } from '../../../src/config/example.ts';
+import { issueText } from '../../../src/config/issue.ts';
+import { configFile, invalidConfig, parseConfig } from '../../../src/config/load.ts';
+
+const FILE = '/etc/dbdr/dbdr.yaml';
+const GOOD = `
+timezone: Europe/Berlin
+servers:
+  shop:
+    url: postgres://dbdr:\${SHOP_PASSWORD}@db.internal:5432/shop
+    stores: [here]
+stores:
+  here: { kind: directory, path: ./store }
+keys: { kind: file, path: ./keyring.json }
+`;
+const SLACK = `
+slack:
+  channels: { ops: C0OPS, stakeholders: C0NEWS }
+  people: { operators: [U0ANA], approvers: [U0BEN] }
+`;
+
+function issuesOf(text: string, environment: Record<string, string> = { SHOP_PASSWORD: 'x' }) {
+  return parseConfig(text, { file: FILE, environment }).issues.map(issueText);
+}
+
+describe('parseConfig()', () => {
+  test('tells three errors at once, each with its line, its path and the near word', () => {
+    const text = GOOD.replace('stores: [here]', 'stors: [here]\n    stores: [heer]')
+      .replace('Europe/Berlin', 'Mars/Base')
+      .replace('path: ./keyring.json', 'pth: ./keyring.json');
+
+    expect(issuesOf(text)).toEqual([
+      'line 2, timezone: must be an IANA time zone such as Europe/Berlin',
+      'line 6, servers.shop.stors: unknown key (did you mean "stores"?)',
+      'line 10, keys.path: is missing: must be text',
+      'line 10, keys.pth: unknown key (did you mean "path"?)',
+    ]);
+  });
+
+  test('tells missing secrets and unknown stores together', () => {
+    expect(issuesOf(GOOD.replace('[here]', '[heer]'), {})).toEqual([
+      expect.stringContaining('line 5, servers.shop.url: the environment has no SHOP_PASSWORD'),
+      'line 6, servers.shop.stores[0]: there is no store "heer" (did you mean "here"?)',
+    ]);
+  });
+
+  test('asks for the secrets that only defaults name', () => {
+    expect(issuesOf(GOOD + SLACK)).toEqual([
+      expect.stringContaining('slack.bot_token: the environment has no SLACK_BOT_TOKEN'),
+      expect.stringContaining('slack.signing_secret: the environment has no SLACK_SIGNING_SECRET'),
+    ]);
+  });
+
+  test('refuses approvals that nobody can satisfy', () => {
+    const secrets = { SHOP_PASSWORD: 'x', SLACK_BOT_TOKEN: 'x', SLACK_SIGNING_SECRET: 'x' };
+
+    expect(issuesOf(`${GOOD}${SLACK}  approvals: { high: 2 }\n`, secrets)).toEqual([
+      expect.stringContaining('slack.approvals.high: 2 people must approve and only 1 may'),
+    ]);
+  });
+
+  test('says of Secrets Manager that it cannot be asked yet', () => {
+    const text = GOOD.replace(/url: .*/, 'url: secretsmanager:prod#url');
+
+    expect(issuesOf(text)).toEqual([
+      expect.stringContaining('AWS Secrets Manager cannot be asked'),
+    ]);
+  });
+
+  test('refuses two stores in one folder, for the second copy would not exist', () => {
+    const text = GOOD.replace('[here]', '[here, there]').replace(
+      '  here: {',
+      '  there: { kind: directory, path: store }\n  here: {',
+    );
+
+    expect(issuesOf(text)).toEqual([expect.stringContaining('there would be one copy, not two')]);
+  });
+
+  test('tells where YAML itself is broken', () => {
+    expect(issuesOf('servers: [1\nstores: {')).not.toEqual([]);
+    expect(issuesOf('timezone: UTC\ntimezone: UTC')).toEqual([
+      expect.stringContaining('line 2: not YAML'),
+    ]);
+  });
+
+  test('says what is missing in an empty file', () => {
+    expect(issuesOf('')).toEqual([
+      'line 1, keys: is missing: must be a section with keys of its own',
+      'line 1, servers: is missing: must be a section with names of its own',
+      'line 1, stores: is missing: must be a section with names of its own',
+    ]);
+  });
+
+  test('never shows a secret in what is wrong', () => {
+    const environment = { SHOP_PASSWORD: 'hunter2' };
+    const { issues } = parseConfig(GOOD.replace('/shop\n', '\n'), { file: FILE, environment });
+
+    expect(issues).toHaveLength(1);
+    expect(invalidConfig(FILE, issues).message).not.toContain('hunter2');
+  });
+
+  test('answers a config that cannot be changed, with paths from the folder of its file', () => {
+    const environment = { SHOP_PASSWORD: 'x' };
+    const { config } = parseConfig(GOOD, { file: FILE, environment });
+
+    expect(config?.state).toBe('/etc/dbdr/state');
+    expect(config?.stores['here']?.path).toBe('/etc/dbdr/store');
+    expect(config?.scratch.path).toBe('/etc/dbdr/state/scratch');
+    expect(config?.keys.path).toBe('/etc/dbdr/keyring.json');
+    expect(Object.isFrozen(config?.servers)).toBe(true);
+  });
+
+  test('takes the example as it is printed', () => {
+    expect(issuesOf(EXAMPLE_CONFIG)).toEqual([]);
+  });
+});
+
+describe('configFile()', () => {
+  const directory = '/srv';
+
+  test('prefers the flag, then the environment, then the working directory', () => {
+    const environment = { DBDR_CONFIG: 'other.yaml' };
+
+    expect(configFile({ file: 'mine.yaml', environment, directory })).toBe('/srv/mine.yaml');
+    expect(configFile({ environment, directory })).toBe('/srv/other.yaml');
+    expect(configFile({ environment: {}, directory })).toBe('/srv/dbdr.yaml');
+  });
+});

@@ -1,0 +1,58 @@
+/** What a person should hear of. */
+import { describe, expect, test } from 'vitest';
+
+import { judge } from '../../../src/monitoring/judge.ts';
+import type { Standing } from '../../../src/monitoring/standing.ts';
+
+const NOW = Temporal.Instant.from('2026-11-22T15:00:00Z');
+const SERVER = { name: 'shop', rpoSeconds: 300, rtoSeconds: 1800 };
+const WELL: Standing = {
+  lastBackupAt: '2026-11-22T02:00:00Z',
+  lastVerifiedAt: '2026-11-22T04:00:00Z',
+  recoverableFrom: '2026-11-08T02:00:00Z',
+  recoverableTo: '2026-11-22T14:59:58Z',
+  rpoSeconds: 2,
+  rtoSeconds: 372,
+};
+
+function codes(standing: Partial<Standing>, slot?: { keptBytes: number; safeBytes: number }) {
+  const facts = { server: SERVER, standing: { ...WELL, ...standing }, now: NOW };
+  return judge({ ...facts, slot }).map(({ code }) => code);
+}
+
+describe('judge()', () => {
+  test('has nothing to say when all is well', () => {
+    expect(codes({})).toEqual([]);
+  });
+
+  test('says that there is no backup, and then asks for no proof of it', () => {
+    expect(codes({ lastBackupAt: null, lastVerifiedAt: null })).toEqual(['BACKUP_MISSING']);
+  });
+
+  test('gives a daily proof two hours more', () => {
+    expect(codes({ lastVerifiedAt: '2026-11-21T13:00:01Z' })).toEqual([]);
+    expect(codes({ lastVerifiedAt: '2026-11-21T12:59:59Z' })).toEqual(['PROOF_OVERDUE']);
+  });
+
+  test('waits a day for the proof of a first backup', () => {
+    expect(codes({ lastVerifiedAt: null })).toEqual([]);
+    expect(codes({ lastVerifiedAt: null, lastBackupAt: '2026-11-20T02:00:00Z' })).toEqual([
+      'PROOF_OVERDUE',
+    ]);
+  });
+
+  test('pages when the stored WAL is further behind than the objective', () => {
+    expect(codes({ rpoSeconds: 300 })).toEqual([]);
+    expect(codes({ rpoSeconds: 300.1 })).toEqual(['ARCHIVING_BEHIND']);
+  });
+
+  test('pages while a slot has still a quarter of its room', () => {
+    expect(codes({}, { keptBytes: 75, safeBytes: 25 })).toEqual([]);
+    expect(codes({}, { keptBytes: 76, safeBytes: 24 })).toEqual(['SLOT_HEADROOM_LOW']);
+    expect(codes({}, { keptBytes: 100, safeBytes: -1 })).toEqual(['SLOT_HEADROOM_LOW']);
+  });
+
+  test('says that a restore takes longer than the objective', () => {
+    expect(codes({ rtoSeconds: 1801 })).toEqual(['RESTORE_TOO_SLOW']);
+  });
+});
