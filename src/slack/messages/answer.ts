@@ -15,12 +15,20 @@ const ENTRIES_MAX = 15;
 const VALUE_MAX = 200;
 const LINES_MAX = 80;
 
+const TITLES: Readonly<Record<string, string>> = {
+  runs: 'Runs, newest first',
+  backups: 'Base backups, newest first',
+  instances: 'Restored copies',
+  incident: 'Incidents',
+  wal: 'The log, as far as it is stored',
+};
+
 export function answerMessage(operation: string, result: Json, reader: Reader): Message {
   const status = operation === 'status' ? statusMessage(result, reader) : undefined;
   if (status !== undefined) return status;
   const lines = listingLines(result, reader) ?? lineList(result, reader);
   const shown = lines.slice(0, LINES_MAX);
-  const title = `What \`${operation}\` answers`;
+  const title = TITLES[operation] ?? `What \`${operation}\` answers`;
   return message(`${title}\n${shown.join('\n')}`, [
     section(`*${escapeText(title)}*`),
     ...sections(shown.length === 0 ? ['Nothing.'] : shown.map(escapeText)),

@@ -3,6 +3,7 @@
  * until when, and the two buttons while it waits. Once decided: who, when, and no buttons. Pure.
  */
 import type { KnownBlock } from '@slack/types';
+import { z } from 'zod';
 
 import { formatUtc } from '../../kernel/moment.ts';
 import {
@@ -17,6 +18,7 @@ import {
   clip,
   context,
   escapeText,
+  type Facts,
   factBlocks,
   section,
   warningBlocks,
@@ -32,7 +34,12 @@ const TITLE_MAX = 300;
 /** Long enough to tell two plans apart by eye; the button carries the whole hash. */
 const HASH_SHOWN = 8;
 
-export function approvalBlocks(view: RunView, around: Surroundings): readonly KnownBlock[] {
+/** `parent`: the run that it comes after; it knows the target. */
+export function approvalBlocks(
+  view: RunView,
+  around: Surroundings,
+  parent?: RunView,
+): readonly KnownBlock[] {
   const { run, explanation } = view;
   const asker = readAsker(run);
   const waits = run.state === 'waiting';
@@ -41,19 +48,31 @@ export function approvalBlocks(view: RunView, around: Surroundings): readonly Kn
     section(
       waits ? `*Needs approval*\n${sayWho(asker)} asks to *${lowerFirst(what)}*.` : `*${what}*`,
     ),
-    ...factBlocks(planFacts(view)),
+    ...factBlocks(planFacts(view, parent)),
     ...warningBlocks(explanation.warnings),
     context(decisionLine(view, around)),
     ...(waits ? approveButtons(view) : []),
   ];
 }
 
-/** Names the server even where the plan's own facts do not. */
-function planFacts(view: RunView): readonly (readonly [string, string])[] {
-  const facts = view.explanation.facts;
-  const named = facts.some(([label]) => label === 'Server');
-  const server = view.run.server;
-  return named || server === null ? facts : [['Server', server], ...facts];
+const Tables = z.looseObject({
+  tables: z.array(z.union([z.string(), z.looseObject({ table: z.string() })])).min(1),
+});
+
+/** Names server, tables and target even where the plan's own facts do not. */
+function planFacts(view: RunView, parent: RunView | undefined): Facts {
+  const { facts } = view.explanation;
+  const known = new Set(facts.map(([label]) => label));
+  const tables = Tables.safeParse(view.run.plan);
+  const names = tables.success
+    ? tables.data.tables.map((each) => (typeof each === 'string' ? each : each.table))
+    : [];
+  const more: Facts = [
+    ...(view.run.server === null ? [] : [['Server', view.run.server] as const]),
+    ...(names.length === 0 ? [] : [['Tables', names.join(', ')] as const]),
+    ...(parent?.explanation.facts.filter(([label]) => label === 'Target') ?? []),
+  ];
+  return [...more.filter(([label]) => !known.has(label)), ...facts];
 }
 
 function approveButtons(view: RunView): readonly KnownBlock[] {

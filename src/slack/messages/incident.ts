@@ -88,7 +88,7 @@ function stepBlocks(view: IncidentView, step: IncidentStep): readonly KnownBlock
   return [
     divider(),
     section(
-      `*Step ${step.number}: ${escapeText(step.title)}*${estimate}\n${escapeText(clip(step.prose, PROSE_MAX))}`,
+      `*Step ${step.number}: ${escapeText(step.title)}*${estimate}\n${escapeText(clip(unwrapped(step.prose), PROSE_MAX))}`,
     ),
     ...(step.command === undefined
       ? []
@@ -128,6 +128,11 @@ function stepBlocks(view: IncidentView, step: IncidentStep): readonly KnownBlock
           },
         ])),
   ];
+}
+
+/** A page's lines are broken for editors; a chat breaks them for its reader. Lists stay lists. */
+function unwrapped(prose: string): string {
+  return prose.replaceAll(/(\S)[^\S\n]*\n(?=[^\s\-*\d>])/g, '$1 ');
 }
 
 function standingButtons(view: IncidentView): readonly KnownBlock[] {

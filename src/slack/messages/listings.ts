@@ -5,7 +5,7 @@ import type { Json } from '../../kernel/codecs.ts';
 import { formatBytes } from '../../kernel/size.ts';
 import { sentenceList } from './blocks.ts';
 import type { Reader } from './status.ts';
-import { readInstant, sayMoment } from './when.ts';
+import { readInstant, sayShort } from './when.ts';
 
 const text = z.string().nullish().catch(undefined);
 const Person = z.looseObject({ name: z.string() }).nullish().catch(undefined);
@@ -79,6 +79,13 @@ const Incidents = z.looseObject({
   ),
 });
 
+const DECIDED: Readonly<Record<string, string>> = {
+  approve: 'approved',
+  refuse: 'refused',
+  withdraw: 'withdrawn',
+  cancel: 'cancelled',
+};
+
 /** Undefined: no list that has words of its own. */
 export function listingLines(result: Json, reader: Reader): readonly string[] | undefined {
   return (
@@ -95,7 +102,7 @@ function runLines(result: Json, reader: Reader): readonly string[] | undefined {
   if (read.data.runs.length === 0) return ['Nothing was asked for yet.'];
   return read.data.runs.map((run) => {
     const decided = (run.deciders ?? []).map(
-      ({ actor, decision }) => `${decision} by ${actor?.name ?? 'somebody'}`,
+      ({ actor, decision }) => `${DECIDED[decision] ?? decision} by ${actor?.name ?? 'somebody'}`,
     );
     return join([
       `${run.runId}: ${run.operation}${run.server ? ` of ${run.server}` : ''}`,
@@ -183,7 +190,7 @@ function stores(names: readonly unknown[]): string {
 
 function moment(before: string, at: string | null | undefined, reader: Reader): string {
   const instant = readInstant(at);
-  return instant === undefined ? '' : `${before}${sayMoment(instant, reader)}`;
+  return instant === undefined ? '' : `${before}${sayShort(instant, reader.now)}`;
 }
 
 function join(parts: readonly string[]): string {

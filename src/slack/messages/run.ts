@@ -43,7 +43,7 @@ export function runMessage(view: RunView, around: Surroundings, version: number)
   const blocks = [
     section(`*${escapeText(headline(view))}*\n${stateLine(view, around)}`),
     ...bodyBlocks(view, around),
-    ...view.followUps.flatMap((followUp) => followUpBlocks(followUp, around)),
+    ...view.followUps.flatMap((followUp) => followUpBlocks(followUp, around, view)),
     ...cancelButton(view),
     context(
       `asked by ${sayWho(readAsker(view.run))} · run \`${view.run.runId}\` · details in the thread`,
@@ -112,8 +112,15 @@ function resultBlocks(view: RunView): readonly KnownBlock[] {
   if (run.operation === 'backup') return backupBlocks(run.result);
   if (run.operation === 'verify') return verificationBlocks(run.result);
   if (run.operation.startsWith('restore'))
-    return [...factBlocks(view.explanation.facts), ...restoredBlocks(run.result, run.runId)];
-  return [...factBlocks(view.explanation.facts), ...saidBlocks(run.result)];
+    return [...lastingFacts(view), ...restoredBlocks(run.result, run.runId)];
+  return [...lastingFacts(view), ...saidBlocks(run.result)];
+}
+
+/** What was forecast is over once it is done; the thread keeps the whole plan. */
+const FORECASTS: ReadonlySet<string> = new Set(['Reads', 'Writes', 'Forecast', 'Danger']);
+
+function lastingFacts({ explanation }: RunView): readonly KnownBlock[] {
+  return factBlocks(explanation.facts.filter(([label]) => !FORECASTS.has(label)));
 }
 
 /** What an operation with no message of its own says about its result. */
@@ -124,9 +131,13 @@ function saidBlocks(result: Json): readonly KnownBlock[] {
     : [];
 }
 
-function followUpBlocks(view: RunView, around: Surroundings): readonly KnownBlock[] {
+function followUpBlocks(
+  view: RunView,
+  around: Surroundings,
+  parent: RunView,
+): readonly KnownBlock[] {
   const { run, explanation } = view;
-  if (run.state === 'waiting') return [divider(), ...approvalBlocks(view, around)];
+  if (run.state === 'waiting') return [divider(), ...approvalBlocks(view, around, parent)];
   const title = `*${escapeText(clip(explanation.title, TITLE_MAX))}*\n${stateLine(view, around)}`;
   return [
     divider(),

@@ -11,10 +11,12 @@ import {
   clip,
   codeSection,
   escapeText,
+  factBlocks,
   type Message,
   message,
   section,
   sections,
+  warningBlocks,
 } from './blocks.ts';
 import { sayWho } from './people.ts';
 import { problemLines, readProblem } from './problem.ts';
@@ -61,6 +63,8 @@ function planDetail({ explanation, run }: RunView): Message {
       explanation.command,
       'ask there as it was asked here.',
     ),
+    ...factBlocks(explanation.facts),
+    ...warningBlocks(explanation.warnings),
   ]);
 }
 

@@ -57,6 +57,8 @@ type Report = z.infer<typeof Report>;
 
 const CELL_MAX = 400;
 const SHOWS_MAX = 800;
+/** What took less is no news. */
+const SECONDS_SHOWN_MIN = 0.1;
 const MODES: Readonly<Record<string, string>> = {
   bounded:
     'row counts are compared with production while it moves, so a difference as large as what was written meanwhile would not be seen.',
@@ -80,8 +82,13 @@ export function verificationBlocks(result: Json): readonly KnownBlock[] {
     ...closing(read.data),
     ...(shows === undefined
       ? []
-      : [context(escapeText(`Mode ${read.data.mode ?? 'unknown'}: ${clip(shows, SHOWS_MAX)}`))]),
+      : [context(escapeText(modeWords(read.data.mode ?? 'unknown', clip(shows, SHOWS_MAX))))]),
   ];
+}
+
+/** The words may name the mode themselves. */
+function modeWords(mode: string, shows: string): string {
+  return shows.toLowerCase().startsWith(mode) ? `Mode: ${shows}` : `Mode ${mode}: ${shows}`;
 }
 
 /** The same as plain lines, for notifications and readers. */
@@ -142,7 +149,8 @@ function scratchRow(tornDown: boolean): Row {
 
 function checkRow(check: Check): Row {
   const seen = check.detail ?? check.finding ?? check.summary ?? check.reason ?? '–';
-  const seconds = check.seconds === undefined ? '' : `, ${formatSeconds(check.seconds)}`;
+  const took = check.seconds ?? 0;
+  const seconds = took < SECONDS_SHOWN_MIN ? '' : `, ${formatSeconds(took)}`;
   return [
     check.check ?? check.title ?? check.name ?? 'Check',
     check.verdict ?? check.status ?? 'unknown',

@@ -10,6 +10,11 @@ export function sayMoment(
   return `${formatUtc(toSecond(at))} (${local}${formatAge(at, reader.now)})`;
 }
 
+/** `2026-11-22 14:46:00 UTC, 17 minutes ago`: for lists, where a line should be one. */
+export function sayShort(at: Temporal.Instant, now: Temporal.Instant): string {
+  return `${formatUtc(toSecond(at))}, ${formatAge(at, now)}`;
+}
+
 /** `14:57:40 UTC`, for moments of today. */
 export function sayTime(at: Temporal.Instant): string {
   return `${at.toZonedDateTimeISO('UTC').toPlainTime().toString({ smallestUnit: 'second' })} UTC`;

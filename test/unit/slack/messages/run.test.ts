@@ -33,6 +33,23 @@ test('runMessage() names server, target, tables, expiry and approvers without th
   expect(lintMessage(message)).toEqual([]);
 });
 
+test('runMessage() takes target and tables from where they are known', () => {
+  const waiting = waitingTables({ plan: { tables: [{ table: 'orders' }, { table: 'users' }] } });
+  const explanation = { ...waiting.explanation, facts: [] };
+
+  const { blocks } = runMessage(
+    sampleView({ followUps: [{ ...waiting, explanation }] }),
+    AROUND,
+    1,
+  );
+
+  const divider = blocks.findIndex(({ type }) => type === 'divider');
+  const text = readable({ blocks: blocks.slice(divider) });
+  expect(text).toContain('*Server*  shop');
+  expect(text).toContain('*Tables*  orders, users');
+  expect(text).toContain('*Target*  2026-11-22 14:46:00 UTC (15:46:00 Berlin');
+});
+
 test('runMessage() leaves the asker among the approvers where approving oneself is allowed', () => {
   const around = { ...AROUND, approvers: ['U0ANA', 'U0BEN'], selfAllowed: true };
 

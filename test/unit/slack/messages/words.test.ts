@@ -115,7 +115,7 @@ test('runs are listed with who asked, who decided and how each ended', () => {
   const text = readable(answerMessage('runs', { runs: [run] }, READER));
 
   expect(text).toContain('r-1: restore of shop · done · asked by ana 2026-11-22 14:52:00 UTC');
-  expect(text).toContain('approve by ben');
+  expect(text).toContain('approved by ben');
 });
 
 test('backups are listed with sizes, stores and their proof; without any it says what to do', () => {
@@ -240,6 +240,16 @@ test('an incident shows the step that is due, its exact command and its verifica
     'incident_close',
   ]);
   expect(lintMessage(message)).toEqual([]);
+});
+
+test('the prose of a step is not broken where its page was', () => {
+  const [, step] = sampleIncident().steps;
+  const prose = 'Do not run\nVACUUM.\n\nThen:\n- look\n- wait';
+  const steps = step === undefined ? [] : [{ ...step, prose }];
+
+  const text = readable(incidentMessage(sampleIncident({ steps }), NOW));
+
+  expect(text).toContain('Do not run VACUUM.\n\nThen:\n- look\n- wait');
 });
 
 test('a closed incident has no buttons, and a late update is said to be late', () => {
