@@ -70,7 +70,9 @@ export function createDesk(deps: DeskDeps): Desk {
       const channel = state.channel(channelId);
       if (channel === undefined || !channel.members.includes(userId))
         return failed('You are not in this channel.');
-      if (text.startsWith('/')) return command(deps, userId, channel, text);
+      if (text.startsWith('/') && threadTs === undefined)
+        return command(deps, userId, channel, text);
+      if (text.startsWith('/')) return inThread(deps, userId, channel, { text, threadTs });
       state.add({
         channel: channelId,
         author: userId,
@@ -104,6 +106,24 @@ export function createDesk(deps: DeskDeps): Desk {
       return DONE;
     },
   };
+}
+
+/** Slack docs, Slash commands: they cannot be invoked in threads. */
+function inThread(
+  deps: DeskDeps,
+  userId: string,
+  channel: Channel,
+  { text, threadTs }: { readonly text: string; readonly threadTs: string | undefined },
+): ActOutcome {
+  deps.state.add({
+    channel: channel.id,
+    author: SLACKBOT,
+    text: `${text.split(/\s/)[0] ?? text} is not supported in threads. Sorry!`,
+    blocks: [],
+    visibleTo: userId,
+    ...(threadTs === undefined ? {} : { threadTs }),
+  });
+  return DONE;
 }
 
 async function command(

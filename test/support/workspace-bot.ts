@@ -12,6 +12,7 @@ import type { WorkspaceOptions } from '../../src/workspace/options.ts';
 import { isRecord, type JsonRecord, parseJson, textAt } from '../../src/workspace/shared/json.ts';
 import { signatureOf } from '../../src/workspace/to-app.ts';
 import { startWorkspace, type Workspace } from '../../src/workspace/workspace.ts';
+import { approvalBlocks, incidentForm } from './workspace-forms.ts';
 
 export const TOKEN = 'xoxb-of-the-tests';
 export const SIGNING_SECRET = 'a-signing-secret-of-the-tests-only';
@@ -97,6 +98,25 @@ export const CHANNELS = [
   { id: 'C0NEWS', name: 'stakeholders', topic: 'What everybody should know' },
   { id: 'C0CLOSED', name: 'closed', appIsMember: false, members: ['U0ANA'] },
 ] as const;
+
+/** The app opens the form for whoever types. */
+export function openingForms(bot: WorkspaceBot): void {
+  bot.answer(async ({ type, payload }) => {
+    if (type === 'command')
+      await bot.call('views.open', { trigger_id: payload['trigger_id'], view: incidentForm() });
+    return '';
+  });
+}
+
+/** Answers the time stamp of the message. */
+export async function postApproval(bot: WorkspaceBot): Promise<string> {
+  const posted = await bot.call('chat.postMessage', {
+    channel: 'C0OPS',
+    text: 'Needs approval',
+    blocks: approvalBlocks(),
+  });
+  return textAt(posted, 'ts');
+}
 
 function readRequest(request: IncomingMessage, body: string): AppRequest {
   const fields = Object.fromEntries(new URLSearchParams(body));

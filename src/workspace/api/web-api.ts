@@ -87,7 +87,7 @@ function checkToken(
   args: JsonRecord,
   { options }: ApiContext,
 ): JsonRecord | undefined {
-  const token = authorization.replace(/^Bearer\s+/i, '') || textAt(args, 'token');
+  const token = authorization.replace(/^Bearer\s*/i, '') || textAt(args, 'token');
   if (token === '') return refused('not_authed');
   return token === options.botToken ? undefined : refused('invalid_auth');
 }

@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** What the person does, sent to the server; what became of it goes back into the store. */
 import { isRecord, parseJson, recordAt, textAt } from '../shared/json.ts';
 import type { ActOutcome, EnteredValue, Message, View } from '../shared/model.ts';

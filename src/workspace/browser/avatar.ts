@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** People as small pictures: initials on a colour that is always the same for the same person. */
 import { html } from 'lit';
 

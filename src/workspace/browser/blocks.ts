@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** Draws Block Kit: the blocks that our app uses, and an honest note in place of those that it does not. */
 import { html, nothing } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';

@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /**
  * Where the person types. Enter sends, Shift+Enter makes a line, Tab completes a command, Up brings
  * back what was sent, Esc closes the list of completions.

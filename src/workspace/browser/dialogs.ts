@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** Forms and questions, as dialogs of the browser: it keeps the focus inside and gives it back. */
 import { html, nothing } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
@@ -34,7 +33,7 @@ function formDialog(view: View): Drawn {
       novalidate
       @submit=${(event: Event) => {
         event.preventDefault();
-        void submit(view);
+        void submit(view).then(focusFirstError);
       }}
     >
       <header>
@@ -92,6 +91,11 @@ function answer(confirmed: Question | undefined): void {
   store.question = undefined;
   redraw();
   confirmed?.proceed();
+}
+
+/** A person who cannot see the field hears it. */
+function focusFirstError(): void {
+  document.querySelector<HTMLElement>('.field.invalid :is(input, textarea, select)')?.focus();
 }
 
 /** A dialog must be in the page before it can be shown. */

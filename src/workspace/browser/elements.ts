@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** Interactive elements of Block Kit: in messages a choice is sent at once, in inputs it is kept for the form. */
 import { html, nothing } from 'lit';
 

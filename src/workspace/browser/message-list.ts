@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** The messages of a channel under the days they were written on. */
 import { html, nothing } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';

@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** One message: who, when, the words or blocks, what hangs on it, and its thread. */
 import { html, nothing } from 'lit';
 

@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** The page: draws the store, follows the live stream, and listens to the keys that work everywhere. */
 import { html, nothing, render } from 'lit';
 
@@ -143,6 +142,12 @@ function closeThread(): void {
   document.querySelector<HTMLElement>('#composer')?.focus();
 }
 
+/** Ready to type, unless the focus is where the person put it. */
+function focusComposer(): void {
+  if (document.activeElement === document.body)
+    document.querySelector<HTMLElement>('#composer')?.focus();
+}
+
 function becomePerson(id: string): void {
   if (id === store.me) return;
   const url = new URL(location.href);
@@ -159,6 +164,7 @@ function follow(person: string): void {
     const snapshot = parseJson(data);
     if (isSnapshot(snapshot)) takeSnapshot(snapshot);
     redraw();
+    queueMicrotask(focusComposer);
   });
   own.addEventListener('change', ({ data }: MessageEvent<string>) => {
     const change = parseJson(data);

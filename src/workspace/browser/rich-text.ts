@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** Draws a `rich_text` block: sections, lists, code and quotes with their styles. */
 import { html, nothing } from 'lit';
 

@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** The left side: the workspace, its channels, and the switch between people. */
 import { html, nothing } from 'lit';
 

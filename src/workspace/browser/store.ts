@@ -1,9 +1,9 @@
-/// <reference lib="dom" />
-/// <reference lib="dom.iterable" />
 /**
  * What the page knows and shows. One object, changed by the live stream and by what the person does;
  * after each change the page is drawn anew. Keeps nothing but what has been read, and only in memory.
  */
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
 import type {
   ActionWords,
   Change,

@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 /** Turns parsed text into elements. Text only ever becomes text nodes; links open http(s) and mailto alone. */
 import { html, nothing, type TemplateResult } from 'lit';
 
