@@ -31,10 +31,10 @@ export function fillStep(
   inputs: KnownInputs,
 ): FilledStep {
   const block = step.block === null ? null : withoutUnknown(step.block, declared, inputs);
-  const filled = Object.entries(block?.arguments ?? {}).map(
+  const filled = (block?.arguments ?? []).map(
     ([name, value]) => [name, fillValue(value, inputs)] as const,
   );
-  const missing = namesIn(JSON.stringify(block?.arguments ?? {})).filter(
+  const missing = namesIn(JSON.stringify(block?.arguments ?? [])).filter(
     (name) => textOf(inputs[name]) === undefined,
   );
   const command = block === null ? step.command : commandOf(block);
@@ -53,8 +53,8 @@ export function fillStep(
 
 /** `npx dbdr restore {{server}} --to {{moment}} --tables {{tables}}`. */
 export function commandOf({ operation, arguments: values }: StepBlock): string {
-  const place = values[POSITIONAL];
-  const flags = Object.entries(values)
+  const place = values.find(([name]) => name === POSITIONAL)?.[1];
+  const flags = values
     .filter(([name]) => name !== POSITIONAL)
     .map(([name, value]) => {
       const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -75,12 +75,12 @@ function withoutUnknown(
   declared: Runbook['inputs'],
   inputs: KnownInputs,
 ): StepBlock {
-  const kept = Object.entries(block.arguments).filter(([, value]) => {
+  const kept = block.arguments.filter(([, value]) => {
     const name = soleName(value);
     if (name === undefined || textOf(inputs[name]) !== undefined) return true;
     return declared[name]?.optional !== true;
   });
-  return { operation: block.operation, arguments: Object.fromEntries(kept) };
+  return { operation: block.operation, arguments: kept };
 }
 
 function fillValue(value: string | number | boolean, inputs: KnownInputs): ArgumentValue {

@@ -10,7 +10,13 @@ import { z } from 'zod';
 import { Problem } from '../kernel/problem.ts';
 import { commandOf, namesIn } from './fill.ts';
 import { RUNBOOK_UNREADABLE } from './problems.ts';
-import { FrontMatter, type Runbook, type RunbookStep, StepBlock } from './runbook.ts';
+import {
+  FrontMatter,
+  type Runbook,
+  type RunbookStep,
+  type StepBlock,
+  StepYaml,
+} from './runbook.ts';
 
 const FRONT_MATTER = /^---\n([\s\S]*?)\n---\n/;
 const ESTIMATE = /^Estimate: (\d+(?:\.\d+)?) (s|min|h)$/;
@@ -66,7 +72,7 @@ function readStep(file: string, { title, tokens }: Section): RunbookStep {
     prose: proseOf(tokens),
     estimateSeconds: estimateOf(place, tokens),
     command,
-    block: block === null ? null : readYaml(place, block, StepBlock),
+    block: block === null ? null : readBlock(place, block),
     verifySql,
   };
   checkCommand(place, step);
@@ -98,6 +104,11 @@ function estimateOf(place: string, tokens: readonly Token[]): number {
   if (lines.length !== 3 || count === undefined || unit === undefined)
     throw unreadable(place, 'it needs one line such as "Estimate: 4 min"');
   return Number(count) * (UNIT_SECONDS[unit] ?? 1);
+}
+
+function readBlock(place: string, text: string): StepBlock {
+  const { operation, arguments: values } = readYaml(place, text, StepYaml);
+  return { operation, arguments: Object.entries(values) };
 }
 
 function checkCommand(place: string, step: RunbookStep): void {

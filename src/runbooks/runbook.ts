@@ -17,10 +17,18 @@ export const FrontMatter = z.strictObject({
   inputs: z.record(z.string().regex(/^[a-z][a-zA-Z]*$/), RunbookInput),
 });
 
+const ArgumentText = z.union([z.string(), z.number(), z.boolean()]);
+
 /** What stands in a `yaml step` block. Values may hold `{{name}}`. */
-export const StepBlock = z.strictObject({
+export const StepYaml = z.strictObject({
   operation: z.string().regex(/^[a-z][a-z-]*$/),
-  arguments: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
+  arguments: z.record(z.string(), ArgumentText).default({}),
+});
+
+/** The same with its arguments in the order of the page, which a stored object would not keep. */
+export const StepBlock = z.strictObject({
+  operation: z.string(),
+  arguments: z.array(z.tuple([z.string(), ArgumentText])),
 });
 export type StepBlock = z.infer<typeof StepBlock>;
 

@@ -95,9 +95,9 @@ describe('parseRunbook()', () => {
     ['an unknown key', PAGE.replace('operation: restore', 'operatoin: restore'), 'operatoin'],
     ['two headings of one name', PAGE.replace('## Bring it back', '## Stop it'), 'stop-it'],
   ])('refuses %s', (_what, page, state) => {
-    expect(() => parseRunbook('bad-day.md', page)).toThrow(
-      expect.objectContaining({ message: expect.stringContaining(state) }),
-    );
+    const message: unknown = expect.stringContaining(state);
+
+    expect(() => parseRunbook('bad-day.md', page)).toThrow(expect.objectContaining({ message }));
   });
 });
 
