@@ -8,7 +8,7 @@ import { INTERRUPTED } from './problems.ts';
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 
-export const STOP_EXIT_CODES: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
+const STOP_EXIT_CODES: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
 
 /** Presses nearer than this are one press: a terminal and a parent process may both pass it on. */
 const SAME_PRESS_MS = 500;

@@ -102,7 +102,7 @@ function isPair(value: Json): value is readonly [string, string] {
 }
 
 /** `Target   2026-11-22 14:40:00 UTC`; further lines stand under the value. */
-export function factLine([label, value]: readonly [string, string], width: number): string {
+function factLine([label, value]: readonly [string, string], width: number): string {
   return `${label.padEnd(width)}  ${value.replaceAll('\n', `\n${' '.repeat(width + 2)}`)}`;
 }
 

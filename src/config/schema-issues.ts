@@ -74,7 +74,7 @@ const SchemaNode = z.object({
   items: z.unknown().optional(),
 });
 
-export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
+function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   let node: unknown = z.toJSONSchema(Config, { io: 'input', unrepresentable: 'any' });
   for (const part of path) {
     const read = SchemaNode.safeParse(node);

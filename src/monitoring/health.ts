@@ -63,7 +63,7 @@ export function healthService({ path, clock, services }: HealthWriter): Service 
   };
 }
 
-export async function readHealth(path: string, now: Temporal.Instant): Promise<Health> {
+async function readHealth(path: string, now: Temporal.Instant): Promise<Health> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   return text === undefined ? dead('No bot runs with this config') : judgeHealth(text, now);
 }
