@@ -32,7 +32,7 @@ const InstancesPlan = z.strictObject({
 });
 type InstancesPlan = z.infer<typeof InstancesPlan>;
 
-export const InstanceReport = z.strictObject({
+const InstanceReport = z.strictObject({
   instance: z.string(),
   server: z.string(),
   directory: z.string(),

@@ -49,7 +49,7 @@ export async function reapInstances(deps: InstanceDeps, now: Temporal.Instant): 
 }
 
 /** Pure. */
-export function isExpired({ expiresAt }: InstanceRecord, now: Temporal.Instant): boolean {
+function isExpired({ expiresAt }: InstanceRecord, now: Temporal.Instant): boolean {
   return Temporal.Instant.compare(Temporal.Instant.from(expiresAt), now) <= 0;
 }
 

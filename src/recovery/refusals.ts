@@ -140,12 +140,12 @@ function name(segments: readonly string[]): string {
   return second === undefined ? first : `${first} and ${second}`;
 }
 
-export function formatBoth(at: Temporal.Instant, { zone }: Reader): string {
+function formatBoth(at: Temporal.Instant, { zone }: Reader): string {
   return zone === 'UTC' ? formatUtc(at) : `${formatUtc(at)} (${formatLocal(at, zone)})`;
 }
 
 /** `2026-11-22 14:40:00 UTC (15:40:00 Berlin)`, `log position 5/4A7F0120`, `the newest moment`. */
-export function show(target: Target, reader: Reader): string {
+function show(target: Target, reader: Reader): string {
   switch (target.kind) {
     case 'time':
       return formatBoth(Temporal.Instant.from(target.at), reader);

@@ -7,11 +7,13 @@ import { z } from 'zod';
 import { placeJson } from '../clusters/place.ts';
 import type { FollowUp, Operation, Run } from '../gate/operation.ts';
 import { utcText } from '../kernel/codecs.ts';
+import { lsnBytes } from '../kernel/lsn.ts';
 import { formatUtc } from '../kernel/moment.ts';
 import { Problem } from '../kernel/problem.ts';
 import type { RecoveryDeps } from './deps.ts';
 import { NEVER_EXPIRES } from './instances.ts';
 import { explainRestore } from './point-in-time/explain.ts';
+import { MeasuredRestore } from './point-in-time/forecast.ts';
 import { planRestore, RestoreInput, RestoreOutlook, RestorePlan } from './point-in-time/plan.ts';
 import { restoreToScratch, type ScratchRestore } from './point-in-time/restore.ts';
 import { DATABASE_UNKNOWN, INSTANCE_GONE, WAL_HOLE } from './problems.ts';
@@ -19,7 +21,7 @@ import { requireServer } from './servers.ts';
 import { surveyStores } from './survey.ts';
 import { requireTables } from './table/find-tables.ts';
 
-export const RESTORE = 'restore';
+const RESTORE = 'restore';
 export const RESTORE_TABLES = 'restore-tables';
 
 /** A prepared transaction keeps its locks even in an opened copy. */
@@ -45,6 +47,8 @@ export const RestoreResult = z.strictObject({
   verification: z.string(),
   tables: z.array(z.strictObject({ table: z.string(), rows: z.number() })),
   steps: z.array(z.strictObject({ title: z.string(), seconds: z.number() })),
+  /** For forecasts. */
+  measured: MeasuredRestore,
 });
 export type RestoreResult = z.infer<typeof RestoreResult>;
 
@@ -198,6 +202,11 @@ function resultOf(
     verification: verificationWords(plan, restored),
     tables: [...tables],
     steps: restored.steps.map(({ title, seconds }) => ({ title, seconds })),
+    measured: {
+      sourceBytes: plan.base.sourceBytes,
+      walBytes: Number(lsnBytes(plan.path.toLsn) - lsnBytes(plan.path.fromLsn)),
+      ...restored.measured,
+    },
   };
 }
 

@@ -18,7 +18,7 @@ import { planJoin } from './table/join-sql.ts';
 import { explainTables, planTables, recheckTables, TablesInput, TablesPlan } from './table/plan.ts';
 import { sqlTable } from './table/sql-names.ts';
 
-export const RestoredTable = z.strictObject({
+const RestoredTable = z.strictObject({
   table: z.string(),
   restoredAs: z.string(),
   rows: z.number(),
@@ -29,7 +29,7 @@ export const RestoredTable = z.strictObject({
   /** Answers one number, which must be 0 after the SQL has been run. */
   verificationSql: z.string(),
 });
-export type RestoredTable = z.infer<typeof RestoredTable>;
+type RestoredTable = z.infer<typeof RestoredTable>;
 
 export const TablesResult = z.strictObject({
   runId: z.string(),

@@ -205,13 +205,13 @@ test.runIf(process.getuid?.() === 0)(
   async () => {
     const path = join(folder.path, 'small');
     await mkdir(path);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m,mode=755', 'tmpfs', path]);
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=20m,mode=755', 'tmpfs', path]);
     try {
       const scratch = { ...deps.scratch, path };
       await expect(restore(LATEST, { scratch })).rejects.toMatchObject({
         kind: { code: 'CLUSTER_NO_ROOM' },
       });
-      execFileSync('mount', ['-o', 'remount,size=400m', path]);
+      execFileSync('/bin/mount', ['-o', 'remount,size=400m', path]);
       archive.beforeFile = fillOnce(path);
       await expect(restore(LATEST, { scratch })).rejects.toMatchObject({
         kind: { code: 'CLUSTER_DISK_FULL' },
@@ -220,7 +220,7 @@ test.runIf(process.getuid?.() === 0)(
       expect(run.claims.size).toBe(0);
     } finally {
       delete archive.beforeFile;
-      execFileSync('umount', [path]);
+      execFileSync('/bin/umount', [path]);
     }
   },
 );

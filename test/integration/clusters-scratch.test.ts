@@ -97,6 +97,31 @@ test('a scratch cluster opens a copy whose own settings would have touched the w
   expect(isAlive(cluster.pid)).toBe(false);
 });
 
+test('a copy leaves the subscriptions of production alone', async () => {
+  await server.query(
+    `CREATE SUBSCRIPTION s CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false)`,
+  );
+  await server.query('ALTER SUBSCRIPTION s ENABLE');
+  await using root = await temporaryFolder();
+  const place = planScratchPlace({ root: root.path, name: 'r-subscribed' });
+  await makeScratchFolders(place, server.user);
+  await copyServer(place);
+
+  const cluster = await start(place);
+  await cluster.waitReady({ signal });
+
+  const rows = await ask(
+    cluster.url('postgres', 'postgres'),
+    `SELECT (SELECT subenabled FROM pg_subscription) AS enabled,
+            (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type LIKE 'logical%') AS workers`,
+  );
+  expect(rows).toEqual([{ enabled: true, workers: 0 }]);
+  await cluster.destroy();
+  await server.query('ALTER SUBSCRIPTION s DISABLE');
+  await server.query('ALTER SUBSCRIPTION s SET (slot_name = NONE)');
+  await server.query('DROP SUBSCRIPTION s');
+});
+
 test('the sweeper takes back a running cluster it did not start, and may do so twice', async () => {
   await using root = await temporaryFolder();
   const place = planScratchPlace({ root: root.path, name: 'r-sweep' });

@@ -1,4 +1,17 @@
 /** How long a restore will take: bytes over measured rates, or over a stated guess. Pure. */
+import { z } from 'zod';
+
+import type { Json } from '../../kernel/codecs.ts';
+
+/** What one restore moved, and how long it took. */
+export const MeasuredRestore = z.strictObject({
+  sourceBytes: z.number(),
+  walBytes: z.number(),
+  restoreSeconds: z.number(),
+  replaySeconds: z.number(),
+});
+
+const Measured = z.object({ measured: MeasuredRestore });
 
 /** Bytes per second. */
 export interface Rates {
@@ -39,6 +52,23 @@ export function forecastRestore(
     toSeconds: round(Math.max(middle * spread, sorted.at(-1) ?? middle)),
     basis: basisWords(measured.length),
   };
+}
+
+/** What ended restores say of the bytes and seconds they took; anything else is passed over. Pure. */
+export function ratesOf(results: readonly Json[]): readonly Rates[] {
+  return results.flatMap((result) => {
+    const { data } = Measured.safeParse(result);
+    if (data === undefined) return [];
+    const { sourceBytes, walBytes, restoreSeconds, replaySeconds } = data.measured;
+    if (restoreSeconds <= 0 || replaySeconds <= 0) return [];
+    return [
+      {
+        restoreBytes: sourceBytes / restoreSeconds,
+        // A short replay is mostly start: it must not look like a slow one.
+        replayBytes: Math.max(walBytes / replaySeconds, GUESS.replayBytes),
+      },
+    ];
+  });
 }
 
 function basisWords(count: number): string {

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 
 import { z } from 'zod';
 
+import { assertEmpty } from '../../clusters/folders.ts';
 import { freeBytes, roomNeeded } from '../../clusters/room.ts';
 import type { AskContext, Prepared } from '../../gate/operation.ts';
 import { type Lsn, lsnBytes } from '../../kernel/lsn.ts';
@@ -78,7 +79,7 @@ export type RestoreOutlook = z.infer<typeof RestoreOutlook>;
 
 const IDENTIFIER = /^[^\s.",;]+$/;
 
-/** @throws Problem SERVER_UNKNOWN, TARGET_*, DST_AMBIGUOUS, NO_BACKUPS, WAL_HOLE */
+/** @throws Problem SERVER_UNKNOWN, TARGET_*, DST_AMBIGUOUS, NO_BACKUPS, WAL_HOLE, CLUSTER_PLACE_TAKEN */
 export async function planRestore(
   deps: RecoveryDeps,
   input: RestoreInput,
@@ -91,6 +92,7 @@ export async function planRestore(
   const survey = await surveyStores(deps, { server: name, target }, context);
   const found = requireBase(survey.choice, { server: name, target }, reader);
   const into = input.into === undefined ? null : resolve(input.into);
+  if (into !== null) await assertEmpty(into);
   const { path, base } = found;
   const plan: RestorePlan = {
     server: name,

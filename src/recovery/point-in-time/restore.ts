@@ -19,6 +19,7 @@ import type { BackupSummary } from '../../engines/engine.ts';
 import type { Run, Step } from '../../gate/operation.ts';
 import type { ServerName } from '../../kernel/ids.ts';
 import { lsnBytes } from '../../kernel/lsn.ts';
+import { formatUtc } from '../../kernel/moment.ts';
 import { Problem } from '../../kernel/problem.ts';
 import { formatBytes } from '../../kernel/size.ts';
 import type { WalPath } from '../coverage.ts';
@@ -151,10 +152,18 @@ function readTitle({ base, store }: ScratchRestoreRequest): string {
 }
 
 function replayTitle({ target }: ScratchRestoreRequest): string {
-  if (target.kind === 'latest') return 'Replay to the newest moment';
-  return target.kind === 'xid'
-    ? `Replay to just before transaction ${target.xid}`
-    : `Replay to ${target.kind === 'time' ? target.at : target.lsn}`;
+  switch (target.kind) {
+    case 'time':
+      return `Replay to ${formatUtc(Temporal.Instant.from(target.at))}`;
+    case 'lsn':
+      return `Replay to log position ${target.lsn}`;
+    case 'xid':
+      return `Replay to just before transaction ${target.xid}`;
+    case 'latest':
+      return 'Replay to the newest moment';
+    default:
+      throw new TypeError(`Unreachable target: ${JSON.stringify(target satisfies never)}`);
+  }
 }
 
 interface Workplace {

@@ -54,7 +54,7 @@ export const TablesPlan = z.strictObject({
 export type TablesPlan = z.infer<typeof TablesPlan>;
 
 /** `dbdr_restored_r_20261122T145740_3fa9c1`. */
-export function destinationSchema(fromRun: RunId): string {
+function destinationSchema(fromRun: RunId): string {
   return `dbdr_restored_${fromRun.replaceAll('-', '_').toLowerCase()}`;
 }
 

@@ -1,7 +1,7 @@
 /** Tests of forecasting how long a restore takes. */
 import { expect, test } from 'vitest';
 
-import { forecastRestore } from '../../../../src/recovery/point-in-time/forecast.ts';
+import { forecastRestore, ratesOf } from '../../../../src/recovery/point-in-time/forecast.ts';
 
 const SIZES = { sourceBytes: 10_000_000_000, walBytes: 3_000_000_000 };
 
@@ -28,4 +28,17 @@ test('forecastRestore() takes the middle of what was measured, and its range hol
     toSeconds: 265,
     basis: '3 earlier restores',
   });
+});
+
+test('ratesOf() reads what ended restores measured, and passes over everything else', () => {
+  const measured = {
+    sourceBytes: 1_000_000_000,
+    walBytes: 600_000_000,
+    restoreSeconds: 10,
+    replaySeconds: 10,
+  };
+
+  expect(
+    ratesOf([{ measured }, null, 'x', { measured: { ...measured, restoreSeconds: 0 } }]),
+  ).toEqual([{ restoreBytes: 100_000_000, replayBytes: 60_000_000 }]);
 });
