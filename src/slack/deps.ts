@@ -9,6 +9,7 @@ import type { Gate } from '../gate/gate.ts';
 import type { Actor } from '../gate/people.ts';
 import type { Registry } from '../gate/registry.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { Json } from '../kernel/codecs.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Chat } from './chat.ts';
 import type { SlackPeople } from './people.ts';
@@ -63,6 +64,8 @@ export interface IncidentEventView {
   readonly at: string;
   /** One sentence, past tense. */
   readonly text: string;
+  /** `{ result }` of a step that only looked. */
+  readonly data?: Json;
 }
 
 export interface OpenIncident {

@@ -1,9 +1,15 @@
 /** Shows an incident's living message in the operations channel, and its events in the thread. */
+import type { KnownBlock } from '@slack/types';
+import { z } from 'zod';
+
+import type { Json } from '../kernel/codecs.ts';
 import type { Posted } from './chat.ts';
 import type { IncidentEventView, SlackDeps } from './deps.ts';
 import type { Living } from './living.ts';
+import { answerMessage } from './messages/answer.ts';
 import { section as block, escapeText, message } from './messages/blocks.ts';
 import { incidentMessage } from './messages/incident.ts';
+import { statusMessage } from './messages/status.ts';
 import { readInstant, sayTime } from './messages/when.ts';
 
 export interface IncidentMessages {
@@ -11,7 +17,11 @@ export interface IncidentMessages {
   tell(event: IncidentEventView): Promise<void>;
 }
 
-type Needed = Pick<SlackDeps, 'incidents' | 'section' | 'clock'>;
+const Seen = z.looseObject({ result: z.json() });
+
+type Needed = Pick<SlackDeps, 'section' | 'clock'> & {
+  readonly incidents: Pick<SlackDeps['incidents'], 'view'>;
+};
 
 export function incidentMessages(deps: Needed, living: Living): IncidentMessages {
   const { incidents, section, clock } = deps;
@@ -31,10 +41,22 @@ export function incidentMessages(deps: Needed, living: Living): IncidentMessages
       await living.reply(
         incidentSubject(event.incidentId),
         `incident-event:${event.seq}`,
-        message(event.text, [block(`${when}${escapeText(event.text)}`)]),
+        message(event.text, [
+          block(`${when}${escapeText(event.text)}`),
+          ...seenBlocks(event.data ?? null, clock.now()),
+        ]),
       );
     },
   };
+}
+
+/** What a step that only looked has seen: everybody in the thread wants to know. */
+function seenBlocks(data: Json, now: Temporal.Instant): readonly KnownBlock[] {
+  const seen = Seen.safeParse(data);
+  if (!seen.success) return [];
+  const reader = { zone: 'UTC', now };
+  const { result } = seen.data;
+  return (statusMessage(result, reader) ?? answerMessage('step', result, reader)).blocks;
 }
 
 function incidentSubject(incidentId: string): string {

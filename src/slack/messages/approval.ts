@@ -55,6 +55,14 @@ export function approvalBlocks(
   ];
 }
 
+/** A stored plan's "6 minutes ago" was true when it was asked, and the message may be read much later. */
+export function whenAsked(facts: Facts): Facts {
+  return facts.map(([label, value]) => [
+    label,
+    label === 'Target' ? value.replace(/(ago|just now)\)$/, '$1 when it was asked)') : value,
+  ]);
+}
+
 const Tables = z.looseObject({
   tables: z.array(z.union([z.string(), z.looseObject({ table: z.string() })])).min(1),
 });
@@ -72,7 +80,7 @@ function planFacts(view: RunView, parent: RunView | undefined): Facts {
     ...(names.length === 0 ? [] : [['Tables', names.join(', ')] as const]),
     ...(parent?.explanation.facts.filter(([label]) => label === 'Target') ?? []),
   ];
-  return [...more.filter(([label]) => !known.has(label)), ...facts];
+  return whenAsked([...more.filter(([label]) => !known.has(label)), ...facts]);
 }
 
 function approveButtons(view: RunView): readonly KnownBlock[] {

@@ -9,7 +9,7 @@ import { isEnded } from '../../catalog/runs.ts';
 import type { Json } from '../../kernel/codecs.ts';
 import { formatSeconds } from '../../kernel/moment.ts';
 import { type RunView, readAsker, type Surroundings } from '../run-view.ts';
-import { approvalBlocks, decisionLine } from './approval.ts';
+import { approvalBlocks, decisionLine, whenAsked } from './approval.ts';
 import { backupBlocks, backupText, backupTitle } from './backup.ts';
 import {
   actions,
@@ -99,7 +99,7 @@ function bodyBlocks(view: RunView, around: Surroundings): readonly KnownBlock[] 
 
 function planBlocks(view: RunView): readonly KnownBlock[] {
   const { facts, warnings } = view.explanation;
-  return [...factBlocks(facts), ...warningBlocks(warnings)];
+  return [...factBlocks(whenAsked(facts)), ...warningBlocks(warnings)];
 }
 
 function problemBlocks(view: RunView): readonly KnownBlock[] {
@@ -120,7 +120,7 @@ function resultBlocks(view: RunView): readonly KnownBlock[] {
 const FORECASTS: ReadonlySet<string> = new Set(['Reads', 'Writes', 'Forecast', 'Danger']);
 
 function lastingFacts({ explanation }: RunView): readonly KnownBlock[] {
-  return factBlocks(explanation.facts.filter(([label]) => !FORECASTS.has(label)));
+  return factBlocks(whenAsked(explanation.facts.filter(([label]) => !FORECASTS.has(label))));
 }
 
 /** What an operation with no message of its own says about its result. */

@@ -47,7 +47,9 @@ test('runMessage() takes target and tables from where they are known', () => {
   const text = readable({ blocks: blocks.slice(divider) });
   expect(text).toContain('*Server*  shop');
   expect(text).toContain('*Tables*  orders, users');
-  expect(text).toContain('*Target*  2026-11-22 14:46:00 UTC (15:46:00 Berlin');
+  expect(text).toContain(
+    '*Target*  2026-11-22 14:46:00 UTC (15:46:00 Berlin, 6 minutes ago when it was asked)',
+  );
 });
 
 test('runMessage() leaves the asker among the approvers where approving oneself is allowed', () => {
