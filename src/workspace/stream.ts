@@ -15,6 +15,9 @@ export interface StreamDeps {
   readonly commands: readonly Command[];
 }
 
+/** How long a page waits before it tries to connect again. */
+const RETRY_MS = 1000;
+
 export function mountStream(app: Hono, deps: StreamDeps, signal: AbortSignal): void {
   app.get('/stream', (c) => {
     const user = c.req.query('as') ?? deps.options.people[0]?.id ?? '';
@@ -22,7 +25,11 @@ export function mountStream(app: Hono, deps: StreamDeps, signal: AbortSignal): v
       const ended = Promise.withResolvers<void>();
       signal.addEventListener('abort', () => ended.resolve(), { once: true });
       stream.onAbort(() => ended.resolve());
-      await stream.writeSSE({ event: 'snapshot', data: JSON.stringify(snapshot(deps, user)) });
+      await stream.writeSSE({
+        event: 'snapshot',
+        data: JSON.stringify(snapshot(deps, user)),
+        retry: RETRY_MS,
+      });
       const unsubscribe = deps.state.subscribe((change) => {
         if (maySee(deps.state, user, change))
           void stream.writeSSE({ event: 'change', data: JSON.stringify(change) });
