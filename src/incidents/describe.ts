@@ -76,7 +76,7 @@ export function describeIncident(record: IncidentRecord, now: Temporal.Instant):
 }
 
 /** What is known, for the placeholders of the page. */
-export function knownInputs(record: IncidentRecord, state: WalkState): KnownInputs {
+function knownInputs(record: IncidentRecord, state: WalkState): KnownInputs {
   const { moment, tables, steps } = state;
   const restored = steps.findLast(
     ({ page, runIds }) => page.block?.operation === 'restore' && runIds.length > 0,

@@ -10,6 +10,7 @@ export function explainIncident(plan: IncidentPlan): Explanation {
   if (plan.at !== null) facts.push(['All was well at', formatUtc(Temporal.Instant.from(plan.at))]);
   if (plan.tables !== null) facts.push(['Tables', plan.tables.join(', ')]);
   if (plan.step !== null) facts.push(['Step', plan.step]);
+  if (plan.to !== null) facts.push(['Lead', plan.to]);
   const title = `${TITLES[plan.action]} ${subject}`.trim();
   return { title, facts, warnings: [], approveLabel: title, command: commandOf(plan, subject) };
 }
@@ -22,7 +23,7 @@ const TITLES: Readonly<Record<Action, string>> = {
   do: 'Do a step of',
   tick: 'Tick a step of',
   skip: 'Skip a step of',
-  lead: 'Take the lead of',
+  'hand-over': 'Hand over the lead of',
   close: 'Close incident',
 };
 
@@ -32,6 +33,7 @@ function commandOf(plan: IncidentPlan, subject: string): string {
     ['when', plan.at],
     ['tables', plan.tables?.join(',')],
     ['step', plan.step],
+    ['to', plan.to],
     ['note', plan.note],
   ];
   const words = flags.flatMap(([name, value]) =>

@@ -74,7 +74,8 @@ export interface Incidents {
   /** One sentence for the person who asked. @throws Problem INCIDENT_*, and what the gate throws. */
   step(request: IncidentStepRequest): Promise<string>;
   close(request: ByWhom): Promise<string>;
-  takeLead(request: ByWhom): Promise<string>;
+  /** Without `to` the asker takes the lead. */
+  handOver(request: ByWhom & { readonly to?: string | null }): Promise<string>;
   learn(request: ByWhom & { readonly learned: Learned }): Promise<string>;
   recordUpdate(request: ByWhom & { readonly told: StakeholdersTold }): Promise<void>;
   /** A run that a step may wait for has ended. Repeatable. */

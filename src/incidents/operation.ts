@@ -69,6 +69,7 @@ export function incidentOperation(deps: IncidentOperationDeps): IncidentOperatio
         'incident show inc-1122-shop',
         'incident do inc-1122-shop --step 2',
         'incident note inc-1122-shop --when 14:38',
+        'incident hand-over inc-1122-shop --to ben',
         'incident close inc-1122-shop',
       ],
     },
@@ -141,7 +142,7 @@ async function change(
 ): Promise<string> {
   const { incidents, audience } = deps;
   const { action } = plan;
-  const request = { incidentId: plan.incidentId ?? '', actor, signal };
+  const request = { incidentId: requireId(plan), actor, signal };
   switch (action) {
     case 'do':
     case 'tick':
@@ -149,8 +150,8 @@ async function change(
       return incidents.step({ ...request, stepId: plan.step ?? '', action, audience });
     case 'note':
       return incidents.learn({ ...request, learned: learnedFrom(plan) });
-    case 'lead':
-      return incidents.takeLead(request);
+    case 'hand-over':
+      return incidents.handOver({ ...request, to: plan.to });
     case 'close':
       return incidents.close(request);
     // These change nothing that stands already.
@@ -161,6 +162,11 @@ async function change(
     default:
       throw new TypeError(`Unreachable action: ${JSON.stringify(action satisfies never)}`);
   }
+}
+
+/** `planIncident()` lets nothing through without one. */
+function requireId({ incidentId }: IncidentPlan): string {
+  return incidentId ?? '';
 }
 
 function learnedFrom({ at, tables, note }: IncidentPlan): Learned {

@@ -8,7 +8,17 @@ import { INCIDENT_WORDS } from './problems.ts';
 import { requirePast, requireServer, requireTables } from './requests.ts';
 import { readScenario } from './scenarios.ts';
 
-const ACTIONS = ['open', 'list', 'show', 'note', 'do', 'tick', 'skip', 'lead', 'close'] as const;
+const ACTIONS = [
+  'open',
+  'list',
+  'show',
+  'note',
+  'do',
+  'tick',
+  'skip',
+  'hand-over',
+  'close',
+] as const;
 export type Action = (typeof ACTIONS)[number];
 
 export const IncidentInput = z.strictObject({
@@ -18,6 +28,7 @@ export const IncidentInput = z.strictObject({
   when: z.string().optional().describe('The last moment when all was well'),
   tables: z.array(z.string()).optional().describe('The damaged tables'),
   step: z.string().optional().describe('Number of the step to do, tick or skip'),
+  to: z.string().max(100).optional().describe('Who leads from now on; default: whoever asks'),
   note: z.string().max(500).optional().describe('Anything else people should know'),
 });
 export type IncidentInput = z.infer<typeof IncidentInput>;
@@ -31,6 +42,7 @@ export const IncidentPlan = z.strictObject({
   at: z.string().nullable(),
   tables: z.array(z.string()).nullable(),
   step: z.string().nullable(),
+  to: z.string().nullable(),
   note: z.string().nullable(),
 });
 export type IncidentPlan = z.infer<typeof IncidentPlan>;
@@ -57,6 +69,7 @@ export function planIncident(input: IncidentInput, facts: PlanFacts): IncidentPl
     at: at === undefined ? null : momentText(at),
     tables: tables === undefined ? null : [...requireTables(tables)],
     step: input.step ?? null,
+    to: input.to ?? null,
     note: note ?? null,
   };
   if (action === 'list') return plan;

@@ -28,7 +28,7 @@ import {
 } from './problems.ts';
 import { missingHint, requirePast, requireServer, requireStep, requireTables } from './requests.ts';
 import { readScenario, runbookFor, SCENARIOS } from './scenarios.ts';
-import { type WalkAction, WalkState, type WalkStep, walk } from './walk.ts';
+import { type WalkAction, WalkState, type WalkStep, type Who, walk } from './walk.ts';
 
 /** Two people and a follower at once: far more than this never meet. */
 const ATTEMPTS_MAX = 10;
@@ -50,7 +50,8 @@ export function createIncidents(deps: IncidentDeps): Incidents {
     },
     step: async (request) => doStep(deps, request),
     close: async (request) => moveOrSay(deps, request, { kind: 'closed' }),
-    takeLead: async (request) => moveOrSay(deps, request, { kind: 'lead taken' }),
+    handOver: async (request) =>
+      moveOrSay(deps, request, { kind: 'handed over', to: newLead(request) }),
     learn: async (request) => moveOrSay(deps, request, learnedAction(deps, request.learned)),
     async recordUpdate(request) {
       const { at, nextDueAt, ...data } = request.told;
@@ -244,6 +245,12 @@ async function tellEvent(deps: IncidentDeps, { id, ...event }: Telling): Promise
   const { at, actor, text } = event;
   const data = { incidentId: id, text };
   await deps.catalog.journal.append({ at, what: 'incident', actor, runId: null, data });
+}
+
+/** A name is all that a terminal knows of somebody; a chat knows the person who takes it. */
+function newLead({ actor, to }: ByWhom & { readonly to?: string | null }): Who {
+  if (typeof to === 'string') return { kind: 'person', id: to, name: to };
+  return { kind: actor.kind, id: actor.id, name: actor.name };
 }
 
 function learnedAction(deps: IncidentDeps, { at, tables, note }: Learned): Wish {

@@ -11,7 +11,7 @@ import { RunbookStep } from '../runbooks/runbook.ts';
 export const Who = z.object({ kind: z.string(), id: z.string(), name: z.string() });
 export type Who = z.infer<typeof Who>;
 
-export const STEP_STATES = ['waiting', 'asked', 'done', 'ticked', 'skipped'] as const;
+const STEP_STATES = ['waiting', 'asked', 'done', 'ticked', 'skipped'] as const;
 
 const WalkStep = z.strictObject({
   /** The page as it was when the incident was opened: editing it moves nobody's floor. */
@@ -65,7 +65,7 @@ export type WalkAction = { readonly by: Who; readonly at: string } & (
       readonly tables?: readonly string[];
       readonly note?: string;
     }
-  | { readonly kind: 'lead taken' }
+  | { readonly kind: 'handed over'; readonly to: Who }
   | { readonly kind: 'stakeholders told'; readonly nextDueAt: string | null }
   | { readonly kind: 'closed' }
 );
@@ -87,9 +87,8 @@ export function walk(state: WalkState, action: WalkAction): Walked {
       return endRun(state, action);
     case 'learned':
       return learn(state, action);
-    case 'lead taken':
-      if (state.lead.id === action.by.id) return stay(`${action.by.name} leads already.`);
-      return move({ ...state, lead: action.by }, `${action.by.name} took the lead`);
+    case 'handed over':
+      return handOver(state, action);
     case 'stakeholders told':
       return tell(state, action);
     case 'closed':
@@ -179,6 +178,13 @@ function learn(state: WalkState, { moment, tables, note, by }: Action<'learned'>
     note: note ?? state.note,
   };
   return move(next, `${by.name} noted: ${parts.join('; ')}`);
+}
+
+function handOver(state: WalkState, { by, to }: Action<'handed over'>): Walked {
+  if (state.lead.id === to.id) return stay(`${to.name} leads already.`);
+  const said =
+    by.id === to.id ? `${to.name} took the lead` : `${by.name} handed the lead to ${to.name}`;
+  return move({ ...state, lead: to }, said);
 }
 
 function tell(state: WalkState, { by, at, nextDueAt }: Action<'stakeholders told'>): Walked {

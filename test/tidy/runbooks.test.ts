@@ -2,18 +2,26 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-
+import { readWords } from '../../src/gate/words.ts';
+import { type FilledStep, fillStep } from '../../src/runbooks/fill.ts';
 import { readRunbooks } from '../../src/runbooks/read-runbooks.ts';
+import { describeOperations } from '../../src/wire-describe.ts';
 
 const TOP = join(import.meta.dirname, '../..');
 const BOOKS = await readRunbooks(join(TOP, 'runbooks'));
 
-/** The operations this checkout promises. */
-const OPERATIONS = new Set(
-  'status backup backups wal verify restore forget rebuild runs cancel instances incident update journal config serve help'.split(
-    ' ',
-  ),
-);
+const REGISTRY = describeOperations();
+
+/** What a page may be told of an incident. */
+const SAMPLES = {
+  server: 'shop',
+  moment: '2026-11-24T14:42:00Z',
+  tables: ['orders', 'public.users'],
+  table: 'orders',
+  schema: 'dbdr_restored_r_20261124t145740_3fa9c1',
+  run: 'r-20261124T145740-3fa9c1',
+  incident: 'inc-1124-shop',
+};
 
 describe('the runbooks', () => {
   test('are there, and all follow the format', () => {
@@ -29,18 +37,29 @@ describe('the runbooks', () => {
     expect(BOOKS.all.filter(({ file }) => !readme.includes(`](${file})`))).toEqual([]);
   });
 
-  test('name only operations that exist, in step blocks and in commands', () => {
-    const named = BOOKS.all.flatMap(({ steps }) =>
-      steps.flatMap(({ block, command, prose }) => [
-        ...(block === null ? [] : [block.operation]),
-        ...[...`${command ?? ''} ${prose}`.matchAll(/npx dbdr ([a-z-]+)/g)].map(
-          (match) => match[1] ?? '',
-        ),
-      ]),
+  test('name only operations that exist, in steps and in prose', () => {
+    const named = BOOKS.all.flatMap(({ introduction, steps }) =>
+      [introduction, ...steps.flatMap(({ command, prose }) => [command ?? '', prose])].flatMap(
+        (text) => [...text.matchAll(/npx dbdr ([a-z-]+)/g)].map((match) => match[1] ?? ''),
+      ),
     );
 
     expect(named.length).toBeGreaterThan(0);
-    expect(named.filter((name) => !OPERATIONS.has(name))).toEqual([]);
+    expect(named.filter((name) => REGISTRY.find(name) === undefined)).toEqual([]);
+  });
+
+  test('have commands that the gate reads, and arguments that fit their schema', () => {
+    const filled = BOOKS.all.flatMap(({ steps, inputs }) =>
+      steps.map((step) => fillStep(step, inputs, SAMPLES)),
+    );
+    const commands = filled.flatMap(({ command }) => command?.split('\n') ?? []);
+    const ours = commands.filter((line) => line.startsWith('npx dbdr '));
+    const steps = filled.filter(({ operation }) => operation !== null);
+
+    expect(ours.length).toBeGreaterThan(0);
+    expect(ours.map(misfitOfCommand).filter(Boolean)).toEqual([]);
+    expect(steps.length).toBeGreaterThan(0);
+    expect(steps.map(misfitOfStep).filter(Boolean)).toEqual([]);
   });
 
   test('exist wherever a problem names one', () => {
@@ -67,3 +86,23 @@ describe('the runbooks', () => {
     expect(answered.filter((code) => !codes.includes(code))).toEqual([]);
   });
 });
+
+/** Empty: it fits. */
+function misfitOfCommand(line: string): string {
+  try {
+    const words = readWords(REGISTRY, line.replace('npx dbdr ', ''), { prefix: 'npx dbdr' });
+    if (words.outcome === 'help') return `${line}: asks for help`;
+    return misfit(words.operation, words.input);
+  } catch (error) {
+    return `${line}: ${String(error)}`;
+  }
+}
+
+function misfitOfStep(step: FilledStep): string {
+  return misfit(step.operation ?? '', step.arguments);
+}
+
+function misfit(operation: string, input: unknown): string {
+  const read = REGISTRY.require(operation).input.safeParse(input);
+  return read.success ? '' : `${operation} ${JSON.stringify(input)}: ${read.error.message}`;
+}

@@ -144,7 +144,7 @@ const anyAction: fc.Arbitrary<WalkAction> = fc
       }),
       fc.record({ kind: fc.constant('learned' as const), note: fc.string() }),
       fc.record({ kind: fc.constant('stakeholders told' as const), nextDueAt: fc.constant(null) }),
-      fc.constant({ kind: 'lead taken' as const }),
+      fc.record({ kind: fc.constant('handed over' as const), to: fc.constantFrom(ANA, BEN) }),
       fc.constant({ kind: 'closed' as const }),
     ),
     fc.constantFrom(ANA, BEN),
