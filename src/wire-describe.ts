@@ -9,7 +9,8 @@ import { composedPeople } from './gate/terminal-people.ts';
 import { systemClock } from './kernel/clock.ts';
 import { silentLog } from './kernel/log.ts';
 import { runbooks } from './runbooks/read-runbooks.ts';
-import { notYet, openStores, operationsOf, type Parts, roomsOf } from './wire.ts';
+import { operationsOf, roomsOf } from './wire.ts';
+import { notYet, openStores, type Parts } from './wire-open.ts';
 
 export function describeOperations(): Registry {
   return createRegistry(operationsOf(roomsOf(undescribed())));

@@ -3,18 +3,15 @@
  * by `serve` alone, so that no other command pays for the clock and the chat.
  */
 import { archivingService } from './archiving/services.ts';
-import { backupPacksSweeper } from './backup/packs-sweeper.ts';
 import type { ServeOptions } from './cli/house.ts';
 import { serveParts } from './cli/serve.ts';
-import { scratchClusterSweeper } from './clusters/teardown.ts';
 import { createUpdates } from './communications/updates.ts';
 import type { Config } from './config/config.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { healthPath, schedulesOf, serverNames } from './config/views.ts';
 import { openFileKeyRing } from './encryption/file-key-ring.ts';
-import type { Sweeper } from './gate/operation.ts';
 import type { People } from './gate/people.ts';
-import { recover, recoverService } from './gate/recover.ts';
+import { recoverService } from './gate/recover.ts';
 import { runnerService } from './gate/runner.ts';
 import { composedPeople } from './gate/terminal-people.ts';
 import { incidentFollower } from './incidents/follower.ts';
@@ -24,10 +21,10 @@ import type { Service } from './kernel/service.ts';
 import { healthService } from './monitoring/health.ts';
 import { probeService } from './monitoring/probe-service.ts';
 import { instanceReaper } from './recovery/instances.ts';
-import { restoredSchemaSweeper } from './recovery/tables-operation.ts';
 import { scheduleService } from './schedule/schedule-service.ts';
 import type { Environment } from './secrets/sources.ts';
-import { openHouse, openParts, type Parts, type Rooms, random, type WiredHouse } from './wire.ts';
+import { openHouse, sweepersOf, type WiredHouse } from './wire.ts';
+import { openParts, type Parts, random } from './wire-open.ts';
 
 export async function serve(
   loaded: LoadedConfig,
@@ -43,10 +40,8 @@ export async function serve(
   const parts = door === undefined ? opened : { ...opened, people: composedPeople(door.people) };
   await using house = openHouse(parts);
   const { gate, gateDeps, rooms } = house;
-  const recovering = { ...gateDeps, sweepers: sweepersOf(rooms) };
-  const { interrupted, swept } = await recover(recovering, { signal });
-  if (interrupted.length + swept.length > 0)
-    say(`Found ${interrupted.length} interrupted runs; took back ${swept.length} things they left`);
+  const { interrupted, swept } = await house.recover({ signal });
+  if (interrupted.length + swept.length > 0) say(foundLine(interrupted.length, swept.length));
   const { incidents, archiving, monitoring, recovery } = rooms;
   const chat = await door?.start(house);
   const schedules = schedulesOf(config);
@@ -60,7 +55,7 @@ export async function serve(
       runs: [runnerService({ gate, runs, clock, log })],
       services: [
         ...archiving.servers.map((server) => archivingService(server, archiving)),
-        recoverService(recovering),
+        recoverService({ ...gateDeps, sweepers: sweepersOf(rooms) }),
         probeService(monitoring),
         instanceReaper(recovery),
         incidentFollower({ gate, cursors, incidents }),
@@ -79,6 +74,12 @@ export async function serve(
       health: (services) => healthService({ path: healthPath(config), clock, services }),
     },
   );
+}
+
+function foundLine(interrupted: number, swept: number): string {
+  const runs = interrupted === 1 ? '1 interrupted run' : `${interrupted} interrupted runs`;
+  const things = swept === 1 ? '1 thing' : `${swept} things`;
+  return `Found ${runs}; took back ${things} that dead processes had left`;
 }
 
 function readyLine(config: Config, chat: Chatting | undefined): string {
@@ -134,10 +135,6 @@ function doorService(app: AsyncDisposable): Service {
       await app[Symbol.asyncDispose]();
     },
   };
-}
-
-function sweepersOf({ backup, recovery }: Rooms): readonly Sweeper[] {
-  return [scratchClusterSweeper, backupPacksSweeper(backup), restoredSchemaSweeper(recovery)];
 }
 
 function keepFinding({ catalog, clock, log }: Parts): (finding: Finding) => void {

@@ -1,12 +1,9 @@
 /**
  * Composition root: the one file that knows every concrete part. It decides nothing; it hands rooms
- * what they declared that they need. Loaded only by commands that need operations; the catalogue's and
- * Slack's packages come with the first house that is opened.
+ * what they declared that they need. Loaded only by commands that need operations; Slack's packages come
+ * when something is published.
  */
-import { randomInt } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   type ArchivingOperationDeps,
   type ArchivingServer,
@@ -17,14 +14,12 @@ import { archiveUntil } from './archiving/wait-for-wal.ts';
 import { walOperation } from './archiving/wal-operation.ts';
 import type { BackupDeps } from './backup/deps.ts';
 import { backupOperations } from './backup/operations.ts';
-import type { Catalog } from './catalog/catalog.ts';
-import type { Houses, OpenHouse, OpenOptions } from './cli/house.ts';
+import { backupPacksSweeper } from './backup/packs-sweeper.ts';
+import type { Houses, OpenHouse } from './cli/house.ts';
+import { scratchClusterSweeper } from './clusters/teardown.ts';
 import { type Publisher, updateOperation } from './communications/operation.ts';
-import type { Config } from './config/config.ts';
-import type { LoadedConfig } from './config/load.ts';
 import {
   approvalsOf,
-  catalogPath,
   healthPath,
   opsAudience,
   secondsOf,
@@ -33,26 +28,20 @@ import {
   urlOf,
   watchedServers,
 } from './config/views.ts';
-import { createKeyFile, openFileKeyRing } from './encryption/file-key-ring.ts';
-import type { KeyRing } from './encryption/key-ring.ts';
+import { createKeyFile } from './encryption/file-key-ring.ts';
 import { streamingEngine } from './engines/streaming/streaming-engine.ts';
 import { walStore } from './engines/streaming/wal-store.ts';
 import { createGate } from './gate/create-gate.ts';
 import type { GateDeps } from './gate/deps.ts';
-import type { Gate } from './gate/gate.ts';
-import type { AnyOperation } from './gate/operation.ts';
+import type { AnyOperation, Sweeper } from './gate/operation.ts';
 import { ownOperations } from './gate/own-operations.ts';
-import type { People } from './gate/people.ts';
 import { systemProcesses } from './gate/processes.ts';
+import { recover } from './gate/recover.ts';
 import { createRegistry } from './gate/registry.ts';
-import { composedPeople } from './gate/terminal-people.ts';
 import type { Incidents } from './incidents/incidents.ts';
 import { incidentOperation } from './incidents/operation.ts';
 import { createIncidents } from './incidents/verbs.ts';
 import { createJournal } from './journal/journal.ts';
-import { type Clock, systemClock } from './kernel/clock.ts';
-import type { Log } from './kernel/log.ts';
-import { isProblem, type Problem } from './kernel/problem.ts';
 import type { MonitoringDeps } from './monitoring/deps.ts';
 import { healthOperation } from './monitoring/health.ts';
 import { statusOperation } from './monitoring/status-operation.ts';
@@ -61,34 +50,12 @@ import { findPrograms } from './postgres/programs.ts';
 import type { RecoveryDeps } from './recovery/deps.ts';
 import { instancesOperation } from './recovery/instances-operation.ts';
 import { restoreOperation } from './recovery/restore-operation.ts';
-import { restoreTablesOperation } from './recovery/tables-operation.ts';
-import { type Runbooks, readRunbooks } from './runbooks/read-runbooks.ts';
+import { restoredSchemaSweeper, restoreTablesOperation } from './recovery/tables-operation.ts';
 import type { Environment } from './secrets/sources.ts';
-import { directoryStore } from './storage/directory.ts';
 import type { ObjectStore } from './storage/object-store.ts';
-import type { ProgramUser } from './subprocess/run.ts';
-import { resolveUser } from './subprocess/user.ts';
 import type { VerificationDeps } from './verification/deps.ts';
 import { verifyOperation } from './verification/operation.ts';
-
-const RUNBOOKS = fileURLToPath(new URL('../runbooks', import.meta.url));
-
-/** What everything else is made of. */
-export interface Parts {
-  readonly config: Config;
-  readonly environment: Environment;
-  readonly catalog: Catalog;
-  readonly ring: KeyRing;
-  readonly stores: ReadonlyMap<string, ObjectStore>;
-  readonly runbooks: Runbooks;
-  /** Who runs PostgreSQL; undefined: ourselves. */
-  readonly user: ProgramUser | undefined;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly people: People;
-  /** Late, because the gate is made from operations. */
-  readonly gate: () => Gate;
-}
+import { openParts, type Parts } from './wire-open.ts';
 
 export function houses(environment: Environment): Houses {
   return {
@@ -226,6 +193,10 @@ export interface WiredHouse extends OpenHouse {
   readonly gateDeps: GateDeps;
 }
 
+export function sweepersOf({ backup, recovery }: Rooms): readonly Sweeper[] {
+  return [scratchClusterSweeper, backupPacksSweeper(backup), restoredSchemaSweeper(recovery)];
+}
+
 export function openHouse(opened: Parts): WiredHouse {
   const parts: Parts = { ...opened, gate: () => gate };
   const { catalog, clock, log, people } = parts;
@@ -246,70 +217,11 @@ export function openHouse(opened: Parts): WiredHouse {
     registry,
     rooms,
     gateDeps,
+    recover: (options) => recover({ ...gateDeps, sweepers: sweepersOf(rooms) }, options),
     newestSeq: () => catalog.runs.newestSeq(),
     eventsOf: (runId) => catalog.runs.eventsOf(runId),
     [Symbol.asyncDispose]: () => catalog[Symbol.asyncDispose](),
   };
-}
-
-export async function openParts(
-  { config }: LoadedConfig,
-  environment: Environment,
-  { log, signal }: OpenOptions,
-): Promise<Parts> {
-  const { openSqliteCatalog } = await import('./catalog/sqlite.ts');
-  const clock = systemClock;
-  // Others may pass through, because PostgreSQL's user must reach its scratch clusters; not look in.
-  await mkdir(config.state, { recursive: true, mode: 0o711 });
-  const path = catalogPath(config);
-  return {
-    config,
-    environment,
-    user: await resolveUser(config.scratch.user, { signal }),
-    runbooks: await readRunbooks(RUNBOOKS),
-    ring: await openRing(config.keys.path),
-    stores: openStores(config),
-    catalog: await openSqliteCatalog({ path, clock, random }),
-    people: composedPeople(),
-    clock,
-    log,
-    gate: notYet,
-  };
-}
-
-export function openStores({ stores }: Config): ReadonlyMap<string, ObjectStore> {
-  return new Map(Object.entries(stores).map(([name, { path }]) => [name, directoryStore(path)]));
-}
-
-/** Without its key the house still opens: `status`, `runs` and `journal` need none. */
-async function openRing(path: string): Promise<KeyRing> {
-  try {
-    return await openFileKeyRing(path);
-  } catch (error) {
-    if (isProblem(error)) return closedRing(error);
-    throw error;
-  }
-}
-
-function closedRing(problem: Problem): KeyRing {
-  function refuse(): never {
-    throw problem;
-  }
-  return {
-    get currentKeyId() {
-      return refuse();
-    },
-    get keyIds() {
-      return refuse();
-    },
-    wrap: refuse,
-    unwrap: refuse,
-    contentName: refuse,
-  };
-}
-
-export function notYet(): never {
-  throw new TypeError('The gate is asked before it is made');
 }
 
 // ——— from config to what rooms take ———
@@ -326,8 +238,4 @@ function storesOf({ config, stores }: Parts): BackupDeps['storesOf'] {
       name,
       store: requireStore(stores, name),
     }));
-}
-
-export function random(): number {
-  return randomInt(2 ** 32) / 2 ** 32;
 }

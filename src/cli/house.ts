@@ -2,6 +2,7 @@
 import type { RunEvent } from '../catalog/runs.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Gate } from '../gate/gate.ts';
+import type { Recovered } from '../gate/recover.ts';
 import type { Registry } from '../gate/registry.ts';
 import type { RunId } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
@@ -9,6 +10,8 @@ import type { Log } from '../kernel/log.ts';
 export interface OpenHouse extends AsyncDisposable {
   readonly gate: Gate;
   readonly registry: Registry;
+  /** Closes what dead processes left, and takes back what they had claimed. */
+  recover(options: { readonly signal: AbortSignal }): Promise<Recovered>;
   /** The number of the newest run event. */
   newestSeq(): Promise<number>;
   eventsOf(runId: RunId): Promise<readonly RunEvent[]>;

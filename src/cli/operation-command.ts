@@ -94,6 +94,8 @@ async function performAll(command: OperationCommand, performing: Performing): Pr
     );
   }
 
+  // A process that died may still hold what this run needs.
+  await command.house.recover({ signal: command.signal });
   const startable = runs.filter(({ needsApproval }) => !(needsApproval && isOpen));
   const ended = await performInOrder(command, startable, cursor);
   if (isOpen) await withdraw(command, runs);

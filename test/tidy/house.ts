@@ -26,6 +26,7 @@ export const FLOORS: readonly (readonly string[])[] = [
     'communications',
   ],
   ['slack', 'cli', 'schedule'],
+  ['wire-open.ts'],
   ['wire.ts'],
   ['wire-describe.ts', 'wire-serve.ts'],
   ['main.ts'],
