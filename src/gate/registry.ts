@@ -1,6 +1,7 @@
 /** Every operation by its name. An unknown name is answered with the one that was likely meant. */
+
+import { nearestWord } from '../kernel/nearest.ts';
 import { Problem } from '../kernel/problem.ts';
-import { nearestWord } from './nearest.ts';
 import type { AnyOperation } from './operation.ts';
 import { OPERATION_UNKNOWN } from './problems.ts';
 

@@ -1,6 +1,7 @@
 /** Which server is meant. Pure. */
-import { nearestWord } from '../gate/nearest.ts';
+
 import { isServerName, type ServerName } from '../kernel/ids.ts';
+import { nearestWord } from '../kernel/nearest.ts';
 import { Problem } from '../kernel/problem.ts';
 import type { RecoveryServer } from './deps.ts';
 import { SERVER_UNKNOWN } from './problems.ts';

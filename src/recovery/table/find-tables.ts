@@ -1,5 +1,5 @@
 /** Finds tables by the words people use, and reads how they are made. */
-import { nearestWord } from '../../gate/nearest.ts';
+import { nearestWord } from '../../kernel/nearest.ts';
 import { Problem } from '../../kernel/problem.ts';
 import { quoteIdentifier, type Session } from '../../postgres/session.ts';
 import { TABLE_UNKNOWN } from '../problems.ts';

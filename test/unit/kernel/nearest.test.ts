@@ -1,7 +1,7 @@
 /** Suggestions for what was typed wrongly. */
 import { describe, expect, test } from 'vitest';
 
-import { nearestWord } from '../../../src/gate/nearest.ts';
+import { nearestWord } from '../../../src/kernel/nearest.ts';
 
 describe('nearestWord()', () => {
   const known = ['restore', 'runs', 'retention', 'backup', 'backups', 'status'];
