@@ -167,6 +167,22 @@ describe('verify', () => {
     expect(check(result, /^Log position$/).verdict).toBe('FAIL');
   });
 
+  test('checks indexes by the extension where there is no pg_amcheck', async () => {
+    const { programs } = server;
+    const few = {
+      ...programs,
+      path: (name: string) => (name === 'pg_amcheck' ? undefined : programs.path(name)),
+    };
+    const recovery = { ...setting.deps.recovery, programsFor: async () => few };
+
+    const result = await setting.verify({ ...setting.deps, recovery });
+
+    expect(result.verdict).toBe('PASS');
+    expect(check(result, /^Indexes and pages$/).detail).toBe(
+      'btree indexes read without damage: 1; tables not read',
+    );
+  });
+
   test('cannot tell, and says so, when production is down; the restore is proved all the same', async () => {
     await setting.archive();
     await server.stop();
