@@ -122,7 +122,7 @@ export async function checkStructure(context: CopyContext, programs: Programs): 
     return { verdict: 'SKIPPED', detail: 'the extension amcheck is not installed here' };
   const program = programs.path('pg_amcheck');
   if (program === undefined) return await checkIndexesBySql(session);
-  return runAmcheck(context, program);
+  return await runAmcheck(context, program);
 }
 
 async function runAmcheck(

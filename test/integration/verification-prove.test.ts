@@ -178,8 +178,8 @@ describe('verify', () => {
     const result = await setting.verify({ ...setting.deps, recovery });
 
     expect(result.verdict).toBe('PASS');
-    expect(check(result, /^Indexes and pages$/).detail).toBe(
-      'btree indexes read without damage: 1; tables not read',
+    expect(check(result, /^Indexes and pages$/).detail).toMatch(
+      /^btree indexes read without damage: \d+; tables not read$/,
     );
   });
 
