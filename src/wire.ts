@@ -49,6 +49,7 @@ import { connect } from './postgres/connect.ts';
 import { findPrograms } from './postgres/programs.ts';
 import type { RecoveryDeps } from './recovery/deps.ts';
 import { instancesOperation } from './recovery/instances-operation.ts';
+import { ratesOf } from './recovery/point-in-time/forecast.ts';
 import { restoreOperation } from './recovery/restore-operation.ts';
 import { restoredSchemaSweeper, restoreTablesOperation } from './recovery/tables-operation.ts';
 import type { Environment } from './secrets/sources.ts';
@@ -70,6 +71,10 @@ export function houses(environment: Environment): Houses {
 }
 
 // ——— rooms ———
+
+/** The newest few restores say how fast this machine is now. */
+const MEASURED_RATES_MAX = 5;
+const MEASURED_RUNS_MAX = 100;
 
 /** What each room declared that it needs. */
 export interface Rooms {
@@ -159,7 +164,7 @@ function untilStored(deps: ArchivingOperationDeps): VerificationDeps['untilStore
 
 function recoveryMeans(
   parts: Parts,
-): Pick<RecoveryDeps, 'servers' | 'findRun' | 'programsFor' | 'connect' | 'scratch'> {
+): Omit<RecoveryDeps, keyof Parts | 'engine' | 'walArchive' | 'storesOf'> {
   const { config, environment, user, catalog } = parts;
   const { path = join(config.state, 'scratch'), keep } = config.scratch;
   return {
@@ -168,6 +173,10 @@ function recoveryMeans(
     programsFor: (major, { signal }) => findPrograms({ major, signal, environment, user }),
     connect,
     scratch: { path, keepSeconds: secondsOf(keep), user },
+    async measuredRates() {
+      const runs = await catalog.runs.list({ states: ['done'], limit: MEASURED_RUNS_MAX });
+      return ratesOf(runs.map(({ result }) => result)).slice(0, MEASURED_RATES_MAX);
+    },
   };
 }
 

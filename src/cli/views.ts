@@ -23,6 +23,7 @@ const VIEWS: Readonly<Record<string, View | undefined>> = {
   runs: runsView,
   journal: journalView,
   verify: verifyView,
+  restore: restoreView,
   'restore-tables': tablesView,
 };
 
@@ -181,6 +182,36 @@ function verifyView(result: Json): string | undefined {
     tableText(['Check', 'Verdict', 'Result'], rows),
     [measured, shows, next].filter((line) => line !== undefined).join('\n'),
   ].join('\n\n');
+}
+
+const Restored = z.object({
+  server: z.string(),
+  instance: z.object({ url: z.string(), directory: z.string(), expiresAt: z.string().nullable() }),
+  reachedLsn: z.string(),
+  reachedAt: z.string().nullable(),
+  verification: z.string(),
+  tables: z.array(z.object({ table: z.string(), rows: z.number() })).default([]),
+});
+
+function restoreView(result: Json, reader: Reader): string | undefined {
+  const read = Restored.safeParse(result);
+  if (!read.success) return undefined;
+  const { server, instance, reachedLsn, reachedAt, verification, tables } = read.data;
+  const stays =
+    instance.expiresAt === null
+      ? 'until it is removed'
+      : `until ${valueText('at', instance.expiresAt, reader)}`;
+  const last = reachedAt === null ? '' : `, last commit ${valueText('at', reachedAt, reader)}`;
+  const facts = factLines([
+    ['Reached', `log position ${reachedLsn}${last}`],
+    ['Connect', `psql "${instance.url}"`],
+    ['Folder', instance.directory],
+    ['Stays', stays],
+    ['Checked', verification],
+  ]);
+  const rows = tables.map((one) => [one.table, one.rows.toLocaleString('en')]);
+  const counted = rows.length === 0 ? [] : ['', tableText(['Table', 'Rows in the copy'], rows)];
+  return [`The copy of ${server} is ready`, ...facts, ...counted].join('\n');
 }
 
 const Tables = z.object({
