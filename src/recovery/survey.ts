@@ -2,14 +2,27 @@
  * Asks the stores what there is to start from, and chooses. The store is the truth; the catalogue only
  * adds up to which moment the log is known to be complete.
  */
-import type { BackupSummary } from '../engines/engine.ts';
-import type { WalInventory } from '../engines/wal-archive.ts';
+import type { BackupSummary, Engine } from '../engines/engine.ts';
+import type { WalArchive, WalInventory } from '../engines/wal-archive.ts';
 import type { ServerName } from '../kernel/ids.ts';
 import { isLsn } from '../kernel/lsn.ts';
 import { isProblem, type Problem } from '../kernel/problem.ts';
 import { type BaseChoice, chooseBase, type WalKnown } from './choose-base.ts';
 import type { NamedStore, RecoveryDeps } from './deps.ts';
 import type { Target } from './target.ts';
+
+/** Longer than a living receiver takes to hear from an idle server. */
+const SETTLE_MS = 35_000;
+const ATTEMPT_MS = 500;
+/** A receiver that told of nothing for longer is not at work: waiting for it is in vain. */
+const ALIVE_MS = 60_000;
+
+/** What it asks, of all that recovery is made of. */
+export interface SurveyDeps extends Pick<RecoveryDeps, 'ring' | 'storesOf' | 'clock'> {
+  readonly engine: Pick<Engine, 'listBackups'>;
+  readonly walArchive: Pick<WalArchive, 'inventory'>;
+  readonly catalog: Pick<RecoveryDeps['catalog'], 'walProgress'>;
+}
 
 export interface Survey {
   readonly store: NamedStore;
@@ -18,12 +31,35 @@ export interface Survey {
 }
 
 /**
+ * `surveyStores()`, for a person who asks for a moment that has only just passed: the log of that moment
+ * is on its way, so a refusal waits until a living receiver has stored it.
+ */
+export async function surveyOnceStored(
+  deps: SurveyDeps,
+  asked: { readonly server: ServerName; readonly target: Target },
+  { signal }: { readonly signal: AbortSignal },
+): Promise<Survey> {
+  const beganMs = deps.clock.elapsedMs();
+  for (;;) {
+    const survey = await surveyStores(deps, asked, { signal });
+    if (!isOnItsWay(survey.choice, deps.clock.now())) return survey;
+    if (deps.clock.elapsedMs() - beganMs > SETTLE_MS) return survey;
+    await deps.clock.sleep(ATTEMPT_MS, { signal });
+  }
+}
+
+function isOnItsWay(choice: BaseChoice, now: Temporal.Instant): boolean {
+  if (choice.outcome !== 'after last wal' || choice.at === undefined) return false;
+  return now.epochMilliseconds - choice.at.epochMilliseconds < ALIVE_MS;
+}
+
+/**
  * The first store that can serve, else what the first one answers.
  *
  * @throws Problem STORAGE_* when no store can be read.
  */
 export async function surveyStores(
-  deps: RecoveryDeps,
+  deps: SurveyDeps,
   asked: { readonly server: ServerName; readonly target: Target },
   { signal }: { readonly signal: AbortSignal },
 ): Promise<Survey> {
@@ -54,7 +90,7 @@ interface AskedOfStore {
 }
 
 async function surveyStore(
-  deps: RecoveryDeps,
+  deps: SurveyDeps,
   { server, target, store }: AskedOfStore,
   signal: AbortSignal,
 ): Promise<Survey> {
@@ -74,15 +110,15 @@ async function surveyStore(
 }
 
 async function takeInventory(
-  { walArchive }: RecoveryDeps,
-  access: Pick<Parameters<RecoveryDeps['walArchive']['inventory']>[0], 'store' | 'ring' | 'signal'>,
+  { walArchive }: SurveyDeps,
+  access: Pick<Parameters<WalArchive['inventory']>[0], 'store' | 'ring' | 'signal'>,
   { server, major, systemId, segmentBytes }: BackupSummary,
 ): Promise<WalInventory> {
   return walArchive.inventory({ ...access, folder: { server, major, systemId }, segmentBytes });
 }
 
 async function knownProgress(
-  { catalog }: RecoveryDeps,
+  { catalog }: SurveyDeps,
   server: ServerName,
   store: string,
 ): Promise<WalKnown | undefined> {

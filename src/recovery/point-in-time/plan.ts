@@ -23,7 +23,7 @@ import {
   summaryJson,
   TargetJson,
 } from '../summary-schema.ts';
-import { surveyStores } from '../survey.ts';
+import { surveyOnceStored } from '../survey.ts';
 import { readTarget, type Target } from '../target.ts';
 import { forecastRestore } from './forecast.ts';
 
@@ -89,7 +89,7 @@ export async function planRestore(
   assertTableWords(input.tables);
   const reader = { zone: context.actor.zone, now: deps.clock.now() };
   const target = requireTarget(input.to, readTarget(input.to, reader), reader);
-  const survey = await surveyStores(deps, { server: name, target }, context);
+  const survey = await surveyOnceStored(deps, { server: name, target }, context);
   const found = requireBase(survey.choice, { server: name, target }, reader);
   const into = input.into === undefined ? null : resolve(input.into);
   if (into !== null) await assertEmpty(into);
