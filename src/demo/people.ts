@@ -9,7 +9,13 @@ export const OPS = 'C0OPS';
 export const NEWS = 'C0NEWS';
 
 export const PEOPLE = [
-  { id: ANA, name: 'ana', realName: 'Ana Ruiz', title: 'On call: asks', zone: 'Europe/Berlin' },
+  {
+    id: ANA,
+    name: 'ana',
+    realName: 'Ana Ruiz',
+    title: 'On call: asks, may approve for others',
+    zone: 'Europe/Berlin',
+  },
   { id: BEN, name: 'ben', realName: 'Ben Okafor', title: 'Approver', zone: 'Europe/London' },
   { id: CLEO, name: 'cleo', realName: 'Cleo Marsh', title: 'Approver', zone: 'America/New_York' },
   { id: OTTO, name: 'otto', realName: 'Otto Lind', title: 'Outsider', zone: 'Europe/Berlin' },

@@ -48,7 +48,7 @@ export async function writeConfig(folder: string, options: SettingOptions): Prom
       port: options.botPort,
       api_url: options.workspaceApiUrl,
       channels: { ops: OPS, stakeholders: NEWS },
-      people: { operators: [ANA], approvers: [BEN, CLEO] },
+      people: { operators: [ANA], approvers: [ANA, BEN, CLEO] },
     },
     scratch: { user: options.user },
   };

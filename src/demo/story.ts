@@ -42,12 +42,13 @@ export async function playStory(options: StoryOptions): Promise<StoryEnd> {
   });
   timeline.note('Backed up shop, WAL included');
   await ana.command('/dbdr verify shop', OPS);
-  await said(options, {
+  const proof = await said(options, {
     channel: OPS,
     ms: RESTORE_MS,
     what: 'the proof',
-    words: [/restorable to/],
+    words: [/restorable/, /PASS|FAIL|ERROR/],
   });
+  if (!/restorable to/.test(proof.text)) throw new Error(`The proof did not pass:\n${proof.text}`);
   timeline.note('Proved it by a real restore');
 
   const damage = await runBadMigration(shop);
