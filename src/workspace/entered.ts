@@ -48,7 +48,7 @@ export function stateValues(blocks: readonly Block[], entered: Entered): JsonRec
 }
 
 /** What stands in the element before anybody touches it. */
-export function initialValue(element: JsonRecord): EnteredValue {
+function initialValue(element: JsonRecord): EnteredValue {
   const initials = recordsAt(element, 'initial_options').map((each) => textAt(each, 'value'));
   if (initials.length > 0) return initials;
   if (isRecord(element['initial_option'])) return textAt(element['initial_option'], 'value');

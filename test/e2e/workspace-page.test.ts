@@ -159,6 +159,27 @@ test('an edit replaces the words in place and says so; what is unread has a dot'
   expect(await page.getByRole('img', { name: 'unread' }).count()).toBe(0);
 });
 
+test('who reads further up stays there, and is told of what is new below', async () => {
+  await using bot = await startWorkspaceBot();
+  for (let n = 0; n < 40; n += 1)
+    await bot.call('chat.postMessage', { channel: 'C0OPS', text: `Line ${n}` });
+  const page = await openAs(bot, 'U0ANA');
+  const list = page.getByRole('log');
+  await page.getByText('Line 39', { exact: true }).waitFor();
+  await list.evaluate((own: { scrollTop: number }) => {
+    own.scrollTop = 0;
+  });
+
+  await bot.call('chat.postMessage', { channel: 'C0OPS', text: 'The newest' });
+  const more = page.getByRole('button', { name: /New below/ });
+  await more.waitFor();
+  expect(await list.evaluate((own: { scrollTop: number }) => own.scrollTop)).toBe(0);
+  await more.click();
+  await more.waitFor({ state: 'detached' });
+
+  expect(await page.getByText('The newest').isVisible()).toBe(true);
+});
+
 test('text of people and of the app never becomes markup', async () => {
   await using bot = await startWorkspaceBot();
   const page = await openAs(bot, 'U0ANA');

@@ -15,7 +15,7 @@ import { startWorkspace, type Workspace } from '../../src/workspace/workspace.ts
 import { approvalBlocks, incidentForm } from './workspace-forms.ts';
 
 export const TOKEN = 'xoxb-of-the-tests';
-export const SIGNING_SECRET = 'a-signing-secret-of-the-tests-only';
+const SIGNING_SECRET = 'a-signing-secret-of-the-tests-only';
 
 /** What the workspace sent: a command's fields, or an interaction's payload. */
 export interface AppRequest {
@@ -93,7 +93,7 @@ export const PEOPLE = [
   { id: 'U0OTTO', name: 'otto', realName: 'Otto Lind', title: 'Outsider', zone: 'Europe/Berlin' },
 ] as const;
 
-export const CHANNELS = [
+const CHANNELS = [
   { id: 'C0OPS', name: 'ops', topic: 'Backups, proofs and bad days' },
   { id: 'C0NEWS', name: 'stakeholders', topic: 'What everybody should know' },
   { id: 'C0CLOSED', name: 'closed', appIsMember: false, members: ['U0ANA'] },

@@ -48,7 +48,8 @@ function dayOf(own: Message): string {
 
 function goesTogether(before: Message, own: Message): boolean {
   const isPlain = [before, own].every(
-    (each) => each.blocks.length === 0 && each.visibleTo === undefined,
+    (each) =>
+      each.blocks.length === 0 && each.visibleTo === undefined && each.editedTs === undefined,
   );
   return (
     isPlain &&

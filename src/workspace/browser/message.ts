@@ -36,6 +36,7 @@ function byline(own: Message, person: Person | undefined): Drawn {
   return html`<p class="byline">
     <strong>${person?.realName ?? own.author}</strong>
     ${person?.isBot === true ? html`<span class="tag">app</span>` : nothing} ${timeOf(own)}
+    ${own.editedTs === undefined ? nothing : html`<span class="edited">(edited)</span>`}
   </p>`;
 }
 
@@ -48,9 +49,9 @@ function hanging(own: Message, look: MessageLook): Drawn {
 }
 
 function words(own: Message): Drawn {
-  const edited = own.editedTs === undefined ? nothing : html`<span class="edited">(edited)</span>`;
-  if (own.blocks.length === 0) return html`<div class="text">${mrkdwn(own.text)}${edited}</div>`;
-  return html`${blocks(own.blocks, { message: own })}${edited}`;
+  return own.blocks.length === 0
+    ? html`<div class="text">${mrkdwn(own.text)}</div>`
+    : blocks(own.blocks, { message: own });
 }
 
 function whisperNote(own: Message): Drawn {

@@ -9,7 +9,16 @@ import { form, question } from './dialogs.ts';
 import { message } from './message.ts';
 import { messageList } from './message-list.ts';
 import { everybody, openChannel, sidebar } from './sidebar.ts';
-import { markRead, onRedraw, redraw, repliesOf, store, takeChange, takeSnapshot } from './store.ts';
+import {
+  isInChannel,
+  markRead,
+  onRedraw,
+  redraw,
+  repliesOf,
+  store,
+  takeChange,
+  takeSnapshot,
+} from './store.ts';
 import type { Drawn } from './words.ts';
 
 const root = document.querySelector<HTMLElement>('#page');
@@ -25,6 +34,7 @@ function draw(): void {
   const ends = [...document.querySelectorAll<HTMLElement>('.messages')].map(placeOf);
   render(page(), root);
   for (const list of document.querySelectorAll<HTMLElement>('.messages')) keepEnd(list, ends);
+  document.querySelector('#messages')?.addEventListener('scroll', noticeEnd, { passive: true });
   markRead(store.channel);
   document.title = `#${channelHere()?.name ?? ''} · ${store.team}`;
 }
@@ -42,6 +52,19 @@ function placeOf(list: HTMLElement): ListPlace {
     shown: list.dataset['shown'] ?? '',
     isAtEnd: list.scrollHeight - list.scrollTop - list.clientHeight < END_PIXELS,
   };
+}
+
+/** The note "more below" goes when the person gets there. */
+function noticeEnd({ currentTarget }: Event): void {
+  if (!store.isMoreBelow || !(currentTarget instanceof HTMLElement)) return;
+  if (!placeOf(currentTarget).isAtEnd) return;
+  store.isMoreBelow = false;
+  redraw();
+}
+
+function goToEnd(): void {
+  const list = document.querySelector<HTMLElement>('#messages');
+  if (list !== null) list.scrollTop = list.scrollHeight;
 }
 
 /** Who reads the newest message goes on reading the newest; who reads above is left in peace. */
@@ -78,6 +101,11 @@ function main(channel: Channel): Drawn {
       ${store.actions.length === 0 ? nothing : toolbar()}
     </header>
     ${strip(channel)} ${messageList(channel)}
+    ${
+      store.isMoreBelow
+        ? html`<button type="button" class="more" @click=${goToEnd}>New below ↓</button>`
+        : nothing
+    }
     ${composer({ id: 'composer', label: `Message ${name}` })}
   </main>`;
 }
@@ -168,13 +196,24 @@ function follow(person: string): void {
   });
   own.addEventListener('change', ({ data }: MessageEvent<string>) => {
     const change = parseJson(data);
-    if (isChange(change)) takeChange(change);
+    if (isChange(change)) {
+      takeChange(change);
+      noteMore(change);
+    }
     redraw();
   });
   own.addEventListener('error', () => {
     store.connection = store.connection === 'opening' ? 'opening' : 'lost';
     redraw();
   });
+}
+
+/** Whoever reads further up is told that something new was said below. */
+function noteMore(change: Change): void {
+  const list = document.querySelector<HTMLElement>('#messages');
+  if (change.kind !== 'message' || change.message.channel !== store.channel) return;
+  if (list === null || placeOf(list).isAtEnd || change.message.editedTs !== undefined) return;
+  if (isInChannel(change.message)) store.isMoreBelow = true;
 }
 
 /** Our own server's words are taken at their word. */

@@ -73,6 +73,7 @@ function channelItem(channel: Channel): Drawn {
 export function openChannel(id: string): void {
   store.channel = id;
   store.thread = undefined;
+  store.isMoreBelow = false;
   redraw();
 }
 

@@ -56,6 +56,8 @@ export interface Store {
   readonly busy: Set<string>;
   question: Question | undefined;
   toast: string;
+  /** Something was said below what the person is looking at. */
+  isMoreBelow: boolean;
 }
 
 export const store: Store = {
@@ -78,6 +80,7 @@ export const store: Store = {
   busy: new Set(),
   question: undefined,
   toast: '',
+  isMoreBelow: false,
 };
 
 let draw: (() => void) | undefined;

@@ -38,7 +38,7 @@ export function checkTextObject(value: unknown, at: string, rule: TextRule): rea
   return checkLength(text, `${at}/text`, rule.max);
 }
 
-export function checkLength(text: unknown, at: string, max: number): readonly string[] {
+function checkLength(text: unknown, at: string, max: number): readonly string[] {
   if (typeof text !== 'string') return [wrong('expected a string', at)];
   return text.length > max ? [wrong(`must be less than ${max + 1} characters`, at)] : [];
 }

@@ -43,7 +43,7 @@ export function parseMrkdwn(text: string): readonly Piece[] {
 }
 
 /** Slack docs, Formatting text: these three and no others. */
-export function unescapeText(text: string): string {
+function unescapeText(text: string): string {
   return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 }
 
