@@ -3,7 +3,8 @@
  * written down first and taken back by whoever finds it later.
  */
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import type { Json } from '../kernel/codecs.ts';
 
@@ -59,6 +60,15 @@ export const PLACE_FILES = {
   /** Its being there says that a data directory elsewhere was empty and is ours to remove. */
   owned: 'data-directory-is-ours',
 } as const;
+
+/**
+ * Whether the data directory is ours: it stands in our folder, or our note says that it was empty before
+ * us. Anything else may be somebody's living cluster that was named by mistake.
+ */
+export function isDataDirectoryOurs(place: ScratchPlace): boolean {
+  if (dirname(place.dataDirectory) === place.folder) return true;
+  return existsSync(join(place.folder, PLACE_FILES.owned));
+}
 
 /** Only what can be a place: teardown removes folders, so it must not believe everything. */
 export function readScratchPlace(value: Json | undefined): ScratchPlace | undefined {

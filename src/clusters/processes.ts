@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { runProgram } from '../subprocess/run.ts';
-import { PLACE_FILES, type ScratchPlace } from './place.ts';
+import { isDataDirectoryOurs, PLACE_FILES, type ScratchPlace } from './place.ts';
 
 const POLL_MS = 25;
 const LOOK_MS = 10_000;
@@ -21,11 +21,12 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** The running postmaster of `place`; undefined when none runs. */
+/** The running postmaster that was started for `place`; undefined when none runs. */
 export async function findPostmaster(place: ScratchPlace): Promise<number | undefined> {
   const files = [
     join(place.folder, PLACE_FILES.process),
-    join(place.dataDirectory, 'postmaster.pid'),
+    // A folder that was refused because it is full may be a living server's: its process is not ours.
+    ...(isDataDirectoryOurs(place) ? [join(place.dataDirectory, 'postmaster.pid')] : []),
   ];
   for (const file of files) {
     const text = await readFile(file, 'utf8').catch(() => '');

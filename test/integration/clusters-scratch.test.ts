@@ -11,7 +11,7 @@ import { placeJson, planScratchPlace, type ScratchPlace } from '../../src/cluste
 import { isAlive } from '../../src/clusters/processes.ts';
 import { readControlSettings, settingsFromText } from '../../src/clusters/replay-settings.ts';
 import { type ScratchCluster, startScratchCluster } from '../../src/clusters/scratch-cluster.ts';
-import { scratchClusterSweeper } from '../../src/clusters/teardown.ts';
+import { destroyScratch, scratchClusterSweeper } from '../../src/clusters/teardown.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { runProgramWell } from '../../src/subprocess/run.ts';
@@ -187,4 +187,17 @@ test('the control file says what replay needs', async () => {
     maxPreparedTransactions: 0,
     maxLocksPerTransaction: 80,
   });
+});
+
+test('taking back a refused place leaves the living server alone whose folder it named', async () => {
+  await using root = await temporaryFolder();
+  const into = server.dataDirectory;
+  const place = planScratchPlace({ root: join(root.path, 'scratch'), name: 'r-living', into });
+  await expect(makeScratchFolders(place, server.user)).rejects.toMatchObject({
+    kind: { code: 'CLUSTER_PLACE_TAKEN' },
+  });
+
+  await destroyScratch(place);
+
+  expect(await server.query('SELECT count(*)::int AS n FROM kept')).toEqual([{ n: 1000 }]);
 });
