@@ -28,10 +28,13 @@ export interface FreshClusterOptions {
   readonly initdbArguments?: readonly string[];
   /** Takes this data directory (a copy of another cluster) instead of making a new one. */
   readonly dataDirectory?: string;
+  /** Only matters where the settings make it listen on TCP too. Default 5432. */
+  readonly port?: number;
 }
 
 export interface FreshCluster extends AsyncDisposable {
   url(database?: string): string;
+  readonly port: number;
   readonly socketDirectory: string;
   readonly dataDirectory: string;
   readonly logFile: string;
@@ -41,7 +44,7 @@ export interface FreshCluster extends AsyncDisposable {
 }
 
 /** The port is only part of the socket's file name; each cluster has a folder of its own. */
-export const FRESH_PORT = 5432;
+const PORT = 5432;
 const INITDB_MS = 60_000;
 const START_MS = 60_000;
 const STOP_MS = 30_000;
@@ -50,7 +53,6 @@ const ATTEMPT_MS = 25;
 
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '',
-  port: String(FRESH_PORT),
   wal_level: 'replica',
   max_slot_wal_keep_size: '1GB',
   max_wal_senders: '10',
@@ -62,8 +64,13 @@ const SETTINGS: Readonly<Record<string, string>> = {
 
 export async function startFreshCluster(options: FreshClusterOptions): Promise<FreshCluster> {
   const cluster = new Cluster(options);
-  await cluster.prepare();
-  await cluster.start();
+  try {
+    await cluster.prepare();
+    await cluster.start();
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]();
+    throw error;
+  }
   return cluster;
 }
 
@@ -71,11 +78,13 @@ class Cluster implements FreshCluster {
   readonly socketDirectory: string;
   readonly dataDirectory: string;
   readonly logFile: string;
+  readonly port: number;
   readonly #options: FreshClusterOptions;
   #process: ChildProcess | undefined;
 
   constructor(options: FreshClusterOptions) {
     this.#options = options;
+    this.port = options.port ?? PORT;
     this.socketDirectory = join(options.home, 's');
     this.dataDirectory = options.dataDirectory ?? join(options.home, 'data');
     this.logFile = join(options.home, 'postgres.log');
@@ -83,7 +92,7 @@ class Cluster implements FreshCluster {
 
   url(database = 'postgres'): string {
     const host = encodeURIComponent(this.socketDirectory);
-    return `postgres://postgres@/${database}?host=${host}&port=${FRESH_PORT}`;
+    return `postgres://postgres@/${database}?host=${host}&port=${this.port}`;
   }
 
   async prepare(): Promise<void> {
@@ -113,7 +122,7 @@ class Cluster implements FreshCluster {
     const log = openSync(this.logFile, 'a', 0o600);
     const child = spawn(
       this.#program('postgres'),
-      ['-D', this.dataDirectory, '-k', this.socketDirectory],
+      ['-D', this.dataDirectory, '-k', this.socketDirectory, '-p', String(this.port)],
       {
         cwd: home,
         env: ENVIRONMENT,

@@ -13,7 +13,7 @@ export const PEOPLE = [
     id: ANA,
     name: 'ana',
     realName: 'Ana Ruiz',
-    title: 'On call: asks, may approve for others',
+    title: 'On call, approver',
     zone: 'Europe/Berlin',
   },
   { id: BEN, name: 'ben', realName: 'Ben Okafor', title: 'Approver', zone: 'Europe/London' },

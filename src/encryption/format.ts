@@ -6,7 +6,7 @@
  * 4   1   version: 1
  * 5   1   reserved: 0
  * 6   2   length of the header JSON in bytes, big endian
- * 8   n   header JSON: { "keyId": text, "wrapped": base64 } (what ObjectHeader describes)
+ * 8   n   header JSON: { "keyId": text, "wrapped": base64 }; `wrapped` is the data key
  * 8+n …   Tink streaming AEAD AES256_GCM_HKDF_1MB: 1 byte header length (40), 32 bytes salt,
  *         7 bytes nonce prefix, then ciphertext segments of 1 MiB (the first shorter by those 40
  *         bytes), 16 bytes of tag in each; nonce = prefix, segment number, last flag
@@ -16,8 +16,6 @@
  * data of both wrapping and content is `associatedData(identity)`: an object that was moved to another
  * name or another cluster's folder does not decrypt.
  */
-import type { Json } from '../kernel/codecs.ts';
-
 export const MAGIC = Buffer.from('DBDR');
 export const OBJECT_VERSION = 1;
 /** Ciphertext segment size of the Tink layout. Source: Tink docs, streaming AEAD wire format. */
@@ -31,13 +29,6 @@ export interface ObjectIdentity {
   readonly systemId: string;
   /** The object's key below the store's prefix. */
   readonly name: string;
-}
-
-export interface ObjectHeader {
-  readonly [key: string]: Json;
-  readonly keyId: string;
-  /** The wrapped data key, base64. */
-  readonly wrapped: string;
 }
 
 export function associatedData({ systemId, name }: ObjectIdentity): Buffer {

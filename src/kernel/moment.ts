@@ -110,11 +110,17 @@ function agoWords(seconds: number): string | undefined {
   return `${Math.round(seconds / 86_400)} days`;
 }
 
-/** `6 min 12 s`, `2.4 s`, `3 h 5 min`. */
+/** `6 min 12 s`, `2.4 s`, `3 h 5 min`, `2 min`. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  if (whole < 3600) return inTwo(whole, 60, ['min', 's']);
+  return inTwo(Math.floor(whole / 60), 60, ['h', 'min']);
+}
+
+/** The smaller part is left out where there is none of it. */
+function inTwo(count: number, size: number, [large, small]: readonly [string, string]): string {
+  const [whole, rest] = [Math.floor(count / size), count % size];
+  return rest === 0 ? `${whole} ${large}` : `${whole} ${large} ${rest} ${small}`;
 }

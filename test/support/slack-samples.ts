@@ -71,7 +71,7 @@ export const RESTORE_EXPLAINED: Explanation = {
     ['Target', '2026-11-22 14:46:00 UTC (15:46:00 Berlin, 6 minutes ago)'],
     ['Base', '20261122T021104Z'],
     ['WAL', '41 segments, no holes'],
-    ['Forecast', '4 min 0 s'],
+    ['Forecast', '4 min'],
   ],
   warnings: [],
   approveLabel: 'Approve restore of shop',

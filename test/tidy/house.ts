@@ -65,7 +65,6 @@ export const HOMES: ReadonlyMap<string, readonly string[]> = new Map([
   ['yaml', ['config', 'runbooks', 'demo']],
   ['marked', ['runbooks']],
   ['pino', ['cli']],
-  ['listr2', ['cli']],
   ['hono', ['workspace', 'slack', 'demo']],
   ['@hono/node-server', ['workspace', 'slack', 'demo']],
   ['lit', ['workspace']],

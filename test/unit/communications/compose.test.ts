@@ -35,7 +35,7 @@ describe('draftUpdate()', () => {
 
   test('tells in progress which step is under way and how long it usually takes', () => {
     expect(draftUpdate(SUBJECT, 'progress').doing).toBe(
-      '1 of 3 steps are done. Now: Bring it back (usually 5 min 0 s).',
+      '1 of 3 steps are done. Now: Bring it back (usually 5 min).',
     );
   });
 

@@ -64,6 +64,6 @@ test('tells incident and runs in one order, with measured seconds and who decide
     '14:57:40 +4 min 40 s restore r-20261122T145700-3fa9c1: ben decided: approve',
     '14:57:41 +4 min 41 s restore r-20261122T145700-3fa9c1: started',
     '14:57:50 +4 min 50 s restore r-20261122T145700-3fa9c1: Read 61 MB from west, 9.2 s',
-    '15:01:00 +8 min 0 s restore r-20261122T145700-3fa9c1: done',
+    '15:01:00 +8 min restore r-20261122T145700-3fa9c1: done',
   ]);
 });

@@ -99,10 +99,12 @@ describe('the words for moments', () => {
   });
 
   test('formatSeconds() grows with the length', () => {
-    expect([2.44, 42, 372, 11_100].map(formatSeconds)).toEqual([
+    expect([2.44, 42, 120, 372, 7200, 11_100].map(formatSeconds)).toEqual([
       '2.4 s',
       '42 s',
+      '2 min',
       '6 min 12 s',
+      '2 h',
       '3 h 5 min',
     ]);
   });

@@ -72,7 +72,7 @@ test('explainRestore() says target, base, WAL, what is read and written, forecas
     ['WAL', '42 segments from 5/21000000 to 5/4A7F0120, no holes'],
     ['Reads', '18.2 GB from west'],
     ['Writes', '180 GB to a scratch cluster (212 GB free)'],
-    ['Forecast', '4 min 0 s (3 min 0 s to 6 min 0 s; 3 earlier restores)'],
+    ['Forecast', '4 min (3 min to 6 min; 3 earlier restores)'],
     [
       'Danger',
       'low: goes to a scratch place. Bringing it back into production will need an approval, or --yes --reason at a terminal',

@@ -49,7 +49,7 @@ test('a finished backup says how much was read and stored, where, and how long i
 
   const message = runMessage(sampleView({ run }), AROUND, 1);
 
-  expect(readable(message)).toContain('Backup 20261122T021104Z is in here and west, 4 min 0 s');
+  expect(readable(message)).toContain('Backup 20261122T021104Z is in here and west, 4 min');
   expect(readable(message)).toContain('18.2 GB read, 6.1 GB stored, encrypted');
   expect(message.text).toContain('18.2 GB read');
   expect(lintMessage(message)).toEqual([]);
@@ -227,9 +227,9 @@ test('an incident shows the step that is due, its exact command and its verifica
   const message = incidentMessage(sampleIncident(), NOW);
 
   const text = readable(message);
-  expect(text).toContain('Open since 14:53:00 UTC (4 min 0 s) · server shop · lead <@U0ANA>');
+  expect(text).toContain('Open since 14:53:00 UTC (4 min) · server shop · lead <@U0ANA>');
   expect(text).toContain('✓ 1. Stop what does the damage (done) · @ana at 14:54:10 UTC');
-  expect(text).toContain('*Step 2: Restore to before it* · about 4 min 0 s');
+  expect(text).toContain('*Step 2: Restore to before it* · about 4 min');
   expect(text).toContain('npx dbdr restore shop --to 2026-11-22T14:46:00Z');
   expect(text).toContain('WHERE id &lt; 10');
   expect(text).toContain('not told yet');
