@@ -71,9 +71,17 @@ export async function serve(
       signal,
       onFlapping: keepFinding(parts),
       ready: () => say(readyLine(config, chat)),
-      health: (services) => healthService({ path: healthPath(config), clock, services }),
+      health: (services) =>
+        healthService({ path: healthPath(config), clock, services, onWell: closeFlapping(parts) }),
     },
   );
+}
+
+/** The other half of `keepFinding()`: supervision names the server behind the colon. */
+function closeFlapping({ catalog }: Parts): (service: string) => Promise<void> {
+  return async (service) => {
+    await catalog.findings.close('SERVICE_FLAPPING', service.split(':').at(1) ?? '');
+  };
 }
 
 function foundLine(interrupted: number, swept: number): string {

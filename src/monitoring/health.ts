@@ -14,6 +14,8 @@ import type { Service } from '../kernel/service.ts';
 const WRITE_EVERY_MS = 2000;
 /** Older than this, whoever wrote it is gone or hangs. */
 const FRESH_SECONDS = 15;
+/** As long as supervision counts failures for. */
+const STEADY_SECONDS = 600;
 
 const ServiceHealth = z.strictObject({
   name: z.string(),
@@ -44,15 +46,21 @@ export interface HealthWriter {
   readonly clock: Clock;
   /** Everything that is supervised, this service too. */
   readonly services: () => readonly ServiceHealth[];
+  /** A service has stayed up for long: what was noticed of it is over. Called once each time. */
+  readonly onWell: (service: string) => Promise<void>;
 }
 
 /** Writes while it runs, and takes the file away when it stops. */
-export function healthService({ path, clock, services }: HealthWriter): Service {
+export function healthService({ path, clock, services, onWell }: HealthWriter): Service {
   return {
     name: 'health',
     async run({ signal, ready }) {
       ready();
+      let well: readonly string[] = [];
       while (!signal.aborted) {
+        const before = well;
+        well = steadyServices(services(), clock.now());
+        for (const name of well.filter((one) => !before.includes(one))) await onWell(name);
         const file = { pid: process.pid, at: utcText(clock.now()), services: services() };
         await writeFile(`${path}.new`, JSON.stringify(file), { mode: 0o644 });
         await rename(`${path}.new`, path);

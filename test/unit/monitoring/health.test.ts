@@ -1,7 +1,7 @@
 /** Whether the bot lives, from what it last said of itself. */
 import { describe, expect, test } from 'vitest';
 
-import { judgeHealth } from '../../../src/monitoring/health.ts';
+import { judgeHealth, steadyServices } from '../../../src/monitoring/health.ts';
 
 const NOW = Temporal.Instant.from('2026-11-22T15:00:00Z');
 
@@ -33,5 +33,17 @@ describe('judgeHealth()', () => {
 
   test('is dead when what it said cannot be read', () => {
     expect(judgeHealth('{"pid":', NOW)).toMatchObject({ live: false, ready: false });
+  });
+});
+
+describe('steadyServices()', () => {
+  test('names those that have been ready for ten minutes', () => {
+    const services = [
+      { name: 'new', state: 'ready', since: '2026-11-22T14:50:01.000000Z', why: null },
+      { name: 'old', state: 'ready', since: '2026-11-22T14:50:00.000000Z', why: null },
+      { name: 'ill', state: 'failing', since: '2026-11-22T14:00:00.000000Z', why: 'it is' },
+    ] as const;
+
+    expect(steadyServices(services, NOW)).toEqual(['old']);
   });
 });
