@@ -71,6 +71,19 @@ export function healthService({ path, clock, services, onWell }: HealthWriter): 
   };
 }
 
+/** Names of those that have been ready for a good while. Pure. */
+export function steadyServices(
+  services: readonly ServiceHealth[],
+  now: Temporal.Instant,
+): readonly string[] {
+  return services
+    .filter(({ state, since }) => {
+      if (state !== 'ready' || since === null) return false;
+      return now.since(Temporal.Instant.from(since)).total('seconds') >= STEADY_SECONDS;
+    })
+    .map(({ name }) => name);
+}
+
 async function readHealth(path: string, now: Temporal.Instant): Promise<Health> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   return text === undefined ? dead('No bot runs with this config') : judgeHealth(text, now);
