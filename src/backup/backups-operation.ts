@@ -41,7 +41,15 @@ export const BackupsReport = z.strictObject({
   backups: z.array(BackupLine),
   /** How many older ones are not shown. */
   older: z.number(),
-  unreadable: z.array(z.strictObject({ store: z.string(), key: z.string(), reason: z.string() })),
+  unreadable: z.array(
+    z.strictObject({
+      store: z.string(),
+      key: z.string(),
+      reason: z.string(),
+      code: z.string().nullable(),
+      hint: z.string().nullable(),
+    }),
+  ),
   /** Stores that did not answer: of them the catalogue tells what it remembers. */
   unreachable: z.array(z.strictObject({ store: z.string(), reason: z.string() })),
 });
@@ -89,7 +97,9 @@ export function backupsOperation(
       return reportBackups(found, all ? Number.POSITIVE_INFINITY : NEWEST);
     },
     exitCode: ({ unreadable, unreachable }) => {
-      if (unreachable.length > 0) return 4;
+      // Without the key nobody can tell whether a backup is bad.
+      const isLocked = unreadable.some(({ code }) => code?.startsWith('KEY_') === true);
+      if (unreachable.length > 0 || isLocked) return 4;
       return unreadable.length > 0 ? 1 : 0;
     },
   };

@@ -3,7 +3,9 @@
  * truth; of a store that cannot be reached only what is remembered can be told.
  */
 import type { BackupRecord } from '../catalog/records.ts';
+import { concernsKeyFile } from '../encryption/problems.ts';
 import type { BackupSummary } from '../engines/engine.ts';
+import { noneReadable } from '../engines/unreadable.ts';
 import type { ServerName } from '../kernel/ids.ts';
 import { isProblem } from '../kernel/problem.ts';
 import type { BackupDeps } from './deps.ts';
@@ -21,6 +23,8 @@ export interface Found {
     readonly store: string;
     readonly key: string;
     readonly reason: string;
+    readonly code: string | null;
+    readonly hint: string | null;
   }[];
   readonly unreachable: readonly { readonly store: string; readonly reason: string }[];
 }
@@ -38,10 +42,17 @@ export async function findBackups(
     try {
       const listing = await deps.engine.listBackups({ store, ring: deps.ring, server, signal });
       held.push(...listing.backups.map((summary) => ({ store: name, summary })));
-      unreadable.push(...listing.unreadable.map((one) => ({ store: name, ...one })));
+      for (const { key, reason, problem } of listing.unreadable)
+        unreadable.push({
+          store: name,
+          key,
+          reason,
+          code: problem?.kind.code ?? null,
+          hint: noneReadable(listing, 'read', name)?.hint ?? problem?.hint ?? null,
+        });
     } catch (error) {
       signal.throwIfAborted();
-      if (!isProblem(error)) throw error;
+      if (!isProblem(error) || concernsKeyFile(error)) throw error;
       unreachable.push({ store: name, reason: error.message });
       held.push(...rememberedOf(remembered, name));
     }

@@ -124,7 +124,7 @@ async function rebuildServer(
     server,
     backups: backups.map(({ backupId }) => backupId),
     gone,
-    unreadable: [...unreadable],
+    unreadable: unreadable.map(({ key, reason }) => ({ key, reason })),
     ...(await walOf(deps, { access, backups })),
   };
 }

@@ -80,7 +80,16 @@ const Backups = z.object({
       stores: z.array(z.string()),
     }),
   ),
-  unreadable: z.array(z.json()).default([]),
+  unreadable: z
+    .array(
+      z.object({
+        store: z.string(),
+        key: z.string(),
+        reason: z.string(),
+        hint: z.string().nullish(),
+      }),
+    )
+    .default([]),
   unreachable: z.array(z.json()).default([]),
 });
 
@@ -98,11 +107,14 @@ function backupsView(result: Json, reader: Reader): string | undefined {
     one.stores.join(', '),
   ]);
   const header = ['Server', 'Backup', 'Ended', 'Source', 'Stored', 'Proved', 'Stores'];
+  const untold = unreadable.map(({ store, key, reason }) => ({ store, key, reason }));
   const trouble = [
-    ...(unreadable.length === 0 ? [] : [resultText({ unreadable }, reader)]),
+    ...(unreadable.length === 0 ? [] : [resultText({ unreadable: untold }, reader)]),
     ...(unreachable.length === 0 ? [] : [resultText({ unreachable }, reader)]),
   ];
-  return [rows.length === 0 ? 'No backups' : tableText(header, rows), ...trouble].join('\n\n');
+  const none = trouble.length === 0 ? 'No backups' : 'No backup can be read';
+  const next = new Set(unreadable.flatMap(({ hint }) => hint ?? []));
+  return [rows.length === 0 ? none : tableText(header, rows), ...trouble, ...next].join('\n\n');
 }
 
 const RunRow = z.object({

@@ -1,7 +1,7 @@
 /** What no section can see alone: stores that servers name, approvals that somebody can give. Pure. */
 import { nearestWord } from '../kernel/nearest.ts';
-import type { Config } from './config.ts';
 import type { ConfigPath } from './document.ts';
+import type { ConfigParts } from './parts.ts';
 
 export interface CrossIssue {
   readonly path: ConfigPath;
@@ -9,15 +9,17 @@ export interface CrossIssue {
   readonly suggestion?: string;
 }
 
-export function crossChecks(config: Config): readonly CrossIssue[] {
+export function crossChecks(config: ConfigParts): readonly CrossIssue[] {
   return [...unknownStores(config), ...sharedPaths(config), ...approvals(config), ...urls(config)];
 }
 
-function unknownStores({ servers, stores }: Config): readonly CrossIssue[] {
+function unknownStores({ servers, stores }: ConfigParts): readonly CrossIssue[] {
+  if (stores === undefined) return [];
   const known = Object.keys(stores);
   return Object.entries(servers).flatMap(([name, server]) =>
     server.stores.flatMap((store, index) => {
       const path = ['servers', name, 'stores', index];
+      if (store === undefined) return [];
       if (server.stores.indexOf(store) < index)
         return [{ path, message: `the store "${store}" is named twice` }];
       if (known.includes(store)) return [];
@@ -30,9 +32,10 @@ function unknownStores({ servers, stores }: Config): readonly CrossIssue[] {
 }
 
 /** Two stores in one folder are one store: the second copy would not exist. */
-function sharedPaths({ stores }: Config): readonly CrossIssue[] {
+function sharedPaths({ stores }: ConfigParts): readonly CrossIssue[] {
   const first = new Map<string, string>();
-  return Object.entries(stores).flatMap(([name, { path }]) => {
+  return Object.entries(stores ?? {}).flatMap(([name, { path }]) => {
+    if (path === undefined) return [];
     const before = first.get(path);
     first.set(path, before ?? name);
     if (before === undefined) return [];
@@ -45,12 +48,13 @@ function sharedPaths({ stores }: Config): readonly CrossIssue[] {
   });
 }
 
-function approvals({ slack }: Config): readonly CrossIssue[] {
+function approvals({ slack }: ConfigParts): readonly CrossIssue[] {
   if (slack === undefined) return [];
   const { approvers } = slack.people;
-  const hasGroup = approvers.some((id) => id.startsWith('S'));
-  const people = new Set(approvers).size;
   const { high, self } = slack.approvals;
+  if (approvers === undefined || high === undefined) return [];
+  const hasGroup = approvers.some((id) => id?.startsWith('S') === true);
+  const people = new Set(approvers).size;
   if (hasGroup || people >= high) return [];
   return [
     {
@@ -61,9 +65,10 @@ function approvals({ slack }: Config): readonly CrossIssue[] {
   ];
 }
 
-function urls({ servers }: Config): readonly CrossIssue[] {
+function urls({ servers }: ConfigParts): readonly CrossIssue[] {
   return Object.entries(servers).flatMap(([name, { url }]) => {
     const path = ['servers', name, 'url'];
+    if (url === undefined) return [];
     const parsed = URL.parse(url.replace(/^postgres(ql)?:\/\/([^/?]*@)?(?=[/?]|$)/, '$&localhost'));
     if (parsed === null) {
       return [

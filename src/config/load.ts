@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import type { z } from 'zod';
 
 import { Problem } from '../kernel/problem.ts';
 import { type Environment, secretSources } from '../secrets/sources.ts';
@@ -13,6 +14,7 @@ import { crossChecks } from './cross-checks.ts';
 import { type ConfigDocument, type ConfigPath, readDocument } from './document.ts';
 import { type FilledData, fillData } from './fill.ts';
 import { type ConfigIssue, inOrder, issueText, pathText } from './issue.ts';
+import { type ConfigParts, readParts, unwrittenTexts } from './parts.ts';
 import { CONFIG_INVALID, CONFIG_MISSING } from './problems.ts';
 import { schemaIssues } from './schema-issues.ts';
 
@@ -97,13 +99,9 @@ export function parseConfig(text: string, { file, environment }: ParseOptions): 
     return { file, document, filled, issues: inOrder(document.issues), config: undefined };
 
   const parsed = Config.safeParse(filled.data);
-  const lost = filled.missing.map((one) => missingIssue(one, document));
   if (!parsed.success) {
-    const untold = schemaIssues(parsed.error.issues, document).filter(
-      // What is not filled in yet cannot be judged.
-      (issue) => !lost.some(({ path }) => path === issue.path),
-    );
-    return { file, document, filled, issues: inOrder([...lost, ...untold]), config: undefined };
+    const issues = issuesOf(filled, { error: parsed.error, document, file, environment });
+    return { file, document, filled, issues, config: undefined };
   }
 
   // Defaults may name secrets too.
@@ -112,15 +110,43 @@ export function parseConfig(text: string, { file, environment }: ParseOptions): 
   const config = absolutePaths(Config.parse(defaults.data), dirname(file));
   const issues = [
     ...all.missing.map((one) => missingIssue(one, document)),
-    ...crossChecks(config).map(({ path, ...rest }) => ({
-      ...rest,
-      path: pathText(path),
-      line: document.lineOf(path),
-    })),
+    ...crossIssues(config, document),
   ];
   if (issues.length > 0)
     return { file, document, filled: all, issues: inOrder(issues), config: undefined };
   return { file, document, filled: all, issues, config: freeze(config) };
+}
+
+interface FailedReading {
+  readonly error: z.ZodError;
+  readonly document: ConfigDocument;
+  readonly file: string;
+  readonly environment: Environment;
+}
+
+/** All that is wrong, also what a clean schema would have let us see. */
+function issuesOf(
+  { data, missing }: FilledData,
+  { error, document, file, environment }: FailedReading,
+): readonly ConfigIssue[] {
+  const unwritten = fillData(unwrittenTexts(data), secretSources(environment)).missing;
+  const lost = [...missing, ...unwritten].map((one) => missingIssue(one, document));
+  const told = [
+    ...schemaIssues(error.issues, document),
+    ...crossIssues(readParts(data, dirname(file)), document),
+  ];
+  const issues = [...lost, ...told];
+  // One thing is told once, and what is not filled in yet cannot be judged.
+  const first = new Map(issues.toReversed().map((issue) => [issue.path, issue]));
+  return inOrder(issues.filter((issue) => first.get(issue.path) === issue));
+}
+
+function crossIssues(parts: ConfigParts, document: ConfigDocument): readonly ConfigIssue[] {
+  return crossChecks(parts).map(({ path, ...rest }) => ({
+    ...rest,
+    path: pathText(path),
+    line: document.lineOf(path),
+  }));
 }
 
 function withDefaults(filled: FilledData, defaults: FilledData): FilledData {

@@ -1,5 +1,5 @@
 /** What goes wrong with keys and encrypted objects, and what to do next. */
-import type { ProblemKind } from '../kernel/problem.ts';
+import { isProblem, type ProblemKind } from '../kernel/problem.ts';
 
 export const KEY_NOT_FOUND: ProblemKind = {
   code: 'KEY_NOT_FOUND',
@@ -58,3 +58,8 @@ export const OBJECT_TOO_LARGE: ProblemKind = {
   hint: 'Find out who else writes to this store: dbdr does not write such large objects of this kind.',
   fault: 'world',
 };
+
+/** The key file as a whole is meant: it says nothing of the object that was to be read. */
+export function concernsKeyFile(error: unknown): boolean {
+  return [KEY_FILE_MISSING, KEY_FILE_MODE, KEY_UNREADABLE].some((kind) => isProblem(error, kind));
+}

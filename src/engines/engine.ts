@@ -6,6 +6,7 @@ import type { KeyRing } from '../encryption/key-ring.ts';
 import type { BackupId, ServerName } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Lsn } from '../kernel/lsn.ts';
+import type { Problem } from '../kernel/problem.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 
 /** Which cluster's folder in a store: `<server>/<major>-<systemId>/`. */
@@ -84,6 +85,8 @@ export interface Engine {
   /**
    * Backups that are committed, oldest first, of every cluster folder of `server`. Reads the plain
    * preambles and proves each by its encrypted part; one that does not decrypt is in `unreadable`.
+   *
+   * @throws Problem STORAGE_*; KEY_FILE_*, for a key file that cannot be read says nothing of a backup.
    */
   listBackups(
     request: StoreAndKeys & { readonly server: ServerName; readonly signal: AbortSignal },
@@ -125,5 +128,12 @@ export interface ObjectCheck {
 export interface BackupListing {
   readonly backups: readonly BackupSummary[];
   /** Manifests that are there but cannot be read or proved, with the reason. */
-  readonly unreadable: readonly { readonly key: string; readonly reason: string }[];
+  readonly unreadable: readonly UnreadableBackup[];
+}
+
+export interface UnreadableBackup {
+  readonly key: string;
+  readonly reason: string;
+  /** What the reason is the message of. */
+  readonly problem?: Problem;
 }

@@ -57,7 +57,7 @@ export const WAL_HOLE: ProblemKind = {
 export const NO_BACKUPS: ProblemKind = {
   code: 'NO_BACKUPS',
   retry: 'never',
-  hint: 'Take one with `backup`; if there should be some, check the store and the key with `backups --all`.',
+  hint: 'Take one with `backup`; if there should be some, check that the config names the right store.',
   fault: 'request',
 };
 

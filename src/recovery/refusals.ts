@@ -79,10 +79,7 @@ export function requireBase(
     case 'found':
       return choice;
     case 'no backups':
-      throw new Problem(
-        NO_BACKUPS,
-        `Cannot restore "${server}": it has no backup that can be read`,
-      );
+      throw new Problem(NO_BACKUPS, `Cannot restore "${server}": it has no backup`);
     case 'target too early':
       throw tooEarly(server, choice, { target, reader });
     case 'after last wal':

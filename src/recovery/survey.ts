@@ -3,6 +3,7 @@
  * adds up to which moment the log is known to be complete.
  */
 import type { BackupSummary, Engine } from '../engines/engine.ts';
+import { noneReadable } from '../engines/unreadable.ts';
 import type { WalArchive, WalInventory } from '../engines/wal-archive.ts';
 import type { ServerName } from '../kernel/ids.ts';
 import { isLsn } from '../kernel/lsn.ts';
@@ -56,7 +57,7 @@ function isOnItsWay(choice: BaseChoice, now: Temporal.Instant): boolean {
 /**
  * The first store that can serve, else what the first one answers.
  *
- * @throws Problem STORAGE_* when no store can be read.
+ * @throws Problem STORAGE_*, KEY_*, DECRYPTION_FAILED when no store can be read.
  */
 export async function surveyStores(
   deps: SurveyDeps,
@@ -95,7 +96,10 @@ async function surveyStore(
   signal: AbortSignal,
 ): Promise<Survey> {
   const access = { store: store.store, ring: deps.ring, signal };
-  const { backups, unreadable } = await deps.engine.listBackups({ ...access, server });
+  const listing = await deps.engine.listBackups({ ...access, server });
+  const locked = noneReadable(listing, `restore "${server}"`, store.name);
+  if (locked !== undefined) throw locked;
+  const { backups, unreadable } = listing;
   const inventories = new Map<string, WalInventory>();
   for (const backup of backups) {
     if (inventories.has(backup.systemId)) continue;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import type { BackupListing, BackupSummary } from '../engines/engine.ts';
+import { noneReadable } from '../engines/unreadable.ts';
 import { nearestWord } from '../kernel/nearest.ts';
 import { Problem } from '../kernel/problem.ts';
 import { ServerNameText, SummaryJson } from '../recovery/summary-schema.ts';
@@ -29,7 +30,7 @@ export interface Wish {
   readonly backup: string | undefined;
 }
 
-/** @throws Problem VERIFY_NOTHING_TO_PROVE, VERIFY_BACKUP_UNKNOWN */
+/** @throws Problem VERIFY_NOTHING_TO_PROVE, KEY_NOT_FOUND, DECRYPTION_FAILED, VERIFY_BACKUP_UNKNOWN */
 export function chooseBackup(
   { backups, unreadable }: BackupListing,
   wish: Wish,
@@ -37,6 +38,9 @@ export function chooseBackup(
   const newestFirst = backups.toSorted((a, b) => compareMoments(b.endedAt, a.endedAt));
   const [newest] = newestFirst;
   if (newest === undefined) {
+    const action = `prove a backup of "${wish.server}"`;
+    const locked = noneReadable({ backups, unreadable }, action, wish.store);
+    if (locked !== undefined) throw locked;
     const reasons = unreadable.map(({ key, reason }) => `${key}: ${reason}`).join('; ');
     const state = unreadable.length === 0 ? 'there is none' : `none can be read: ${reasons}`;
     throw new Problem(

@@ -1,4 +1,5 @@
 /** What a store holds of a server's backups: list them, check their packs, sweep what did not end. */
+import { concernsKeyFile } from '../../encryption/problems.ts';
 import { isProblem } from '../../kernel/problem.ts';
 import type { ObjectInfo, ObjectKey } from '../../storage/object-store.ts';
 import { OBJECT_MISSING } from '../../storage/problems.ts';
@@ -9,6 +10,7 @@ import type {
   Engine,
   ObjectCheck,
   StoreAndKeys,
+  UnreadableBackup,
 } from '../engine.ts';
 import {
   type BackupObject,
@@ -25,7 +27,7 @@ export async function listBackups(
   request: Parameters<Engine['listBackups']>[0],
 ): Promise<BackupListing> {
   const backups: BackupSummary[] = [];
-  const unreadable: { key: string; reason: string }[] = [];
+  const unreadable: UnreadableBackup[] = [];
   for await (const { info, object } of backupObjects(request)) {
     if (object.name !== 'manifest') continue;
     try {
@@ -34,9 +36,10 @@ export async function listBackups(
     } catch (error) {
       // A store that cannot be reached now says nothing about this backup.
       if (!isProblem(error) || error.kind.retry !== 'never') throw error;
+      if (concernsKeyFile(error)) throw error;
       // Removed since its name was read.
       if (error.kind.code === OBJECT_MISSING.code) continue;
-      unreadable.push({ key: info.key, reason: error.message });
+      unreadable.push({ key: info.key, reason: error.message, problem: error });
     }
   }
   backups.sort((a, b) => (a.beganAt < b.beganAt ? -1 : 1));
@@ -55,6 +58,7 @@ export async function checkObjects(request: StoreAndKeys & CheckRequest): Promis
       readBytes += bytes;
     } catch (error) {
       if (!isProblem(error) || error.kind.retry !== 'never') throw error;
+      if (concernsKeyFile(error)) throw error;
       damage.push(error.message);
     }
   }

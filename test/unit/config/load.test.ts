@@ -27,7 +27,7 @@ function issuesOf(text: string, environment: Record<string, string> = { SHOP_PAS
 }
 
 describe('parseConfig()', () => {
-  test('tells three errors at once, each with its line, its path and the near word', () => {
+  test('tells four errors at once, each with its line, its path and the near word', () => {
     const text = GOOD.replace('stores: [here]', 'stors: [here]\n    stores: [heer]')
       .replace('Europe/Berlin', 'Mars/Base')
       .replace('path: ./keyring.json', 'pth: ./keyring.json');
@@ -35,9 +35,35 @@ describe('parseConfig()', () => {
     expect(issuesOf(text)).toEqual([
       'line 2, timezone: must be an IANA time zone such as Europe/Berlin',
       'line 6, servers.shop.stors: unknown key (did you mean "stores"?)',
+      'line 7, servers.shop.stores[0]: there is no store "heer" (did you mean "here"?)',
       'line 10, keys.path: is missing: must be text',
       'line 10, keys.pth: unknown key (did you mean "path"?)',
     ]);
+  });
+
+  test('tells what only several sections show together, whatever else is wrong', () => {
+    const text = `${GOOD.replace('[here]', '[heer, 7, here]').replace('kind: file', 'extra: 1, kind: safe')}
+slack:
+  channels: { ops: C0OPS, stakeholders: C0NEWS }
+  people: { operators: [U0ANA], approvers: [U0BEN] }
+  approvals: { high: 2 }
+`;
+
+    expect(issuesOf(text)).toEqual([
+      'line 6, servers.shop.stores[0]: there is no store "heer" (did you mean "here"?)',
+      'line 6, servers.shop.stores[1]: must be text',
+      'line 9, keys.extra: unknown key (known here: kind, path)',
+      'line 9, keys.kind: must be "file"',
+      expect.stringContaining('slack.bot_token: the environment has no SLACK_BOT_TOKEN'),
+      expect.stringContaining('slack.signing_secret: the environment has no'),
+      expect.stringContaining('slack.approvals.high: 2 people must approve and only 1 may'),
+    ]);
+  });
+
+  test('says nothing of store names when the stores cannot be read at all', () => {
+    const text = GOOD.replace(/here: .*/, '- here').replace('[here]', '[heer]');
+
+    expect(issuesOf(text)).toEqual(['line 7, stores: must be a section with names of its own']);
   });
 
   test('tells missing secrets and unknown stores together', () => {
