@@ -7,7 +7,7 @@ import { signatureOf } from '../../../src/workspace/to-app.ts';
 const SECRET = '8f742231b10e8888abcd99yyyzzz85a5';
 const SECONDS = '1531420618';
 const BODY = [
-  'token=xyzz0WbapA4vBCDEFG0x5JYY',
+  'token=xyzz0WbapA4vBCDEFasx0q6G',
   'team_id=T1DC2JH3J',
   'team_domain=testteamnow',
   'channel_id=G8PSS9T3V',
