@@ -163,6 +163,31 @@ test('reports only the contiguous part when a later tail is stored before an ear
   await receiving;
 });
 
+test('goes on when the store does not let it remove the tails of a whole segment', async () => {
+  let refused = 0;
+  const locked: ObjectStore = {
+    ...storeThat(async () => undefined),
+    remove: async () => {
+      refused++;
+      throw new Error('The store keeps everything');
+    },
+  };
+  const stopping = new AbortController();
+  const receiving = receive(locked, stopping);
+  // A tail first, then the segment that makes it needless.
+  await waitUntil(async () => {
+    await writeLog(1);
+    return refused > 1;
+  });
+
+  const end = await currentLsn();
+  await caughtUp(end);
+
+  stopping.abort();
+  await receiving;
+  expect(compareLsn((await storedEnd()) ?? toLsn('0/0'), end)).not.toBe(-1);
+});
+
 /** A store whose writes first go through `before`. */
 function storeThat(before: (key: string) => Promise<void>): ObjectStore {
   const store = inner;

@@ -8,7 +8,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { keyRing } from '../../src/encryption/file-key-ring.ts';
 import { segmentKey, tailKey } from '../../src/engines/streaming/wal-format.ts';
 import { putWal } from '../../src/engines/streaming/wal-objects.ts';
-import { WAL_DAMAGED } from '../../src/engines/streaming/wal-problems.ts';
+import { WAL_CONFLICT, WAL_DAMAGED } from '../../src/engines/streaming/wal-problems.ts';
 import { walStore } from '../../src/engines/streaming/wal-store.ts';
 import { isServerName } from '../../src/kernel/ids.ts';
 import { lsnFromBytes } from '../../src/kernel/lsn.ts';
@@ -122,6 +122,26 @@ test('does not store the same bytes twice', async () => {
 
   expect(await putWal(place(), key, bytes)).toBe('written');
   expect(await putWal(place(), key, bytes)).toBe('already there');
+});
+
+test('does not take the bytes of a tail for stored because others have their name', async () => {
+  await putTail(randomBytes(5000), 0, 1200);
+
+  await expect(putTail(randomBytes(5000), 0, 1200)).rejects.toSatisfy((error) =>
+    isProblem(error, WAL_CONFLICT),
+  );
+});
+
+test('does not count a segment with two contents as stored', async () => {
+  await putSegment(randomBytes(SEGMENT_BYTES));
+  await putSegment(randomBytes(SEGMENT_BYTES));
+  const next = randomBytes(SEGMENT_BYTES);
+  const after = segmentNameAt(1, lsnFromBytes(BEGIN + BigInt(SEGMENT_BYTES)), SEGMENT_BYTES);
+  await putWal(place(), segmentKey(FOLDER, after, RING.contentName(next)), next);
+
+  const { runs } = await inventory();
+
+  expect(runs.map(({ fromLsn }) => fromLsn)).toEqual([lsnFromBytes(BEGIN + BigInt(SEGMENT_BYTES))]);
 });
 
 function place(): Parameters<typeof putWal>[0] {

@@ -10,8 +10,8 @@ import { encryptObject, openObject } from '../../encryption/object.ts';
 import { isProblem, Problem } from '../../kernel/problem.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
 import type { ClusterFolder, StoreAndKeys } from '../engine.ts';
-import { walIdentity } from './wal-format.ts';
-import { WAL_DAMAGED } from './wal-problems.ts';
+import { readWalKey, walIdentity } from './wal-format.ts';
+import { WAL_CONFLICT, WAL_DAMAGED } from './wal-problems.ts';
 
 export interface WalPlace extends StoreAndKeys {
   readonly folder: ClusterFolder;
@@ -24,10 +24,17 @@ const LEVEL = 1;
 /** What a frame may be larger than what is in it. */
 const FRAME_BYTES_MAX = 1024 * 1024;
 
+/** A timeline's history is a few lines of text. */
+export const HISTORY_BYTES_MAX = 1024 * 1024;
+
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
 
-/** Resolves when the object is durable. `plain` may be used again afterwards. */
+/**
+ * Resolves when the object is durable. `plain` may be used again afterwards.
+ *
+ * @throws Problem WAL_CONFLICT when the name does not say the content and another content is there.
+ */
 export async function putWal(
   place: WalPlace,
   key: ObjectKey,
@@ -35,7 +42,10 @@ export async function putWal(
 ): Promise<'written' | 'already there'> {
   const { store, ring, folder, signal } = place;
   // Encrypting again would give other bytes under the same name, which the store refuses.
-  if ((await store.stat(key, { signal })) !== undefined) return 'already there';
+  if ((await store.stat(key, { signal })) !== undefined) {
+    if (readWalKey(folder, key)?.kind !== 'segment') await requireSame(place, key, plain);
+    return 'already there';
+  }
   const packed = await compress(plain, {
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
   });
@@ -45,6 +55,15 @@ export async function putWal(
   });
   const written = await store.put(key, Readable.from(sealed), { signal });
   return written.outcome;
+}
+
+/** Bytes that are not stored must not be taken for stored because others have their name. */
+async function requireSame(place: WalPlace, key: ObjectKey, plain: Buffer): Promise<void> {
+  const stored = await readWal(place, key, Math.max(plain.length, HISTORY_BYTES_MAX));
+  if (stored.equals(plain)) return;
+  throw new Problem(WAL_CONFLICT, `Cannot store "${key}": other bytes are stored under that name`, {
+    facts: { key },
+  });
 }
 
 /** @throws Problem WAL_DAMAGED when it does not decrypt or unpack; STORAGE_* when it cannot be read. */

@@ -30,7 +30,10 @@ export const WAL_STORE_STALLED: ProblemKind = {
   fault: 'world',
 };
 
-/** Not thrown: written to the log, because both contents are kept and archiving must go on. */
+/**
+ * Thrown where the bytes cannot be kept beside the others. Of a whole segment both contents are kept and
+ * archiving goes on: then it is written to the log, and the segment counts as missing.
+ */
 export const WAL_CONFLICT: ProblemKind = {
   code: 'WAL_CONFLICT',
   retry: 'never',

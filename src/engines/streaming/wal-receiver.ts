@@ -18,7 +18,7 @@ import { identifyServer, type ServerIdentity } from '../../postgres/server-facts
 import type { ClusterFolder } from '../engine.ts';
 import { historyKey } from './wal-format.ts';
 import { putWal } from './wal-objects.ts';
-import { WAL_SLOT_MISSING } from './wal-problems.ts';
+import { WAL_GAP, WAL_SLOT_MISSING } from './wal-problems.ts';
 import type { ReceiveWalRequest, TimelinePlace } from './wal-request.ts';
 import { WalTimeline } from './wal-timeline.ts';
 
@@ -78,8 +78,12 @@ async function receiveTimeline(reception: Reception): Promise<TimelinePlace | un
   const wal = { store, ring, folder, signal: ending.signal };
   if (place.timeline > 1) {
     const [row] = await connection.rows(`TIMELINE_HISTORY ${place.timeline}`);
-    const content = Buffer.from(row?.[1] ?? '', 'utf8');
-    await putWal(wal, historyKey(folder, historyName(place.timeline)), content);
+    const content = row?.[1];
+    // An empty one would be kept for ever, and no timeline could be followed through it.
+    if (typeof content !== 'string' || content === '')
+      throw new Problem(WAL_GAP, `Cannot read the history of timeline ${place.timeline}`);
+    const key = historyKey(folder, historyName(place.timeline));
+    await putWal(wal, key, Buffer.from(content, 'utf8'));
   }
   const timeline = new WalTimeline({
     request,

@@ -24,7 +24,7 @@ import {
   type TailPlace,
   tailPrefix,
 } from './wal-format.ts';
-import { readWal, type WalPlace } from './wal-objects.ts';
+import { HISTORY_BYTES_MAX, readWal, type WalPlace } from './wal-objects.ts';
 import { WAL_DAMAGED } from './wal-problems.ts';
 import { findRuns, joinTails, type StoredPiece } from './wal-runs.ts';
 
@@ -32,16 +32,13 @@ type InventoryRequest = Parameters<WalArchive['inventory']>[0];
 type FetchRequest = Parameters<WalArchive['fetch']>[0];
 type SegmentRequest = Omit<FetchRequest, 'name' | 'destination'>;
 
-/** A timeline's history is a few lines of text. */
-const HISTORY_BYTES_MAX = 1024 * 1024;
-
 export const walStore: WalArchive = { inventory, fetch: fetchFile };
 
 async function inventory(request: InventoryRequest): Promise<WalInventory> {
   const { store, folder, segmentBytes, signal } = request;
   const pieces: StoredPiece[] = [];
   const histories: string[] = [];
-  const names = new Set<string>();
+  const segments = new Map<SegmentName, number>();
   let storedBytes = 0;
   for (const part of ['wal/', 'tail/']) {
     for await (const { key, sizeBytes } of store.list(clusterPrefix(folder) + part, { signal })) {
@@ -49,16 +46,17 @@ async function inventory(request: InventoryRequest): Promise<WalInventory> {
       if (object === undefined) continue;
       storedBytes += sizeBytes;
       if (object.kind === 'history') histories.push(object.name);
-      if (object.kind === 'segment') {
-        names.add(object.name);
-        pieces.push(wholeSegment(object.name, segmentBytes));
-      }
+      if (object.kind === 'segment')
+        segments.set(object.name, (segments.get(object.name) ?? 0) + 1);
       if (object.kind === 'tail') pieces.push(tailPiece(object));
     }
   }
+  // With two contents nobody can tell which one is true: `fetch()` refuses it, so it covers nothing.
+  for (const [name, contents] of segments)
+    if (contents === 1) pieces.push(wholeSegment(name, segmentBytes));
   const { runs, holes } = findRuns(pieces, segmentBytes);
   const missing = holes.map(({ timeline, lsn }) => segmentNameAt(timeline, lsn, segmentBytes));
-  return { runs, missing, histories, segments: names.size, storedBytes };
+  return { runs, missing, histories, segments: segments.size, storedBytes };
 }
 
 function wholeSegment(name: SegmentName, segmentBytes: number): StoredPiece {

@@ -55,6 +55,7 @@ export class WalTimeline implements Conversation {
   #stopping = false;
   #ended = false;
   #ready = false;
+  #toldOfTails = false;
   #reporting: Promise<void> | undefined;
   #reportAgain = false;
   #next: Row | undefined;
@@ -102,6 +103,8 @@ export class WalTimeline implements Conversation {
       timers.abort();
       await Promise.all(beats);
       await this.#storeRest();
+      // What failed meanwhile has ended the connection: it must not look like a good end.
+      if (ending.signal.aborted && !request.signal.aborted) ending.signal.throwIfAborted();
     } finally {
       this.#ended = true;
       timers.abort();
@@ -198,11 +201,21 @@ export class WalTimeline implements Conversation {
     await this.#removeTails(name);
   }
 
-  /** Only after the whole segment is durable. */
+  /** Only after the whole segment is durable. A store that forbids it keeps them: they harm nobody. */
   async #removeTails(name: SegmentName): Promise<void> {
-    const { wal } = this.#parts;
-    for await (const { key } of wal.store.list(tailPrefix(wal.folder, name), wal))
-      await wal.store.remove(key, wal);
+    const { wal, request } = this.#parts;
+    try {
+      for await (const { key } of wal.store.list(tailPrefix(wal.folder, name), wal))
+        await wal.store.remove(key, wal);
+    } catch (error) {
+      if (wal.signal.aborted) return;
+      const level = this.#toldOfTails ? 'debug' : 'warn';
+      request.log[level]('Cannot remove the tails of a whole segment; they stay', {
+        segment: name,
+        error,
+      });
+      this.#toldOfTails = true;
+    }
   }
 
   /** Runs one at a time: by its timer, and once more when the timer has ended or `stop` was asked. */
@@ -273,13 +286,18 @@ export class WalTimeline implements Conversation {
 
   async #every(delayMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
     const { clock } = this.#parts.request;
-    try {
-      while (!signal.aborted && !this.#stopping) {
+    while (!signal.aborted && !this.#stopping) {
+      try {
         await clock.sleep(delayMs, { signal });
-        if (!this.#stopping) await work();
+      } catch {
+        return;
       }
-    } catch (error) {
-      if (!signal.aborted) this.#parts.ending.abort(error);
+      try {
+        if (!this.#stopping) await work();
+      } catch (error) {
+        this.#parts.ending.abort(error);
+        return;
+      }
     }
   }
 }
