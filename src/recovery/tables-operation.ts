@@ -72,7 +72,7 @@ export function restoreTablesOperation(
 
 async function runTables(deps: RecoveryDeps, plan: TablesPlan, run: Run): Promise<TablesResult> {
   const { server, database, destinationSchema: schema } = plan;
-  const reference = { server, database, schema };
+  const reference = { server, database, schema, runId: run.id };
   const claimId = await run.claim({ kind: SCHEMA, reference });
   try {
     const tables = await copyTables(deps, plan, run);
@@ -123,9 +123,12 @@ async function copyTables(
   await using production = await deps.connect(server.url, options);
   await run.step(`Create schema ${plan.destinationSchema}`, async () => {
     const schema = quoteIdentifier(plan.destinationSchema);
-    await production.query(`CREATE SCHEMA ${schema}`);
-    const why = `Restored by run ${plan.fromRun}; drop it when it is no longer needed`;
-    await production.query(`COMMENT ON SCHEMA ${schema} IS '${why}'`);
+    const why = `${madeBy(run.id)} from the copy of run ${plan.fromRun}; drop it when it is no longer needed`;
+    // Together: whoever takes it back looks for our name in the comment.
+    await production.transaction('BEGIN', async () => {
+      await production.query(`CREATE SCHEMA ${schema}`);
+      await production.query(`COMMENT ON SCHEMA ${schema} IS '${why}'`);
+    });
   });
   await source.query("SET lock_timeout = '30s'");
   const restored: RestoredTable[] = [];
@@ -175,23 +178,36 @@ async function bringBack(
   return { table: table.table, restoredAs: sqlTable(restoredAs), ...copied, ...join };
 }
 
-interface SchemaReference {
-  readonly server: string;
-  readonly database: string;
-  readonly schema: string;
-}
+const SchemaReference = z.object({
+  server: z.string(),
+  database: z.string(),
+  schema: z.string(),
+  /** Who made it. */
+  runId: z.string(),
+});
+type SchemaReference = z.infer<typeof SchemaReference>;
 
 const DROP_MS = 60_000;
 
-/** Only a schema that this operation could have made. */
+function madeBy(runId: string): string {
+  return `Restored by run ${runId}`;
+}
+
+/** Only a schema that this very run made: another run's of the same name holds what was asked for. */
 async function dropSchema(deps: RecoveryDeps, reference: SchemaReference): Promise<void> {
-  const { server: name, database, schema } = reference;
+  const { server: name, database, schema, runId } = reference;
   if (!isServerName(name) || !/^dbdr_restored_[a-z0-9_]+$/.test(schema)) return;
   const server = deps.servers.get(name);
   if (server === undefined) return;
   // The run's own signal may be what brought us here.
   const signal = AbortSignal.timeout(DROP_MS);
   await using session = await deps.connect(server.url, { signal, database });
+  const [made] = await session.query(
+    `SELECT 1 FROM pg_namespace WHERE nspname = $1
+       AND starts_with(obj_description(oid, 'pg_namespace'), $2)`,
+    [schema, `${madeBy(runId)} `],
+  );
+  if (made === undefined) return;
   await session.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(schema)} CASCADE`);
 }
 
@@ -200,16 +216,9 @@ export function restoredSchemaSweeper(deps: RecoveryDeps): Sweeper {
   return {
     kind: SCHEMA,
     async sweep(reference, { log }) {
-      const { server, database, schema } = reference;
-      if (
-        typeof server !== 'string' ||
-        typeof database !== 'string' ||
-        typeof schema !== 'string'
-      ) {
-        log.warn('Schema left alone: its reference makes no sense', { reference });
-        return;
-      }
-      await dropSchema(deps, { server, database, schema });
+      const read = SchemaReference.safeParse(reference);
+      if (read.success) await dropSchema(deps, read.data);
+      else log.warn('Schema left alone: its reference makes no sense', { reference });
     },
   };
 }

@@ -170,10 +170,13 @@ test('a copy that fails halfway leaves no schema behind', async () => {
 });
 
 test('the sweeper drops the schema of a run that was killed, and only such a schema', async () => {
-  await server.query('CREATE SCHEMA dbdr_restored_r_1; CREATE TABLE dbdr_restored_r_1.t (a int)');
+  await server.query(
+    `CREATE SCHEMA dbdr_restored_r_1; CREATE TABLE dbdr_restored_r_1.t (a int);
+     COMMENT ON SCHEMA dbdr_restored_r_1 IS 'Restored by run r-2 from the copy of run r-1; drop it'`,
+  );
   const sweeper = restoredSchemaSweeper(deps);
   const options = { signal: testRun().signal, log: silentLog };
-  const reference = { server: 'shop', database: 'postgres' };
+  const reference = { server: 'shop', database: 'postgres', runId: 'r-2' };
 
   await sweeper.sweep({ ...reference, schema: 'dbdr_restored_r_1' }, options);
   await sweeper.sweep({ ...reference, schema: 'dbdr_restored_r_1' }, options);
@@ -183,6 +186,23 @@ test('the sweeper drops the schema of a run that was killed, and only such a sch
   expect(
     await server.query("SELECT 1 AS ok WHERE to_regclass('public.users') IS NOT NULL"),
   ).toEqual([{ ok: 1 }]);
+});
+
+test('a run that finds its schema made by another run ends, and leaves it as it is', async () => {
+  const operation = restoreTablesOperation(deps);
+  const input = operation.input.parse({ server: 'shop', from: restored.runId, tables: ['users'] });
+  const { plan } = await operation.prepare(input, asking());
+  const schema = plan.destinationSchema;
+  // Another run was between our recheck and our first step.
+  await server.query(
+    `CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.users (id int);
+     COMMENT ON SCHEMA ${schema} IS 'Restored by run r-9 from the copy of run r-1; drop it'`,
+  );
+
+  await expect(operation.run(plan, testRun())).rejects.toThrow('already exists');
+
+  expect(await schemas()).toEqual([{ nspname: schema }]);
+  await server.query(`DROP SCHEMA ${schema} CASCADE`);
 });
 
 test('a plan whose table was changed since is refused', async () => {
