@@ -186,6 +186,9 @@ test('a moment after the last commit is the end of the log, and is called that',
 
   expect(await rowsIn(copy)).toBe(expected);
   expect(copy.how).toBe('end of log');
+  expect(copy.reached.at).not.toBeNull();
+  await copy.open({ signal: run.signal });
+  expect(await rowsIn(copy)).toBe(expected);
 });
 
 test('a table that was being changed at the target can be read once the copy is opened', async () => {

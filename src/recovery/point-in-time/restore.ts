@@ -199,9 +199,19 @@ async function startAndReplay(
   request: ScratchRestoreRequest,
   workplace: Workplace,
 ): Promise<Standing> {
+  let { target } = request;
+  let first: Reached | undefined;
   for (let attempt = 1; attempt <= STARTS_MAX; attempt += 1) {
-    const standing = await replayOnce(deps, request, { ...workplace, attempt });
-    if (standing !== undefined) return standing;
+    const standing = await replayOnce(deps, { ...request, target }, { ...workplace, attempt });
+    if (standing === undefined) continue;
+    const { lsn, at } = standing.reached;
+    // After a restart it knows only the transactions that it has replayed since.
+    first = { lsn, at: at ?? first?.at ?? null };
+    if (standing.how === 'target' || target.kind === 'latest')
+      return { ...standing, reached: first };
+    // PostgreSQL refuses to open where its target was not met, even if nothing can lie before it.
+    await standing.cluster.stop();
+    target = { kind: 'latest', asked: target.asked };
   }
   throw new Problem(
     RECOVERY_FAILED,
