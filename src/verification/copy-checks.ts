@@ -9,6 +9,7 @@ import type { ScratchRestore } from '../recovery/point-in-time/restore.ts';
 import { runProgram } from '../subprocess/run.ts';
 import type { Seen } from './checks.ts';
 import { type ComparedTable, compareTable, type SourceTable } from './compare.ts';
+import { isCorruption, isInability } from './damage.ts';
 import { countRows, type Source } from './source.ts';
 
 export interface CopyContext {
@@ -83,6 +84,7 @@ export async function openEveryDatabase(context: CopyContext): Promise<Seen> {
       );
     } catch (error) {
       context.signal.throwIfAborted();
+      if (isInability(error)) throw error;
       broken.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
@@ -158,8 +160,8 @@ async function checkIndexesBySql(session: Session): Promise<Seen> {
     try {
       await session.query('SELECT bt_index_check($1::oid::regclass)', [oid]);
     } catch (error) {
-      const words = error instanceof Error ? error.message : String(error);
-      return { verdict: 'FAIL', detail: `index ${name}: ${words}` };
+      if (!isCorruption(error)) throw error;
+      return { verdict: 'FAIL', detail: `index ${name}: ${error.message}` };
     }
   }
   return {
