@@ -2,11 +2,13 @@
  * The stage: one temporary folder that holds the shop's PostgreSQL, the store, the key and the bot's
  * state, and is gone when the demo ends. Everything is what a user would set up, only smaller.
  */
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 
+import { planScratchPlace } from '../clusters/place.ts';
+import { destroyScratch } from '../clusters/teardown.ts';
 import { ANA, BEN, CLEO, NEWS, OPS } from './people.ts';
 
 export interface SettingOptions {
@@ -24,9 +26,17 @@ export async function openDemoFolder(): Promise<AsyncDisposable & { readonly pat
   return {
     path,
     async [Symbol.asyncDispose]() {
+      await removeInstances(path);
       await rm(path, { recursive: true, force: true, maxRetries: 3 });
     },
   };
+}
+
+/** Restored copies outlive the bot, as they should; here nobody is left to come back to them. */
+async function removeInstances(folder: string): Promise<void> {
+  const root = join(folder, 'state', 'scratch');
+  const names = await readdir(root).catch(() => []);
+  for (const name of names) await destroyScratch(planScratchPlace({ root, name }));
 }
 
 /** Writes `dbdr.yaml` into `folder`; answers its path. */
