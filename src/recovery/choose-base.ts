@@ -16,6 +16,8 @@ export interface ChoiceFacts {
   readonly inventories: ReadonlyMap<string, WalInventory>;
   /** What the receiver last told of this store; undefined: only the store can tell. */
   readonly progress: WalKnown | undefined;
+  /** Backups whose last proof or restore found damage. */
+  readonly failed?: ReadonlySet<string>;
 }
 
 /** At `at`, everything up to `lsn` was all there was. */
@@ -52,7 +54,10 @@ export function chooseBase(facts: ChoiceFacts, target: Target): BaseChoice {
   const oldest = newestFirst.at(-1);
   if (oldest === undefined) return { outcome: 'no backups' };
 
-  const candidates = preferSound(newestFirst.filter((backup) => isBefore(backup, target, facts)));
+  const candidates = preferSound(
+    newestFirst.filter((backup) => isBefore(backup, target, facts)),
+    facts.failed,
+  );
   if (candidates.length === 0) {
     const { endedAt, endLsn } = oldestOf(newestFirst, target);
     return { outcome: 'target too early', earliest: Temporal.Instant.from(endedAt), lsn: endLsn };
@@ -67,10 +72,15 @@ export function chooseBase(facts: ChoiceFacts, target: Target): BaseChoice {
   return refusal ?? { outcome: 'no backups' };
 }
 
-/** A backup with damaged files only when there is no other. */
-function preferSound(backups: readonly BackupSummary[]): readonly BackupSummary[] {
-  const sound = backups.filter(({ damagedFiles }) => damagedFiles.length === 0);
-  return [...sound, ...backups.filter(({ damagedFiles }) => damagedFiles.length > 0)];
+/** A backup with damaged files, or that failed, only when there is no other. */
+function preferSound(
+  backups: readonly BackupSummary[],
+  failed: ReadonlySet<string> = new Set(),
+): readonly BackupSummary[] {
+  function isSound({ damagedFiles, backupId }: BackupSummary): boolean {
+    return damagedFiles.length === 0 && !failed.has(backupId);
+  }
+  return [...backups.filter(isSound), ...backups.filter((backup) => !isSound(backup))];
 }
 
 function isBefore(backup: BackupSummary, target: Target, { backups }: ChoiceFacts): boolean {

@@ -41,7 +41,8 @@ export interface RecoveryDeps {
   /** In the order of the config: the first that can serve does. */
   readonly storesOf: (server: ServerName) => readonly NamedStore[];
   readonly servers: ReadonlyMap<ServerName, RecoveryServer>;
-  readonly catalog: Pick<Catalog, 'walProgress' | 'instances'>;
+  /** Without `backups` nothing is remembered of damaged ones. */
+  readonly catalog: Pick<Catalog, 'walProgress' | 'instances'> & Partial<Pick<Catalog, 'backups'>>;
   /** A run by its id: `gate.find` or `catalog.runs.find`. */
   readonly findRun: (runId: RunId) => Promise<RunRecord | undefined>;
   readonly programsFor: (

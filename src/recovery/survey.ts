@@ -22,7 +22,7 @@ const ALIVE_MS = 60_000;
 export interface SurveyDeps extends Pick<RecoveryDeps, 'ring' | 'storesOf' | 'clock'> {
   readonly engine: Pick<Engine, 'listBackups'>;
   readonly walArchive: Pick<WalArchive, 'inventory'>;
-  readonly catalog: Pick<RecoveryDeps['catalog'], 'walProgress'>;
+  readonly catalog: Pick<RecoveryDeps['catalog'], 'walProgress' | 'backups'>;
 }
 
 export interface Survey {
@@ -106,11 +106,29 @@ async function surveyStore(
     inventories.set(backup.systemId, await takeInventory(deps, access, backup));
   }
   const progress = await knownProgress(deps, server, store.name);
-  const choice = chooseBase({ backups, inventories, progress }, target);
-  const warnings = unreadable.map(
-    ({ key, reason }) => `Backup "${key}" cannot be read: ${reason}.`,
-  );
+  const failed = await failedBackups(deps, server);
+  const choice = chooseBase({ backups, inventories, progress, failed }, target);
+  const warnings = [
+    ...unreadable.map(({ key, reason }) => `Backup "${key}" cannot be read: ${reason}.`),
+    ...backups.flatMap(({ backupId }) => (failed.has(backupId) ? sayFailed(backupId, choice) : [])),
+  ];
   return { store, choice, warnings };
+}
+
+async function failedBackups(
+  { catalog }: SurveyDeps,
+  server: ServerName,
+): Promise<ReadonlySet<string>> {
+  const rows = (await catalog.backups?.list(server)) ?? [];
+  return new Set(rows.flatMap((row) => (row.verdict === 'FAIL' ? [row.backupId] : [])));
+}
+
+function sayFailed(backupId: string, choice: BaseChoice): readonly string[] {
+  if (choice.outcome !== 'found') return [];
+  if (choice.base.backupId === backupId)
+    return [`Backup ${backupId} failed its last proof or restore, and no other one serves.`];
+  if (backupId < choice.base.backupId) return [];
+  return [`Backup ${backupId} failed its last proof or restore, so an earlier one is used.`];
 }
 
 async function takeInventory(

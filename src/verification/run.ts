@@ -5,7 +5,8 @@
  */
 import type { Run } from '../gate/operation.ts';
 import { utcText } from '../kernel/codecs.ts';
-import { openCheckBook } from './checks.ts';
+import { combineVerdicts, type Verdict } from '../kernel/verdict.ts';
+import { type CheckBook, openCheckBook } from './checks.ts';
 import { BOUNDED_SHOWS, type ComparedTable, compareTable } from './compare.ts';
 import type { VerificationDeps } from './deps.ts';
 import type { VerifyPlan } from './plan.ts';
@@ -17,6 +18,7 @@ import {
   askProduction,
   checkObjects,
   findPath,
+  MANIFESTS,
   noteManifests,
   readRpo,
   waitForLog,
@@ -44,7 +46,13 @@ export async function prove(
   const { server, base } = plan;
   const lastGoodAt = await findLastGood(deps, server);
   const at = utcText(clock.now());
-  const marked = { server, backupId: base.backupId, verdict, at, runId: run.id };
+  const marked = {
+    server,
+    backupId: base.backupId,
+    verdict: ownVerdict(plan, book),
+    at,
+    runId: run.id,
+  };
   await deps.catalog.backups.markVerified(marked);
   return withWords(
     {
@@ -68,6 +76,13 @@ export async function prove(
     },
     lastGoodAt,
   );
+}
+
+/** A proof fails for every manifest that is damaged; this backup only for what is its own. */
+function ownVerdict({ unreadable, base }: VerifyPlan, book: CheckBook): Verdict {
+  if (unreadable.length === 0 || base.damagedFiles.length > 0) return book.verdict();
+  const own = book.checks.filter(({ check }) => check !== MANIFESTS);
+  return combineVerdicts(own.map(({ verdict }) => verdict));
 }
 
 function notCompared(source: Source | undefined): readonly ComparedTable[] {

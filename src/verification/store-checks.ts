@@ -8,19 +8,22 @@ import { readSource, type Source } from './source.ts';
 /** How long production's log may take to be stored. */
 const STORED_LIMIT_MS = 10 * 60_000;
 
+/** The check that is about every backup in the store. */
+export const MANIFESTS = 'Manifests';
+
 export function noteManifests({ book, plan }: Proving): void {
   const [first, ...others] = plan.unreadable;
   const { damagedFiles } = plan.base;
   if (first !== undefined) {
     const more = others.length === 0 ? '' : `, and ${others.length} more`;
     const detail = `the manifest "${first.key}" cannot be read: ${first.reason}${more}`;
-    book.note('Manifests', { verdict: 'FAIL', detail });
+    book.note(MANIFESTS, { verdict: 'FAIL', detail });
   } else if (damagedFiles.length > 0) {
     const detail = `production reported wrong page checksums while it was backed up: ${damagedFiles.join(', ')}`;
-    book.note('Manifests', { verdict: 'FAIL', detail });
+    book.note(MANIFESTS, { verdict: 'FAIL', detail });
   } else {
     const detail = `backup ${plan.base.backupId} and its manifest are authentic`;
-    book.note('Manifests', { verdict: 'PASS', detail });
+    book.note(MANIFESTS, { verdict: 'PASS', detail });
   }
 }
 

@@ -29,9 +29,10 @@ import { namesInUrl } from '../server-url.ts';
 import type { Target } from '../target.ts';
 import { explainFailure } from './failures.ts';
 import { openCopy } from './open-copy.ts';
-import { recoverySettings } from './recovery-settings.ts';
+import { type ReplayTarget, recoverySettings } from './recovery-settings.ts';
 import { followReplay, type Reached } from './replay.ts';
 import { type CopyAccess, findCopyAccess } from './restored-copy.ts';
+import { setAside } from './set-aside.ts';
 import { openWalFeed } from './wal-feed.ts';
 
 /** The primary can raise its settings this often within the replayed log. */
@@ -99,7 +100,9 @@ export async function restoreToScratch(
   try {
     await makeScratchFolders(place, deps.scratch.user);
     const restoring = await timed(deps, run, readTitle(request), async (step) => {
-      await restoreFiles(deps, request, { place, step });
+      await restoreFiles(deps, request, { place, step }).catch(async (error: unknown) => {
+        throw await setAside(deps, base, { error, runId: run.id });
+      });
     });
     const replaying = await timed(deps, run, replayTitle(request), async (step) =>
       startAndReplay(deps, request, { place, step }),
@@ -199,19 +202,19 @@ async function startAndReplay(
   request: ScratchRestoreRequest,
   workplace: Workplace,
 ): Promise<Standing> {
-  let { target } = request;
-  let first: Reached | undefined;
+  let target: ReplayTarget = request.target;
+  let stood: Reached | undefined;
   for (let attempt = 1; attempt <= STARTS_MAX; attempt += 1) {
-    const standing = await replayOnce(deps, { ...request, target }, { ...workplace, attempt });
+    const standing = await replayOnce(deps, request, { ...workplace, attempt, target });
     if (standing === undefined) continue;
-    const { lsn, at } = standing.reached;
-    // After a restart it knows only the transactions that it has replayed since.
-    first = { lsn, at: at ?? first?.at ?? null };
-    if (standing.how === 'target' || target.kind === 'latest')
-      return { ...standing, reached: first };
-    // PostgreSQL refuses to open where its target was not met, even if nothing can lie before it.
+    if (stood !== undefined && standing.how === 'target')
+      return { ...standing, reached: stood, how: 'end of log' };
+    if (standing.how === 'target' || target.kind === 'latest') return standing;
+    // PostgreSQL never opens where its target was not met, even if nothing can lie before it. The
+    // log may have grown meanwhile, so it must stand where it stands now and go no further.
     await standing.cluster.stop();
-    target = { kind: 'latest', asked: target.asked };
+    stood ??= standing.reached;
+    target = { kind: 'where it stood' };
   }
   throw new Problem(
     RECOVERY_FAILED,
@@ -219,13 +222,18 @@ async function startAndReplay(
   );
 }
 
+interface Attempt extends Workplace {
+  readonly attempt: number;
+  readonly target: ReplayTarget;
+}
+
 /** Undefined: the primary raised a setting; start again, the control file now says so. */
 async function replayOnce(
   deps: RecoveryDeps,
   request: ScratchRestoreRequest,
-  { place, step, attempt }: Workplace & { readonly attempt: number },
+  { place, step, attempt, target }: Attempt,
 ): Promise<Standing | undefined> {
-  const { base, path, target } = request;
+  const { base, path } = request;
   const { clock, scratch } = deps;
   await using feed = await openWalFeed({
     spool: join(place.folder, `spool-${attempt}`),

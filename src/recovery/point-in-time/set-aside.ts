@@ -1,0 +1,30 @@
+/**
+ * A backup whose stored files turn out damaged while they are restored is remembered as failed, so that the
+ * next restore starts from another one: whoever asks again must not meet the same broken object.
+ */
+import { DECRYPTION_FAILED, OBJECT_DAMAGED } from '../../encryption/problems.ts';
+import type { BackupSummary } from '../../engines/engine.ts';
+import { BACKUP_DAMAGED } from '../../engines/streaming/problems.ts';
+import { utcText } from '../../kernel/codecs.ts';
+import type { RunId } from '../../kernel/ids.ts';
+import { isProblem, Problem } from '../../kernel/problem.ts';
+import { OBJECT_MISSING } from '../../storage/problems.ts';
+import type { RecoveryDeps } from '../deps.ts';
+
+const DAMAGE = [DECRYPTION_FAILED, OBJECT_DAMAGED, BACKUP_DAMAGED, OBJECT_MISSING];
+
+/** Answers what to throw: the error itself where it says nothing of the backup. */
+export async function setAside(
+  { catalog, clock }: Pick<RecoveryDeps, 'catalog' | 'clock'>,
+  { server, backupId }: Pick<BackupSummary, 'server' | 'backupId'>,
+  { error, runId }: { readonly error: unknown; readonly runId: RunId },
+): Promise<unknown> {
+  const isDamage = isProblem(error) && DAMAGE.some((kind) => isProblem(error, kind));
+  if (!isDamage || catalog.backups === undefined) return error;
+  const at = utcText(clock.now());
+  await catalog.backups.markVerified({ server, backupId, verdict: 'FAIL', at, runId });
+  const hint =
+    `Ask again: backup ${backupId} is set aside now, and an earlier one is used if there is one. ` +
+    'Then take a new one with `backup`.';
+  return new Problem(error.kind, error.message, { facts: error.facts, hint, cause: error });
+}
