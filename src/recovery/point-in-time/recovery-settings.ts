@@ -1,8 +1,11 @@
 /** The settings that make PostgreSQL replay to a target and stay there. Pure. */
 import type { Target } from '../target.ts';
 
+/** `where it stood`: what was replayed before it was stopped in order, and no record more. */
+export type ReplayTarget = Target | { readonly kind: 'where it stood' };
+
 export interface RecoveryRequest {
-  readonly target: Target;
+  readonly target: ReplayTarget;
   /** Value of `restore_command`. */
   readonly restoreCommand: string;
   /** The timeline of the backup itself is `current`; another one is named. */
@@ -27,7 +30,7 @@ export function recoverySettings(request: RecoveryRequest): Record<string, strin
   };
 }
 
-function targetSetting(target: Target): Record<string, string> {
+function targetSetting(target: ReplayTarget): Record<string, string> {
   switch (target.kind) {
     case 'time':
       // The setting's own reader does not know the letters of RFC 3339.
@@ -38,6 +41,9 @@ function targetSetting(target: Target): Record<string, string> {
       return { recovery_target_xid: target.xid };
     case 'latest':
       return {};
+    case 'where it stood':
+      // A standby that was shut down is consistent again exactly there.
+      return { recovery_target: 'immediate' };
     default:
       throw new TypeError(`Unreachable target: ${JSON.stringify(target satisfies never)}`);
   }

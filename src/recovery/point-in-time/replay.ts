@@ -10,7 +10,7 @@ import { isSegmentName, segmentPlace } from '../../kernel/wal-name.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { WalPath } from '../coverage.ts';
 import { TARGET_NOT_FOUND, TARGET_NOT_REACHED, WAL_HOLE } from '../problems.ts';
-import type { Target } from '../target.ts';
+import type { ReplayTarget } from './recovery-settings.ts';
 import type { WalFeed } from './wal-feed.ts';
 
 const POLL_MS = 60;
@@ -22,7 +22,7 @@ export interface ReplayRequest {
   readonly cluster: ScratchCluster;
   readonly session: Session;
   readonly feed: WalFeed;
-  readonly target: Target;
+  readonly target: ReplayTarget;
   readonly path: WalPath;
   readonly segmentBytes: number;
   readonly clock: Clock;
@@ -82,6 +82,7 @@ async function readState(session: Session): Promise<State> {
 
 /** Everything that was stored when the plan was made has been replayed. */
 function isAtEnd({ path, target }: ReplayRequest, lsn: Lsn): boolean {
+  if (target.kind === 'where it stood') return false;
   const end = target.kind === 'lsn' ? toLsn(target.lsn) : path.toLsn;
   return compareLsn(lsn, end) >= 0 && compareLsn(lsn, path.toLsn) >= 0;
 }
