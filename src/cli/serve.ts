@@ -26,30 +26,33 @@ export interface ServeDeps extends Pick<SuperviseDeps, 'leases' | 'holder' | 'ra
   readonly signal: AbortSignal;
   /** Called once everything has been started. */
   readonly ready: () => void;
-  /** A service that tells the world how the services are; it stops with the last of them. */
+  /** A service that tells the world how the services are; it stops after the last of them. */
   readonly health: (states: () => readonly ServiceHealth[]) => Service;
 }
 
 /** Runs need the longest: a backup removes its packs, a restore its cluster. */
-const STOP_LIMITS_MS = { callers: 5000, runs: 20_000, services: 20_000 } as const;
+const STOP_LIMITS_MS = { callers: 5000, runs: 20_000, services: 20_000, health: 5000 } as const;
 
 interface Groups {
   readonly callers: Supervision;
   readonly runs: Supervision;
   readonly services: Supervision;
+  readonly health: Supervision;
 }
 
 export async function serveParts(parts: ServeParts, deps: ServeDeps): Promise<void> {
-  const health = deps.health(() => describeStates(groups));
-  const groups: Groups = {
-    services: supervise([...parts.services, health], deps),
-    runs: supervise(parts.runs, deps),
-    callers: supervise(parts.callers, deps),
-  };
+  const services = supervise(parts.services, deps);
+  const runs = supervise(parts.runs, deps);
+  const callers = supervise(parts.callers, deps);
+  const known = [callers, runs, services];
+  // Last, since it asks at once how all the others are.
+  const health = supervise([deps.health(() => describeStates(known))], deps);
+  known.push(health);
+  const groups: Groups = { callers, runs, services, health };
   deps.ready();
   await aborted(deps.signal);
   deps.log.info('Stopping');
-  for (const name of ['callers', 'runs', 'services'] as const) {
+  for (const name of ['callers', 'runs', 'services', 'health'] as const) {
     const late = await groups[name].stop(STOP_LIMITS_MS[name]);
     if (late.length > 0) deps.log.warn('Did not stop in time', { services: late });
   }
@@ -64,8 +67,8 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /** How every service is, for the health file. */
-function describeStates(groups: Groups): readonly ServiceHealth[] {
-  return [groups.callers, groups.runs, groups.services].flatMap((group) =>
+function describeStates(groups: readonly Supervision[]): readonly ServiceHealth[] {
+  return groups.flatMap((group) =>
     [...group.states()].map(([name, state]) => ({
       name,
       state: state.state,
