@@ -1,7 +1,12 @@
 /** What a store holds of a server's backups: list them, check their packs, sweep what did not end. */
 import { concernsKeyFile } from '../../encryption/problems.ts';
 import { isProblem } from '../../kernel/problem.ts';
-import type { ObjectInfo, ObjectKey } from '../../storage/object-store.ts';
+import {
+  isObjectKey,
+  type ObjectInfo,
+  type ObjectKey,
+  type ObjectStore,
+} from '../../storage/object-store.ts';
 import { OBJECT_MISSING } from '../../storage/problems.ts';
 import type {
   BackupListing,
@@ -101,10 +106,26 @@ async function checkPack(
   return readBytes;
 }
 
-export async function sweepUnfinished(
-  request: Parameters<Engine['sweepUnfinished']>[0],
-): Promise<number> {
-  const { store, signal, backupId, olderThanMs, now } = request;
+export async function sweepUnfinished(request: SweepRequest): Promise<number> {
+  const { store, signal } = request;
+  let removed = 0;
+  for (const keys of await findUnfinished(request)) {
+    // It may have been committed since the list was read, by a process that was only slow.
+    const [first] = keys;
+    if (first === undefined || (await isCommitted(first, { store, signal }))) continue;
+    for (const key of keys) {
+      await store.remove(key, { signal });
+      removed++;
+    }
+  }
+  return removed;
+}
+
+type SweepRequest = Parameters<Engine['sweepUnfinished']>[0];
+
+/** The packs of each backup that has no manifest. */
+async function findUnfinished(request: SweepRequest): Promise<readonly ObjectKey[][]> {
+  const { backupId, olderThanMs, now } = request;
   const before = now.subtract({ milliseconds: Math.round(olderThanMs) });
   const unfinished = new Map<string, ObjectKey[]>();
   for await (const { info, object } of backupObjects(request)) {
@@ -119,12 +140,15 @@ export async function sweepUnfinished(
     if (keys === undefined) unfinished.set(id, [info.key]);
     else if (keys.length > 0) keys.push(info.key);
   }
-  let removed = 0;
-  for (const key of [...unfinished.values()].flat()) {
-    await store.remove(key, { signal });
-    removed++;
-  }
-  return removed;
+  return [...unfinished.values()];
+}
+
+async function isCommitted(
+  pack: ObjectKey,
+  { store, signal }: { readonly store: ObjectStore; readonly signal: AbortSignal },
+): Promise<boolean> {
+  const key = pack.replace(/[^/]+$/, 'manifest');
+  return isObjectKey(key) && (await store.stat(key, { signal })) !== undefined;
 }
 
 interface Found {

@@ -19,8 +19,9 @@ import { type TarEntry, TarReader } from '../../postgres/tar-reader.ts';
 import type { ObjectKey, ObjectStore } from '../../storage/object-store.ts';
 import type { BackupRequest, BackupSummary, Progress } from '../engine.ts';
 import { damagedFiles } from './damaged-files.ts';
-import { manifestKey } from './format.ts';
+import { manifestKey, packKey } from './format.ts';
 import { type FileEntry, type PackEntry, writeManifest } from './manifest.ts';
+import { damaged } from './pack-format.ts';
 import { Packer } from './packer.ts';
 
 /** What replay needs at least as large as it was, and what tells the clusters apart. */
@@ -85,13 +86,36 @@ export async function takeBackup(
   };
   request.log.info('Putting the manifest last: from here on the backup exists', { backupId });
   try {
+    await requirePacks(request, content.summary, packs, signal);
     await writeManifest({ store, ring }, content, { signal });
+    // Again: whoever took us for dead may have swept them in between.
+    await requirePacks(request, content.summary, packs, signal);
   } catch (error) {
     if (!(await isGone(store, manifestKey(content.summary, backupId)))) packer.keep();
     throw error;
   }
   packer.keep();
   return content.summary;
+}
+
+/**
+ * A process that stood still for a while is taken for dead, and its packs are swept. A manifest must not
+ * speak of packs that are gone.
+ *
+ * @throws Problem BACKUP_DAMAGED
+ */
+async function requirePacks(
+  { store, backupId }: BackupRequest,
+  summary: BackupSummary,
+  packs: readonly PackEntry[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { name, sizeBytes } of packs) {
+    const key = packKey(summary, backupId, name);
+    const info = await store.stat(key, { signal });
+    if (info?.sizeBytes !== sizeBytes)
+      throw damaged(key, 'it went away before the backup was whole');
+  }
 }
 
 /**
