@@ -10,11 +10,13 @@ import { prepareSlot } from '../archiving/prepare-slot.ts';
 import { archiveUntil } from '../archiving/wait-for-wal.ts';
 import type { BackupSummary } from '../engines/engine.ts';
 import type { Explanation, Operation, Run } from '../gate/operation.ts';
+import { utcText } from '../kernel/codecs.ts';
 import { backupIdAt, type ServerName } from '../kernel/ids.ts';
+import { compareLsn } from '../kernel/lsn.ts';
 import { Problem } from '../kernel/problem.ts';
 import { type BackupDeps, type NamedStore, requireServer } from './deps.ts';
 import { BACKUP_PACKS, packsReference } from './packs-sweeper.ts';
-import { PLAN_OUTDATED } from './problems.ts';
+import { PLAN_OUTDATED, WAL_INCOMPLETE } from './problems.ts';
 
 /** A terabyte at 100 MB/s takes three hours. */
 const DEADLINE_MS = 24 * 3600 * 1000;
@@ -142,6 +144,7 @@ async function takeBackup(deps: BackupDeps, plan: BackupPlan, run: Run): Promise
       holder: `${archivingLease(server)} ${run.id}`,
       signal: step.signal,
     });
+    await requireCovered(deps, store, summary, step.signal);
   });
   const { damage } = await run.step('Read every pack back', async ({ signal }) =>
     deps.engine.checkObjects({
@@ -153,7 +156,47 @@ async function takeBackup(deps: BackupDeps, plan: BackupPlan, run: Run): Promise
     }),
   );
   tell(run, summary, damage);
+  if (damage.length > 0) await markDamaged(deps, summary, run);
   return resultOf(summary, store.name, damage);
+}
+
+/**
+ * The receiver tells of a position, not of what lies before it: a slot that was lost and made anew
+ * meanwhile leaves a hole. What the store lists decides.
+ *
+ * @throws Problem BACKUP_WAL_INCOMPLETE
+ */
+async function requireCovered(
+  { ring, walArchive }: BackupDeps,
+  { name, store }: NamedStore,
+  summary: BackupSummary,
+  signal: AbortSignal,
+): Promise<void> {
+  const { server, major, systemId, segmentBytes, timeline, beginLsn, endLsn } = summary;
+  const folder = { server, major, systemId };
+  const { runs } = await walArchive.inventory({ store, ring, folder, segmentBytes, signal });
+  const isCovered = runs.some(
+    (run) =>
+      run.timeline === timeline &&
+      compareLsn(run.fromLsn, beginLsn) <= 0 &&
+      compareLsn(run.toLsn, endLsn) >= 0,
+  );
+  if (isCovered) return;
+  throw new Problem(
+    WAL_INCOMPLETE,
+    `Cannot call backup ${summary.backupId} whole: the store "${name}" lacks WAL between ${beginLsn} and ${endLsn}`,
+    { facts: { backupId: summary.backupId, beginLsn, endLsn } },
+  );
+}
+
+/** So that nobody counts it among the good ones later. */
+async function markDamaged(
+  { catalog, clock }: BackupDeps,
+  { server, backupId }: BackupSummary,
+  { id: runId }: Run,
+): Promise<void> {
+  const at = utcText(clock.now());
+  await catalog.backups.markVerified({ server, backupId, verdict: 'FAIL', at, runId });
 }
 
 /** Until the manifest is put the packs are nobody's: they are claimed, so that a dead run's are swept. */

@@ -21,3 +21,10 @@ export const PLAN_OUTDATED: ProblemKind = {
   hint: 'Ask again: the config has changed since.',
   fault: 'request',
 };
+
+export const WAL_INCOMPLETE: ProblemKind = {
+  code: 'BACKUP_WAL_INCOMPLETE',
+  retry: 'later',
+  hint: 'Take another backup: the log that this one needs was not kept. See the holes with `wal`.',
+  fault: 'world',
+};

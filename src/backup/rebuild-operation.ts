@@ -102,6 +102,8 @@ async function rebuildServer(
   signal: AbortSignal,
 ): Promise<ServerReport> {
   const access = { store: requireStore(deps, storeName), ring: deps.ring, signal };
+  // Before the store is listed: a backup that is committed meanwhile must not be struck.
+  const remembered = await deps.catalog.backups.list(server);
   const { backups, unreadable } = await deps.engine.listBackups({ ...access, server });
   for (const summary of backups)
     await deps.catalog.backups.record({
@@ -111,7 +113,7 @@ async function rebuildServer(
       summary: { ...summary },
     });
   const gone: string[] = [];
-  for (const row of await deps.catalog.backups.list(server)) {
+  for (const row of remembered) {
     if (row.store !== storeName) continue;
     if (backups.some(({ backupId }) => backupId === row.backupId)) continue;
     // One that cannot be read is not gone.

@@ -60,7 +60,7 @@ function noBackup({ server, standing }: JudgedFacts): Noticed | undefined {
   return {
     code: 'BACKUP_MISSING',
     severity: 'warn',
-    summary: `There is no backup of ${server.name}, and there should be one`,
+    summary: `There is no sound backup of ${server.name}, and there should be one`,
     hint: `Take one with \`backup ${server.name}\`.`,
   };
 }

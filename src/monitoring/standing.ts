@@ -2,10 +2,12 @@
 import { z } from 'zod';
 
 import type { BackupRecord } from '../catalog/records.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
 
 /** Moments are RFC 3339 in UTC. Null: there is none, or nobody knows. */
 export interface Standing {
+  /** Of backups that are not known to be damaged. */
   readonly lastBackupAt: string | null;
   /** The newest PASS. */
   readonly lastVerifiedAt: string | null;
@@ -17,16 +19,26 @@ export interface Standing {
   readonly rtoSeconds: number | null;
 }
 
-const Summary = z.object({ endedAt: z.string() });
+const Summary = z.object({ endedAt: z.string(), damagedFiles: z.array(z.string()).default([]) });
 const Proof = z.object({ rtoSeconds: z.number() });
 
 /** Among so many runs the last proof is found; more are days old. */
 const RUNS_MAX = 200;
 
-export async function readStanding(server: WatchedServer, deps: MonitoringDeps): Promise<Standing> {
+/** What of the catalogue it reads. */
+export interface StandingDeps {
+  readonly clock: Pick<Clock, 'now'>;
+  readonly catalog: {
+    readonly backups: Pick<MonitoringDeps['catalog']['backups'], 'list'>;
+    readonly walProgress: Pick<MonitoringDeps['catalog']['walProgress'], 'find'>;
+    readonly runs: Pick<MonitoringDeps['catalog']['runs'], 'list'>;
+  };
+}
+
+export async function readStanding(server: WatchedServer, deps: StandingDeps): Promise<Standing> {
   const { catalog, clock } = deps;
   const backups = await catalog.backups.list(server.name);
-  const ends = backups.flatMap(endOf).toSorted();
+  const ends = backups.filter(isSound).flatMap(endOf).toSorted();
   const proofs = backups.flatMap(({ verdict, verifiedAt }) =>
     verdict === 'PASS' && verifiedAt !== null ? [verifiedAt] : [],
   );
@@ -40,6 +52,12 @@ export async function readStanding(server: WatchedServer, deps: MonitoringDeps):
     rpoSeconds: wal === undefined ? null : ageSeconds(wal.at, clock.now()),
     rtoSeconds: await measuredRto(server, deps),
   };
+}
+
+/** Damaged on the server when it was taken, or found bad since: nobody should count on it. */
+function isSound({ summary, verdict }: BackupRecord): boolean {
+  const read = Summary.safeParse(summary);
+  return read.success && read.data.damagedFiles.length === 0 && verdict !== 'FAIL';
 }
 
 function endOf({ summary }: BackupRecord): readonly string[] {
@@ -60,7 +78,7 @@ export function ageSeconds(at: string, now: Temporal.Instant): number {
 
 async function measuredRto(
   server: WatchedServer,
-  { catalog }: MonitoringDeps,
+  { catalog }: StandingDeps,
 ): Promise<number | null> {
   const runs = await catalog.runs.list({
     server: server.name,

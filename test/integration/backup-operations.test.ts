@@ -20,6 +20,7 @@ import { silentLog } from '../../src/kernel/log.ts';
 import { compareLsn } from '../../src/kernel/lsn.ts';
 import { Problem } from '../../src/kernel/problem.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { STORE_UNREACHABLE } from '../../src/storage/problems.ts';
 import { type FaultyStore, faultyStore } from '../support/faulty-store.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
@@ -113,6 +114,66 @@ test('`backup` is done when the WAL that makes the copy consistent is stored, an
     expect(compareLsn(fromLsn, summary.beginLsn)).toBeLessThanOrEqual(0);
     expect(compareLsn(toLsn, summary.endLsn)).toBeGreaterThanOrEqual(0);
   }
+});
+
+test('`backup` is not done when the store lacks a part of the WAL it needs', async () => {
+  deps = {
+    ...deps,
+    walArchive: {
+      ...walStore,
+      inventory: async (request) => {
+        const found = await walStore.inventory(request);
+        // A slot that was lost and made anew: the log is stored from its end on only.
+        return { ...found, runs: found.runs.map((run) => ({ ...run, fromLsn: run.toLsn })) };
+      },
+    },
+  };
+
+  await expect(backUp()).rejects.toMatchObject({ kind: { code: 'BACKUP_WAL_INCOMPLETE' } });
+});
+
+test('a backup whose packs were swept while it stood still is not committed', async () => {
+  const inner = store;
+  const engine = streamingEngine({ connectionUrl: () => postgres.url(), clock: systemClock });
+  const swept: ObjectStore = {
+    ...inner,
+    put: async (key, body, options) => {
+      const written = await inner.put(key, body, options);
+      if (key.endsWith('/manifest'))
+        for await (const { key: pack } of inner.list('shop/', options))
+          if (pack.endsWith('/pack-0001')) await inner.remove(pack, options);
+      return written;
+    },
+  };
+  const request = { store: swept, ring: deps.ring, server: plainServer(), signal };
+
+  const taking = engine.takeBackup({
+    ...request,
+    backupId: backupIdAt(systemClock.now()),
+    log: silentLog,
+    onProgress: () => undefined,
+  });
+
+  await expect(taking).rejects.toThrow('it went away before the backup was whole');
+  expect(await engine.listBackups(request)).toEqual({ backups: [], unreadable: [] });
+});
+
+test('`rebuild` strikes no backup that is committed while it reads the store', async () => {
+  await backUp();
+  const [row] = await catalog.backups.list('shop');
+  if (row === undefined) throw new Error('Not recorded');
+  const engine: BackupDeps['engine'] = {
+    ...deps.engine,
+    listBackups: async (request) => {
+      const listing = await deps.engine.listBackups(request);
+      await catalog.backups.record({ ...row, backupId: otherId() });
+      return listing;
+    },
+  };
+
+  await rebuildOperation({ ...deps, engine }).run({ stores: ['here'] }, testRun());
+
+  expect(await catalog.backups.list('shop')).toHaveLength(2);
 });
 
 function plainServer(): Parameters<BackupDeps['storesOf']>[0] {
