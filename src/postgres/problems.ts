@@ -67,7 +67,7 @@ export const QUERY_TOO_SLOW: ProblemKind = {
 export const PERMISSION_MISSING: ProblemKind = {
   code: 'POSTGRES_PERMISSION_MISSING',
   retry: 'never',
-  hint: 'Give the role in the `url` the right that the server names.',
+  hint: 'Run on the server, for the role in the `url`: `GRANT pg_read_all_data TO …;`, or give it the right that is named.',
   fault: 'world',
 };
 

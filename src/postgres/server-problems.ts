@@ -43,11 +43,37 @@ export function connectProblem(error: unknown, context: ConnectContext): Problem
     if (problem !== undefined) return problem;
   }
   const kind = CONNECT_KINDS.get(told.code) ?? CONNECT_KINDS.get(told.code.slice(0, 2));
+  const hint = connectHint(told, context);
   return new Problem(
     kind ?? POSTGRES_UNREACHABLE,
     `Cannot connect to ${context.place} as "${context.user}": ${told.message}`,
-    { facts: { place: context.place, user: context.user, sqlState: told.code } },
+    { facts: { place: context.place, user: context.user, sqlState: told.code }, ...hint },
   );
+}
+
+/** What to run on the server, where the complaint says it. */
+function connectHint(told: ServerMessage, context: ConnectContext): { readonly hint?: string } {
+  const role = quoteIdentifier(context.user);
+  if (told.code.startsWith('28') && /role ".*" does not exist/.test(told.message)) {
+    const make = `CREATE ROLE ${role} LOGIN REPLICATION PASSWORD '…'; GRANT pg_read_all_data TO ${role};`;
+    return { hint: `Name another role in the \`url\`, or run on the server: \`${make}\`.` };
+  }
+  if (told.code === '28000' && told.message.includes('pg_hba.conf')) {
+    const database = /database "([^"]+)"/.exec(told.message)?.[1] ?? 'all';
+    const line = hbaLine(told.message, context, database);
+    return {
+      hint: `Add to pg_hba.conf on the server: \`${line}\`, and run \`SELECT pg_reload_conf();\`.`,
+    };
+  }
+  if (told.code === '28P01')
+    return {
+      hint: `Check the password of ${role} in the \`url\`; @ : / ? # % in it are written %40 %3A %2F %3F %23 %25.`,
+    };
+  if (told.code === '3D000')
+    return {
+      hint: 'End the `url` with the name of a database that is there: `SELECT datname FROM pg_database;`.',
+    };
+  return {};
 }
 
 const CONNECT_KINDS: ReadonlyMap<string, ProblemKind> = new Map([
@@ -72,11 +98,13 @@ function replicationProblem(told: ServerMessage, context: ConnectContext): Probl
   const message = `Cannot replicate from ${context.place} as "${context.user}": ${told.message}`;
   const role = quoteIdentifier(context.user);
   if (told.code === '42501') {
-    const hint = `Run on the server: \`ALTER ROLE ${role} REPLICATION;\`, then ask again.`;
+    const hint =
+      `Run on the server: \`ALTER ROLE ${role} REPLICATION;\`, make sure of a line like this in its ` +
+      `pg_hba.conf: \`${hbaLine(told.message, context, 'replication')}\`, then ask again.`;
     return new Problem(NO_REPLICATION_RIGHT, message, { facts, hint });
   }
   if (told.code === '28000' && told.message.includes('pg_hba.conf')) {
-    const line = hbaLine(told.message, context.user);
+    const line = hbaLine(told.message, context, 'replication');
     const hint =
       `Add to pg_hba.conf on the server: \`${line}\`, run \`SELECT pg_reload_conf();\`, ` +
       `and make sure of \`ALTER ROLE ${role} REPLICATION;\`.`;
@@ -87,12 +115,14 @@ function replicationProblem(told: ServerMessage, context: ConnectContext): Probl
   return undefined;
 }
 
-/** The line that is missing, read from the server's complaint. */
-function hbaLine(message: string, user: string): string {
-  const host = /from host "([^"]+)"/.exec(message)?.[1];
-  if (host === undefined || host === '[local]') return `local replication ${user} scram-sha-256`;
+/** The line that is missing, as far as the complaint and the place tell it. */
+function hbaLine(message: string, { user, place }: ConnectContext, database: string): string {
+  const told = /from host "([^"]+)"/.exec(message)?.[1];
+  const isLocal = told === '[local]' || (told === undefined && / at \//.test(place));
+  if (isLocal) return `local ${database} ${user} scram-sha-256`;
+  const host = told ?? 'ADDRESS-OF-THIS-MACHINE';
   const width = host.includes(':') ? 128 : 32;
-  return `host replication ${user} ${host}/${width} scram-sha-256`;
+  return `host ${database} ${user} ${host}/${width} scram-sha-256`;
 }
 
 /** Why a statement or a replication command failed. `action` continues "Cannot …". */
