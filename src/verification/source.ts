@@ -28,7 +28,23 @@ export interface Source {
   /** When the proof began, by our clock. RFC 3339. */
   readonly at: string;
   readonly tables: readonly SourceTable[];
+  /**
+   * The same tables with bounds that no lag of the statistics can make too narrow: for the case that a
+   * count lies outside. Waits until every backend has told of what it did meanwhile.
+   *
+   * @throws Problem POSTGRES_* when production is down by now.
+   */
+  widen(): Promise<readonly SourceTable[]>;
 }
+
+/**
+ * A commit stands in the log before others see it: between the two its backend waits for the disk. The
+ * later count must not begin before those that were in between at the mark have come out.
+ */
+const SETTLE_MS = 10_000;
+const ATTEMPT_MS = 20;
+/** pgstat.c: PGSTAT_IDLE_INTERVAL, the longest that an idle backend keeps its counts to itself. */
+const STATISTICS_LAG_MS = 10_000;
 
 /** In one transaction, so that all tables are counted in one snapshot. */
 const SNAPSHOT = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
@@ -49,24 +65,67 @@ export async function readSource(request: SourceRequest): Promise<Source> {
   const statisticsBefore = await takeStatistics(open, chosen);
   const before = await takeCounts(open, chosen);
   const lsn = await mark(first.session, false);
+  await settle(first.session, request);
   const after = await takeCounts(open, chosen);
+  const countedMs = clock.elapsedMs();
   const statisticsAfter = await takeStatistics(open, chosen);
   // Committed, so that it is flushed and sent at once.
   const laterLsn = await mark(first.session, true);
   const [system] = await first.session.query<{ id: string }>(
     'SELECT system_identifier::text AS id FROM pg_control_system()',
   );
-  const tables = chosen.map((table): SourceTable => {
-    const [was, is] = [statisticsBefore.get(table), statisticsAfter.get(table)];
-    return {
-      ...table,
-      before: before.get(table) ?? null,
-      after: after.get(table) ?? null,
-      insertedMeanwhile: Math.max(0, (is?.inserted ?? 0) - (was?.inserted ?? 0)),
-      deletedMeanwhile: Math.max(0, (is?.deleted ?? 0) - (was?.deleted ?? 0)),
-    };
-  });
-  return { systemId: system?.id ?? '', lsn, laterLsn, at, tables };
+  function tablesBy(statistics: PerTable<Written>): readonly SourceTable[] {
+    return chosen.map((table): SourceTable => {
+      const [was, is] = [statisticsBefore.get(table), statistics.get(table)];
+      return {
+        ...table,
+        before: before.get(table) ?? null,
+        after: after.get(table) ?? null,
+        insertedMeanwhile: Math.max(0, (is?.inserted ?? 0) - (was?.inserted ?? 0)),
+        deletedMeanwhile: Math.max(0, (is?.deleted ?? 0) - (was?.deleted ?? 0)),
+      };
+    });
+  }
+  return {
+    systemId: system?.id ?? '',
+    lsn,
+    laterLsn,
+    at,
+    tables: tablesBy(statisticsAfter),
+    widen: async () => tablesBy(await takeLateStatistics(request, chosen, countedMs)),
+  };
+}
+
+async function settle(session: Session, { clock, signal }: SourceRequest): Promise<void> {
+  // A number of our own is newer than all that were given out; a snapshot's xmax is not. A standby
+  // gives out none, and there nobody commits.
+  const [atMark] = await session.query<{ next: string | null }>(
+    'SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_xact_id()::text END AS next',
+  );
+  const beganMs = clock.elapsedMs();
+  // What is still open after that long has not committed yet, so the log before the mark has none of it.
+  while (clock.elapsedMs() - beganMs < SETTLE_MS) {
+    const [open] = await session.query<{ oldest: string }>(
+      'SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS oldest',
+    );
+    if (BigInt(open?.oldest ?? 0) >= BigInt(atMark?.next ?? 0)) return;
+    await clock.sleep(ATTEMPT_MS, { signal });
+  }
+}
+
+async function takeLateStatistics(
+  request: SourceRequest,
+  chosen: readonly ChosenTable[],
+  countedMs: number,
+): Promise<PerTable<Written>> {
+  const { clock, databases, signal } = request;
+  const waitMs = countedMs + STATISTICS_LAG_MS + ATTEMPT_MS - clock.elapsedMs();
+  if (waitMs > 0) await clock.sleep(waitMs, { signal });
+  await using sessions = new AsyncDisposableStack();
+  const open: OpenDatabase[] = [];
+  for (const database of databases)
+    open.push({ database, session: sessions.use(await openSession(request, database)) });
+  return await takeStatistics(open, chosen);
 }
 
 interface OpenDatabase {
