@@ -83,12 +83,13 @@ async function playAlone(stage: Stage, { clock, signal }: StageOptions): Promise
 
 async function keepOpen(stage: Stage, { signal }: StageOptions): Promise<number> {
   const ana = stage.workspace.as(ANA);
-  await ana.command('/dbdr backup shop', OPS);
-  await ana.command('/dbdr verify shop', OPS);
   say(`\nWorkspace: ${stage.workspace.url}\n`);
-  say('Ana has asked for a first backup and its proof; watch them in #ops. Then press');
+  say('Ana asks for a first backup and its proof; watch them in #ops. Then press');
   say('"Run the bad migration" there and type /dbdr incident. Ctrl-C ends the demo.');
-  await Promise.race([untilAborted(signal), stage.bot.ended]);
+  await ana.command('/dbdr backup shop', OPS);
+  const backedUp = stage.workspace.waitForMessage(OPS, ({ text }) => /Done/.test(text), { signal });
+  const first = backedUp.then(async () => ana.command('/dbdr verify shop', OPS));
+  await Promise.race([first.then(async () => untilAborted(signal)), stage.bot.ended]);
   say('Closing: the bot, the workspace and the shop are taken down');
   return 130;
 }
