@@ -18,11 +18,12 @@ RUN npm ci --omit=dev --ignore-scripts \
  && ln -sf ../"$(cd node_modules && echo node-linux-*)"/bin/node node_modules/.bin/node
 
 FROM debian:bookworm-slim
-# Debian would start a cluster of its own. postgresql-15 holds server, client and pg_amcheck.
+# Debian would start a cluster of its own. postgresql-15 holds server, client and pg_amcheck; Node 26
+# needs libatomic1, which a slim Debian lacks.
 RUN mkdir -p /etc/postgresql-common \
  && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf \
  && apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates postgresql-15 tini \
+ && apt-get install -y --no-install-recommends ca-certificates libatomic1 postgresql-15 tini \
  && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --no-create-home --home-dir /var/lib/dbdr --shell /usr/sbin/nologin dbdr \
  && install -d -o dbdr -g dbdr -m 0750 /var/lib/dbdr /var/lib/dbdr/state
