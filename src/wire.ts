@@ -148,16 +148,17 @@ function archivingServers({ config, stores, ring }: Parts): readonly ArchivingSe
   return serversOf(config).map(([name, server]) => {
     const [storeName = ''] = server.stores;
     const store = requireStore(stores, storeName);
-    const tailSeconds = server.archiving.tail_seconds;
-    return { name, url: server.url, storeName, store, ring, tailSeconds };
+    const { tail_seconds: tailSeconds, allow_unbounded_slot: allowUnboundedSlot } =
+      server.archiving;
+    return { name, url: server.url, storeName, store, ring, tailSeconds, allowUnboundedSlot };
   });
 }
 
 /** By whoever archives the server, else by ourselves meanwhile. */
 function untilStored(deps: ArchivingOperationDeps): VerificationDeps['untilStored'] {
   return ({ server: name, store, lsn, holder, signal }) => {
-    const { url, ring, tailSeconds } = requireServer(deps.servers, name);
-    const server = { name, url, ring, tailSeconds, storeName: store.name, store: store.store };
+    const known = requireServer(deps.servers, name);
+    const server = { ...known, storeName: store.name, store: store.store };
     return archiveUntil({ server, lsn, deps, holder, signal });
   };
 }

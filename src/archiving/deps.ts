@@ -18,12 +18,14 @@ export interface ArchivingServer {
   readonly ring: KeyRing;
   /** How long new bytes of the unfinished segment may wait before they are stored. */
   readonly tailSeconds: number;
+  /** The config says that its disk is watched: `archiving.allow_unbounded_slot`. */
+  readonly allowUnboundedSlot?: boolean | undefined;
 }
 
 export interface ArchivingDeps {
   readonly catalog: Pick<
     Catalog,
-    'walProgress' | 'resources' | 'findings' | 'acknowledgements' | 'leases' | 'backups'
+    'walProgress' | 'resources' | 'findings' | 'acknowledgements' | 'leases' | 'backups' | 'journal'
   >;
   readonly clock: Clock;
   readonly log: Log;

@@ -15,8 +15,8 @@ import type { ArchivingDeps, ArchivingServer } from './deps.ts';
 import { SLOT_UNGUARDED, WAL_LEVEL_TOO_LOW, WOULD_BE_SYNCHRONOUS } from './problems.ts';
 import { judgeSlot, type SlotJudgement } from './slot-guard.ts';
 
-/** What a person acknowledges with a reason when `max_slot_wal_keep_size` shall stay unlimited. */
-export const UNBOUNDED_SLOT = 'unbounded slot';
+/** What the config acknowledges when `max_slot_wal_keep_size` shall stay unlimited. */
+const UNBOUNDED_SLOT = 'unbounded slot';
 /** The kind of the note in the catalogue. It is not swept: only `forget` gives a slot up. */
 const SLOT_CLAIM = 'slot';
 
@@ -32,12 +32,9 @@ export async function prepareSlot(
   { signal }: { readonly signal: AbortSignal },
 ): Promise<string> {
   await using session = await connect(server.url, { signal });
-  const acknowledged = await deps.catalog.acknowledgements.isAcknowledged(
-    UNBOUNDED_SLOT,
-    server.name,
-  );
   const facts = await readServerFacts(session);
-  await settle(judgeSlot(facts, acknowledged), server, deps);
+  await settle(judgeSlot(facts, server.allowUnboundedSlot === true), server, deps);
+  if (facts.slotKeepBytesMax === undefined) await noteUnbounded(server, deps);
   await forgetOtherLog(facts, server, deps);
   const slot = slotName(server.name);
   if ((await readSlot(session, slot)) !== undefined) return slot;
@@ -45,6 +42,34 @@ export async function prepareSlot(
   await createSlot(session, slot);
   deps.log.info('Made the slot that keeps WAL for us', { server: server.name, slot });
   return slot;
+}
+
+/** Once, in the journal: who fills a disk some day finds out here that it was allowed. */
+async function noteUnbounded(
+  { name }: ArchivingServer,
+  { catalog, clock, log }: ArchivingDeps,
+): Promise<void> {
+  log.warn('The slot may keep as much WAL as the disk holds: the config allows it', {
+    server: name,
+  });
+  if (await catalog.acknowledgements.isAcknowledged(UNBOUNDED_SLOT, name)) return;
+  const at = utcText(clock.now());
+  const actor = { kind: 'schedule', id: 'dbdr', name: 'dbdr', zone: 'UTC' };
+  const reason = '`archiving.allow_unbounded_slot` is true';
+  await catalog.acknowledgements.acknowledge({
+    what: UNBOUNDED_SLOT,
+    server: name,
+    actor,
+    reason,
+    at,
+  });
+  await catalog.journal.append({
+    at,
+    what: 'unbounded slot allowed',
+    actor,
+    runId: null,
+    data: { server: name, reason },
+  });
 }
 
 /**

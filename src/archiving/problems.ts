@@ -6,7 +6,8 @@ export const SLOT_UNGUARDED: ProblemKind = {
   retry: 'later',
   hint:
     "Run on the server: `ALTER SYSTEM SET max_slot_wal_keep_size = '20GB'; SELECT pg_reload_conf();` " +
-    'with a size its disk can spare; archiving starts by itself.',
+    'with a size its disk can spare; archiving starts by itself. Where somebody watches that disk, set ' +
+    '`archiving.allow_unbounded_slot: true` in the config instead.',
   fault: 'refused',
 };
 
@@ -43,7 +44,9 @@ export const ARCHIVING_STALLED: ProblemKind = {
 export const STILL_ARCHIVING: ProblemKind = {
   code: 'ARCHIVING_STILL_RUNNING',
   retry: 'later',
-  hint: 'Stop `npx dbdr serve` first, then ask again at a terminal.',
+  hint:
+    'Stop `npx dbdr serve`, run `npx dbdr forget SERVER --yes --reason "…"` at a terminal, and take the ' +
+    'server out of the config before `serve` starts again: else it makes the slot anew.',
   fault: 'refused',
 };
 

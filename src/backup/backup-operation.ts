@@ -115,6 +115,7 @@ function place(deps: BackupDeps, plan: BackupPlan): Place {
     storeName: store.name,
     store: store.store,
     tailSeconds: server.archiving.tail_seconds,
+    allowUnboundedSlot: server.archiving.allow_unbounded_slot,
   };
   return { server: name, store, archiving };
 }

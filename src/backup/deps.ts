@@ -19,7 +19,10 @@ export interface NamedStore {
 export interface BackupServer {
   /** May hold a password. */
   readonly url: string;
-  readonly archiving: { readonly tail_seconds: number };
+  readonly archiving: {
+    readonly tail_seconds: number;
+    readonly allow_unbounded_slot?: boolean | undefined;
+  };
 }
 
 export interface BackupDeps {
@@ -29,7 +32,7 @@ export interface BackupDeps {
   readonly ring: KeyRing;
   readonly catalog: Pick<
     Catalog,
-    'backups' | 'walProgress' | 'resources' | 'findings' | 'acknowledgements' | 'leases'
+    'backups' | 'walProgress' | 'resources' | 'findings' | 'acknowledgements' | 'leases' | 'journal'
   >;
   readonly clock: Clock;
   readonly walArchive: WalArchive;

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 
 import type { ArchivingDeps, ArchivingServer } from '../../src/archiving/deps.ts';
 import { forgetOperation } from '../../src/archiving/forget-operation.ts';
-import { prepareSlot, UNBOUNDED_SLOT } from '../../src/archiving/prepare-slot.ts';
+import { prepareSlot } from '../../src/archiving/prepare-slot.ts';
 import {
   NOT_ARCHIVING,
   SLOT_UNGUARDED,
@@ -97,19 +97,27 @@ test('refuses a slot that could fill the disk, with a finding and the exact reme
   expect(await slots()).toEqual(['dbdr_shop']);
 });
 
-test('makes an unbounded slot once a person has acknowledged it', async () => {
+test('makes an unbounded slot where the config allows it, and says so in the journal once', async () => {
   await setting('max_slot_wal_keep_size', '-1');
-  await catalog.acknowledgements.acknowledge({
-    what: UNBOUNDED_SLOT,
-    server: 'shop',
-    actor: actor(),
-    reason: 'the disk is watched',
-    at: '2026-11-24T12:00:00.000000Z',
-  });
+  const allowed = { ...server, allowUnboundedSlot: true };
 
-  await prepareSlot(server, deps, { signal });
+  await prepareSlot(allowed, deps, { signal });
+  await prepareSlot(allowed, deps, { signal });
 
   expect(await slots()).toEqual(['dbdr_shop']);
+  const entries = await catalog.journal.newest(10);
+  expect(entries).toMatchObject([
+    { what: 'unbounded slot allowed', data: { server: 'shop' }, runId: null },
+  ]);
+});
+
+test('refuses an unbounded slot again once the config no longer allows it', async () => {
+  await setting('max_slot_wal_keep_size', '-1');
+  await prepareSlot({ ...server, allowUnboundedSlot: true }, deps, { signal });
+
+  const refused = prepareSlot(server, deps, { signal });
+
+  await expect(refused).rejects.toSatisfy((error) => isProblem(error, SLOT_UNGUARDED));
 });
 
 test('refuses to become a synchronous standby, because commits would wait for the store', async () => {

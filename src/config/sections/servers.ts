@@ -11,6 +11,11 @@ const BackupSection = z.strictObject({
 const ArchivingSection = z.strictObject({
   /** How long new bytes of the unfinished segment may wait before they are stored. */
   tail_seconds: z.number().int().min(1).max(3600).default(2),
+  /**
+   * True: somebody watches this server's disk, so our slot may be made although `max_slot_wal_keep_size`
+   * is unlimited (`decisions/0009-unbounded-slot.md`).
+   */
+  allow_unbounded_slot: z.boolean().default(false),
 });
 
 const VerificationSection = z.strictObject({
@@ -26,9 +31,18 @@ const ObjectivesSection = z.strictObject({
   rto: durationText.default('PT30M'),
 });
 
+/** Undefined: what the schema says by itself. */
+function sayEngine({ input }: { readonly input?: unknown }): string | undefined {
+  if (input === 'rds')
+    return 'cannot be "rds" yet: Amazon RDS gives nobody a physical replication connection, so streaming is impossible there; snapshots and their copies will be an engine of its own';
+  if (input === 'wal-g' || input === 'walg')
+    return 'cannot be "wal-g" yet: repositories of WAL-G will be an engine of their own; "streaming" needs nothing on the server';
+  return undefined;
+}
+
 export const ServerSection = z.strictObject({
   url: z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres://'),
-  engine: z.enum(['streaming']).default('streaming'),
+  engine: z.enum(['streaming'], { error: sayEngine }).default('streaming'),
   /** Which are proved; default: the one in `url`. */
   databases: z.array(z.string().min(1)).min(1).optional(),
   stores: z.array(z.string().min(1)).min(1),

@@ -41,6 +41,14 @@ describe('parseConfig()', () => {
     ]);
   });
 
+  test('says of RDS why it cannot be streamed, instead of only what is known', () => {
+    const text = GOOD.replace('stores: [here]', 'engine: rds\n    stores: [here]');
+
+    expect(issuesOf(text)).toEqual([
+      expect.stringMatching(/^line 6, servers\.shop\.engine: cannot be "rds" yet: .*streaming is/),
+    ]);
+  });
+
   test('tells what only several sections show together, whatever else is wrong', () => {
     const text = `${GOOD.replace('[here]', '[heer, 7, here]').replace('kind: file', 'extra: 1, kind: safe')}
 slack:
