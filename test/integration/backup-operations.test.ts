@@ -241,6 +241,23 @@ test('`rebuild` makes the list again from the store alone, and strikes what the 
   });
 });
 
+test('`backups` and `rebuild` tell of a manifest that cannot be read, as their schemas say', async () => {
+  await backUp();
+  store.damage(/manifest$/, (bytes) =>
+    Buffer.from(bytes.toString('latin1').replace('"timeline":1', '"timeline":2'), 'latin1'),
+  );
+  const listing = backupsOperation(deps);
+  const rebuilding = rebuildOperation(deps);
+
+  const listed = listing.result.parse(
+    await listing.run({ servers: ['shop'], all: false }, testRun()),
+  );
+  const rebuilt = rebuilding.result.parse(await rebuilding.run({ stores: ['here'] }, testRun()));
+
+  expect(listed.unreadable).toHaveLength(1);
+  expect(rebuilt.servers[0]?.unreadable).toHaveLength(1);
+});
+
 function otherId(): ReturnType<typeof backupIdAt> {
   return backupIdAt(Temporal.Instant.from('2001-01-01T00:00:00Z'));
 }

@@ -14,6 +14,7 @@ import { streamingEngine } from '../../src/engines/streaming/streaming-engine.ts
 import { systemClock } from '../../src/kernel/clock.ts';
 import { backupIdAt, isServerName, type ServerName } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
+import { Problem } from '../../src/kernel/problem.ts';
 import { directoryStore } from '../../src/storage/directory.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
@@ -239,6 +240,7 @@ describe('when something is wrong', () => {
       {
         key: expect.stringContaining('manifest') as unknown,
         reason: expect.any(String) as unknown,
+        problem: expect.any(Problem) as unknown,
       },
     ]);
   });
