@@ -51,6 +51,8 @@ const STOP_MS = 30_000;
 /** The condition is an accepted connection; this only spaces the attempts. */
 const ATTEMPT_MS = 25;
 
+const INITDB = '-U postgres -A trust -N -E UTF8 --locale C --data-checksums'.split(' ');
+
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '',
   wal_level: 'replica',
@@ -105,10 +107,7 @@ class Cluster implements FreshCluster {
     if (user !== undefined) await chown(this.dataDirectory, user.uid, user.gid);
     await runProgramWell(
       this.#program('initdb'),
-      [
-        ...['-D', this.dataDirectory, '-U', 'postgres', '--auth', 'trust', '--no-sync'],
-        ...['--encoding', 'UTF8', '--locale', 'C', '--data-checksums', ...initdbArguments],
-      ],
+      [...INITDB, '-D', this.dataDirectory, ...initdbArguments],
       { signal, deadlineMs: INITDB_MS, cwd: home, environment: ENVIRONMENT, user },
     );
     const lines = Object.entries({ ...SETTINGS, ...this.#options.settings }).map(

@@ -133,3 +133,10 @@ export const COPY_DIFFERS: ProblemKind = {
   hint: 'Nothing was kept; ask again, and if it happens twice compare the tables by hand.',
   fault: 'world',
 };
+
+export const TABLES_NO_RIGHT: ProblemKind = {
+  code: 'TABLES_NO_RIGHT',
+  retry: 'later',
+  hint: 'Give the role in the `url` the right to create a schema in that database, and ask again.',
+  fault: 'world',
+};

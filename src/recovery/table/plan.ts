@@ -7,7 +7,7 @@ import { Problem } from '../../kernel/problem.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { RecoveryDeps } from '../deps.ts';
 import { RestorePlan } from '../point-in-time/plan.ts';
-import { DESTINATION_TAKEN, INSTANCE_GONE, TABLES_CHANGED } from '../problems.ts';
+import { DESTINATION_TAKEN, INSTANCE_GONE, TABLES_CHANGED, TABLES_NO_RIGHT } from '../problems.ts';
 import { namesInUrl } from '../server-url.ts';
 import { requireServer } from '../servers.ts';
 import { ServerNameText } from '../summary-schema.ts';
@@ -50,6 +50,8 @@ export const TablesPlan = z.strictObject({
   fromRun: RunIdText,
   tables: z.array(PlannedTable),
   destinationSchema: z.string(),
+  /** What must be run on the server before this can start; null: nothing. */
+  missingGrant: z.string().nullable(),
 });
 export type TablesPlan = z.infer<typeof TablesPlan>;
 
@@ -83,6 +85,7 @@ export async function planTables(
       fromRun: input.from,
       tables: await readProduction(session, words),
       destinationSchema: destinationSchema(input.from),
+      missingGrant: await readMissingGrant(session),
     },
   };
 }
@@ -117,7 +120,17 @@ async function readProduction(session: Session, words: readonly string[]): Promi
   return planned;
 }
 
-/** @throws Problem INSTANCE_GONE, TABLES_CHANGED, DESTINATION_TAKEN */
+/** The statement that gives the role in the `url` the right to make a schema; null: it has it. */
+async function readMissingGrant(session: Session): Promise<string | null> {
+  const [row] = await session.query<{ may: boolean; database: string; role: string }>(
+    `SELECT has_database_privilege(current_database(), 'CREATE') AS may,
+            quote_ident(current_database()) AS database, quote_ident(current_user) AS role`,
+  );
+  if (row === undefined || row.may) return null;
+  return `GRANT CREATE ON DATABASE ${row.database} TO ${row.role};`;
+}
+
+/** @throws Problem INSTANCE_GONE, TABLES_CHANGED, DESTINATION_TAKEN, TABLES_NO_RIGHT */
 export async function recheckTables(
   deps: RecoveryDeps,
   plan: TablesPlan,
@@ -141,6 +154,13 @@ export async function recheckTables(
     const message = `Cannot bring "${changed.table}" back as planned: it was changed in production since`;
     throw new Problem(TABLES_CHANGED, message, { facts: { table: changed.table } });
   }
+  const missing = await readMissingGrant(session);
+  if (missing !== null) {
+    const message = `Cannot bring tables back into "${plan.database}": the role in the \`url\` may not create a schema there`;
+    throw new Problem(TABLES_NO_RIGHT, message, {
+      hint: `Run on the server: \`${missing}\`, then ask for \`restore-tables --from ${plan.fromRun}\` again.`,
+    });
+  }
   const [taken] = await session.query('SELECT 1 AS taken FROM pg_namespace WHERE nspname = $1', [
     plan.destinationSchema,
   ]);
@@ -163,7 +183,12 @@ export function explainTables(plan: TablesPlan): Explanation {
       ['Stays as it is', gone.length === 0 ? names : 'everything that is in production now'],
       ['Danger', 'high: writes new tables into production, and changes none that are there'],
     ],
-    warnings: gone.map(({ table }) => `Table ${table} is not in production now.`),
+    warnings: [
+      ...(plan.missingGrant === null
+        ? []
+        : [`Run on the server before this is approved: ${plan.missingGrant}`]),
+      ...gone.map(({ table }) => `Table ${table} is not in production now.`),
+    ],
     approveLabel: `Approve restore of ${plan.server}`,
     command: `npx dbdr restore-tables --from ${plan.fromRun} --tables ${plan.tables.map(({ table }) => table).join(',')} --yes --reason "…"`,
   };
