@@ -1,5 +1,5 @@
 /**
- * The third verb: claim, authorise again, recheck, take the leases, do the steps, end. Whatever
+ * The third verb: claim, authorise again, take the leases, recheck, do the steps, end. Whatever
  * happens after the claim, the row says how it ended, unless the process dies; then `recover.ts` does.
  */
 import type { RunRecord } from '../catalog/runs.ts';
@@ -111,9 +111,10 @@ async function work(deps: GateDeps, attempted: Attempt, heartbeat: Heartbeat): P
   const plan = readPlan(operation, run);
   await using deadline = startDeadline(deps.clock, operation, controller);
   await authoriseAgain(deps, run, signal);
+  await using locks = await takeLocks(deps, { run, names: operation.locks(plan), heartbeat });
+  // Under the locks: what is tested must still hold when the first step begins.
   await operation.recheck(plan, { signal });
   signal.throwIfAborted();
-  await using locks = await takeLocks(deps, { run, names: operation.locks(plan), heartbeat });
   const answer: unknown = await operation.run(plan, runContext(deps, { run, signal, log }));
   const result = plainJson(operation.result.parse(plainJson(answer)));
   await deadline[Symbol.asyncDispose]();

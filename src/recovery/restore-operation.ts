@@ -73,7 +73,8 @@ export function restoreOperation(
     deadlineMs: DEADLINE_MS,
     prepare: async (input, context) => planRestore(deps, input, context),
     danger: () => 'low',
-    locks: () => [],
+    // Two restores into one folder would each take the other's files for their own.
+    locks: ({ into }) => (into === null ? [] : [`folder:${into}`]),
     explain: (plan, outlook) => explainRestore(plan, RestoreOutlook.safeParse(outlook).data),
     recheck: async (plan, { signal }) => recheckRestore(deps, plan, signal),
     run: async (plan, run) => runRestore(deps, plan, run),

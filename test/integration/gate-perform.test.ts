@@ -48,6 +48,21 @@ describe('perform()', () => {
     expect(await at.catalog.leases.holderOf('toy:shop', '2000')).toBeUndefined();
   });
 
+  test('tests the plan again under its locks, so that nobody can change the world in between', async () => {
+    const held: (string | undefined)[] = [];
+    const operation = toyOperation('backup', 'low', {
+      recheck: async () => {
+        held.push(await at.catalog.leases.holderOf('toy:shop', '2000'));
+      },
+    });
+    await using at = await toyGate({ operations: [operation] });
+    const run = await at.row('backup');
+
+    await at.gate.perform(run.runId, { signal: SIGNAL });
+
+    expect(held).toEqual([expect.stringContaining(run.runId)]);
+  });
+
   test('does not start what waits for approval, for its parent, or has ended', async () => {
     await using at = await toyGate({ operations: OPERATIONS });
     const waiting = await at.row('repair');

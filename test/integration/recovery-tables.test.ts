@@ -205,6 +205,19 @@ test('a run that finds its schema made by another run ends, and leaves it as it 
   await server.query(`DROP SCHEMA ${schema} CASCADE`);
 });
 
+test('two restores into one folder exclude each other, and scratch restores do not', async () => {
+  const operation = restoreOperation(deps);
+  async function planned(words: { readonly into?: string }): Promise<readonly string[]> {
+    const input = operation.input.parse({ server: 'shop', to: 'latest', ...words });
+    return operation.locks((await operation.prepare(input, asking())).plan);
+  }
+
+  const into = join(folder.path, 'restored');
+
+  expect(await planned({ into })).toEqual([`folder:${into}`]);
+  expect(await planned({})).toEqual([]);
+});
+
 test('a plan whose table was changed since is refused', async () => {
   const operation = restoreTablesOperation(deps);
   const input = operation.input.parse({ server: 'shop', from: restored.runId, tables: ['users'] });
