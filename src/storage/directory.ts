@@ -32,6 +32,8 @@ import { WRITE_REFUSED } from './problems.ts';
 /** No key can contain this character. */
 const UNFINISHED = '#unfinished';
 const READ_BYTES = 256 * 1024;
+/** What is remembered of folders: a few hundred bytes each. */
+const DURABLE_MAX = 10_000;
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
@@ -44,6 +46,8 @@ class DirectoryStore implements ObjectStore {
   readonly description: string;
   readonly #root: string;
   readonly #clock: Clock;
+  /** Folders whose names we know to be durable; those are not synced again. */
+  readonly #durable = new Set<string>();
   #ready: Promise<void> | undefined;
 
   constructor(root: string, clock: Clock) {
@@ -132,7 +136,11 @@ class DirectoryStore implements ObjectStore {
   async #begin(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     this.#ready ??= this.#told('open', '', async () => {
-      await mkdir(join(this.#root, UNFINISHED), { recursive: true, mode: FOLDER_MODE });
+      const first = await mkdir(join(this.#root, UNFINISHED), {
+        recursive: true,
+        mode: FOLDER_MODE,
+      });
+      if (first !== undefined) await this.#syncAbove(first);
     });
     try {
       await this.#ready;
@@ -140,6 +148,14 @@ class DirectoryStore implements ObjectStore {
       // A folder that cannot be made now may be mounted later.
       this.#ready = undefined;
       throw error;
+    }
+  }
+
+  /** The store's own folder must survive a power cut, too, and those that were made above it. */
+  async #syncAbove(firstMade: string): Promise<void> {
+    for (let folder = this.#root; ; folder = dirname(folder)) {
+      await syncFolder(folder);
+      if (folder === dirname(firstMade) || folder === dirname(folder)) return;
     }
   }
 
@@ -185,8 +201,12 @@ class DirectoryStore implements ObjectStore {
           throw error;
         },
       );
-      if (made) await syncFolder(parent);
-      else if (!(await lstat(folder)).isDirectory()) throw this.#notFolder(key, folder);
+      if (!made && !(await lstat(folder)).isDirectory()) throw this.#notFolder(key, folder);
+      // Also one that is there: who made it may have died before its name was durable.
+      if (!made && this.#durable.has(folder)) continue;
+      await syncFolder(parent);
+      if (this.#durable.size >= DURABLE_MAX) this.#durable.clear();
+      this.#durable.add(folder);
     }
     return join(this.#root, key);
   }
