@@ -1,5 +1,6 @@
 /** What monitoring is given from above. */
 import type { Catalog } from '../catalog/catalog.ts';
+import type { KeyRing } from '../encryption/key-ring.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { ServerName } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
@@ -18,4 +19,6 @@ export interface MonitoringDeps {
   readonly catalog: Pick<Catalog, 'backups' | 'walProgress' | 'findings' | 'runs'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Throws at any touch where the key file cannot be read. */
+  readonly ring?: Pick<KeyRing, 'keyIds'>;
 }

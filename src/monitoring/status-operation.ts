@@ -2,9 +2,10 @@
 import { z } from 'zod';
 
 import type { Operation } from '../gate/operation.ts';
-import type { Json } from '../kernel/codecs.ts';
+import { type Json, utcText } from '../kernel/codecs.ts';
+import type { Finding } from '../kernel/finding.ts';
 import { nearestWord } from '../kernel/nearest.ts';
-import { Problem } from '../kernel/problem.ts';
+import { isProblem, Problem } from '../kernel/problem.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
 import { JUDGED_CODES, judge } from './judge.ts';
 import { SERVER_UNKNOWN } from './problems.ts';
@@ -105,7 +106,25 @@ async function describe(
     since: stored.find(({ code }) => code === finding.code)?.since ?? finding.since,
   }));
   const others = stored.filter(({ code }) => !isJudged(code) || code === 'SLOT_HEADROOM_LOW');
-  return { server: server.name, ...standing, findings: [...fresh, ...others] };
+  return {
+    server: server.name,
+    ...standing,
+    findings: [...keyFindings(server, deps), ...fresh, ...others],
+  };
+}
+
+/** Whatever is stored, without its key nothing of it can be restored. */
+function keyFindings({ name }: WatchedServer, { ring, clock }: MonitoringDeps): readonly Finding[] {
+  try {
+    // Asked for nothing but whether it answers.
+    ring?.keyIds.at(0);
+    return [];
+  } catch (error) {
+    if (!isProblem(error)) throw error;
+    const { kind, message, hint } = error;
+    const since = utcText(clock.now());
+    return [{ code: kind.code, server: name, severity: 'page', summary: message, hint, since }];
+  }
 }
 
 function isJudged(code: string): boolean {

@@ -117,7 +117,7 @@ function replicationProblem(told: ServerMessage, context: ConnectContext): Probl
 
 /** The line that is missing, as far as the complaint and the place tell it. */
 function hbaLine(message: string, { user, place }: ConnectContext, database: string): string {
-  const told = /from host "([^"]+)"/.exec(message)?.[1];
+  const told = /(?:from|for) host "([^"]+)"/.exec(message)?.[1];
   const isLocal = told === '[local]' || (told === undefined && / at \//.test(place));
   if (isLocal) return `local ${database} ${user} scram-sha-256`;
   const host = told ?? 'ADDRESS-OF-THIS-MACHINE';

@@ -84,6 +84,8 @@ interface KeyCase {
   readonly told: RegExp;
   /** Of `backups`: 4 where nobody can tell, 1 where what is stored looks changed. */
   readonly backups: number;
+  /** The file itself is sound: only what is stored shows that it is the wrong one. */
+  readonly onlyInStore?: true;
 }
 
 const KEYS: readonly KeyCase[] = [
@@ -113,6 +115,7 @@ const KEYS: readonly KeyCase[] = [
     },
     told: /KEY_NOT_FOUND: .*2 backups are in "here" and none can be read.*\nPut the key with this id back/,
     backups: 4,
+    onlyInStore: true,
   },
   {
     name: 'another key under the same id',
@@ -123,6 +126,7 @@ const KEYS: readonly KeyCase[] = [
     },
     told: /DECRYPTION_FAILED: .*none can be read.*\nBring the key file back that they were made with/,
     backups: 1,
+    onlyInStore: true,
   },
 ];
 
@@ -135,7 +139,9 @@ describe('with', () => {
     const backups = await ask('backups', cwd);
     const restore = await ask('restore shop', cwd);
     const verify = await ask('verify', cwd);
+    const status = await ask('status', cwd);
 
+    expect.soft(status.stdout).toMatch(one.onlyInStore === true ? /"findings":\[/ : /"code":"KEY_/);
     expect(backups.exitCode).toBe(one.backups);
     for (const answer of [restore, verify]) {
       expect.soft(answer.told).toMatch(one.told);

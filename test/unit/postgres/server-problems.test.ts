@@ -79,3 +79,21 @@ test('queryProblem() sees that the connection has gone', () => {
 
   expect(problem.kind.code).toBe('POSTGRES_CONNECTION_LOST');
 });
+
+test.each([
+  ['28000', 'role "dbdr" does not exist', 'CREATE ROLE "dbdr" LOGIN REPLICATION'],
+  [
+    '28000',
+    'no pg_hba.conf entry for host "10.0.0.5", user "dbdr", database "shop", no encryption',
+    '`host shop dbdr 10.0.0.5/32 scram-sha-256`',
+  ],
+  ['28P01', 'password authentication failed for user "dbdr"', '%40'],
+  ['3D000', 'database "shpo" does not exist', 'SELECT datname FROM pg_database;'],
+])('connectProblem() says what to run for %s, %s', (code, message, hint) => {
+  const context = { ...CONTEXT, replication: false };
+
+  const problem = connectProblem(Object.assign(new Error(message), { code }), context);
+
+  expect(problem.kind.code).toBe('POSTGRES_REFUSED');
+  expect(problem.hint).toContain(hint);
+});

@@ -232,3 +232,20 @@ function fits({ base, path }: Extract<BaseChoice, { outcome: 'found' }>, target:
 function isAfter(a: string, b: string): boolean {
   return Temporal.Instant.compare(Temporal.Instant.from(a), Temporal.Instant.from(b)) > 0;
 }
+
+test('chooseBase() starts from a backup that failed only when no other one serves', () => {
+  const [older, newer] = [backup(0), backup(2)];
+  const known = facts([older, newer], [run(0, 4)]);
+
+  const spared = chooseBase(
+    { ...known, failed: new Set([newer.backupId]) },
+    { kind: 'latest', asked: 'latest' },
+  );
+  const alone = chooseBase(
+    { ...known, failed: new Set([older.backupId, newer.backupId]) },
+    { kind: 'latest', asked: 'latest' },
+  );
+
+  expect(spared).toMatchObject({ outcome: 'found', base: { backupId: older.backupId } });
+  expect(alone).toMatchObject({ outcome: 'found', base: { backupId: newer.backupId } });
+});

@@ -1,0 +1,57 @@
+/** What is damaged is remembered; what merely could not be done is not. */
+import { expect, test } from 'vitest';
+
+import { DECRYPTION_FAILED } from '../../../../src/encryption/problems.ts';
+import { backupIdAt, isServerName, newRunId } from '../../../../src/kernel/ids.ts';
+import { isProblem, Problem } from '../../../../src/kernel/problem.ts';
+import { setAside } from '../../../../src/recovery/point-in-time/set-aside.ts';
+import { STORE_UNREACHABLE } from '../../../../src/storage/problems.ts';
+import { fakeClock } from '../../../support/fake-clock.ts';
+
+const AT = '2026-11-22T14:46:00Z';
+
+function unused(): never {
+  throw new Error('Setting aside needs no more');
+}
+
+function scene() {
+  const clock = fakeClock(AT);
+  const server = 'shop';
+  if (!isServerName(server)) throw new TypeError(server);
+  const marked: { verdict: string }[] = [];
+  const backups = {
+    record: async () => undefined,
+    list: async () => [],
+    remove: async () => undefined,
+    markVerified: async (row: { readonly verdict: string }) => void marked.push(row),
+  };
+  const nothing = { record: unused, find: unused, add: unused, list: unused };
+  const catalog = {
+    backups,
+    walProgress: nothing,
+    instances: { ...nothing, extend: unused, remove: unused },
+  };
+  const backup = { server, backupId: backupIdAt(Temporal.Instant.from(AT)) };
+  return { deps: { clock, catalog }, backup, marked, runId: newRunId(Temporal.Instant.from(AT)) };
+}
+
+test('setAside() marks a damaged backup as failed and says that asking again helps', async () => {
+  const { deps, backup, marked, runId } = scene();
+  const error = new Problem(DECRYPTION_FAILED, 'Cannot decrypt "pack-0001"');
+
+  const told = await setAside(deps, backup, { error, runId });
+
+  expect(marked).toMatchObject([{ backupId: backup.backupId, verdict: 'FAIL', runId }]);
+  expect(told).toMatchObject({ kind: { code: 'DECRYPTION_FAILED' }, message: error.message });
+  expect(isProblem(told) ? told.hint : '').toContain(
+    'Ask again: backup 20261122T144600Z is set aside now',
+  );
+});
+
+test('setAside() condemns no backup for a store that cannot be reached or a bug', async () => {
+  const { deps, backup, marked, runId } = scene();
+
+  for (const error of [new Problem(STORE_UNREACHABLE, 'Cannot open'), new TypeError('bug')])
+    expect(await setAside(deps, backup, { error, runId })).toBe(error);
+  expect(marked).toEqual([]);
+});
