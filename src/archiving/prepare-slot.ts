@@ -3,11 +3,13 @@
  * that a slot is about to be made, make it. A process that dies in between leaves a note, never a slot
  * nobody knows of.
  */
+import type { WalProgressRecord } from '../catalog/records.ts';
 import type { Json } from '../kernel/codecs.ts';
 import { utcText } from '../kernel/codecs.ts';
 import type { Finding } from '../kernel/finding.ts';
-import { lsnFromBytes } from '../kernel/lsn.ts';
+import { compareLsn, isLsn, type Lsn, lsnBytes, lsnFromBytes } from '../kernel/lsn.ts';
 import { Problem } from '../kernel/problem.ts';
+import { segmentBegin } from '../kernel/wal-name.ts';
 import { connect } from '../postgres/connect.ts';
 import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
 import { createSlot, readSlot, slotName } from '../postgres/slots.ts';
@@ -17,6 +19,8 @@ import { judgeSlot, type SlotJudgement } from './slot-guard.ts';
 
 /** What the config acknowledges when `max_slot_wal_keep_size` shall stay unlimited. */
 const UNBOUNDED_SLOT = 'unbounded slot';
+/** The finding that a stretch of log is gone. A backup that was taken since closes it. */
+export const LOG_HOLE = 'ARCHIVING_LOG_HOLE';
 /** The kind of the note in the catalogue. It is not swept: only `forget` gives a slot up. */
 const SLOT_CLAIM = 'slot';
 
@@ -35,11 +39,15 @@ export async function prepareSlot(
   const facts = await readServerFacts(session);
   await settle(judgeSlot(facts, server.allowUnboundedSlot === true), server, deps);
   if (facts.slotKeepBytesMax === undefined) await noteUnbounded(server, deps);
+  const known = await deps.catalog.walProgress.find(server.name, server.storeName);
   await forgetOtherLog(facts, server, deps);
   const slot = slotName(server.name);
   if ((await readSlot(session, slot)) !== undefined) return slot;
   await claim(server, slot, deps);
   await createSlot(session, slot);
+  const keptFrom = (await readSlot(session, slot))?.restartLsn;
+  if (keptFrom !== undefined && known?.systemId === facts.systemId)
+    await noteHole({ known, keptFrom, segmentBytes: facts.segmentBytes }, server, deps);
   deps.log.info('Made the slot that keeps WAL for us', { server: server.name, slot });
   return slot;
 }
@@ -70,6 +78,34 @@ async function noteUnbounded(
     runId: null,
     data: { server: name, reason },
   });
+}
+
+interface Hole {
+  readonly known: WalProgressRecord;
+  /** The new slot keeps the log from there on. */
+  readonly keptFrom: Lsn;
+  readonly segmentBytes: number;
+}
+
+/** A new slot begins where the server is now; what was not stored before that is gone for good. */
+async function noteHole(
+  { known, keptFrom, segmentBytes }: Hole,
+  { name }: ArchivingServer,
+  { catalog, clock }: ArchivingDeps,
+): Promise<void> {
+  const { storedLsn } = known;
+  if (!isLsn(storedLsn) || lsnBytes(storedLsn) === 0n) return;
+  if (compareLsn(segmentBegin(keptFrom, segmentBytes), storedLsn) <= 0) return;
+  const at = utcText(clock.now());
+  const finding: Finding = {
+    code: LOG_HOLE,
+    server: name,
+    severity: 'page',
+    summary: `The log of ${name} between ${storedLsn} and ${keptFrom} was not kept: no backup taken before can be brought past it`,
+    hint: `Take a backup now with \`backup ${name}\`: from then on every moment can be reached again.`,
+    since: at,
+  };
+  await catalog.findings.open({ code: LOG_HOLE, server: name, finding: { ...finding }, at });
 }
 
 /**

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 
 import { type ArchivingDeps, type ArchivingServer, archivingLease } from '../archiving/deps.ts';
-import { prepareSlot } from '../archiving/prepare-slot.ts';
+import { LOG_HOLE, prepareSlot } from '../archiving/prepare-slot.ts';
 import { archiveUntil } from '../archiving/wait-for-wal.ts';
 import type { BackupSummary } from '../engines/engine.ts';
 import type { Explanation, Operation, Run } from '../gate/operation.ts';
@@ -146,6 +146,7 @@ async function takeBackup(deps: BackupDeps, plan: BackupPlan, run: Run): Promise
       signal: step.signal,
     });
     await requireCovered(deps, store, summary, step.signal);
+    await deps.catalog.findings.close(LOG_HOLE, server);
   });
   const { damage } = await run.step('Read every pack back', async ({ signal }) =>
     deps.engine.checkObjects({
