@@ -54,7 +54,7 @@ describe('the exit code', () => {
     }
   });
 
-  test('is 2 for a config with three errors, all of them told at once', async () => {
+  test('is 2 for a config with several errors, all of them told at once', async () => {
     await using folder = await temporaryFolder();
     const cwd = folder.path;
     await writeTestConfig(cwd, { url: DOWN });
@@ -77,7 +77,12 @@ describe('the exit code', () => {
     expect(asJson.exitCode).toBe(2);
     expect(JSON.parse(asJson.stdout)).toMatchObject({
       valid: false,
-      problems: [{ path: 'timezone' }, { path: 'servers.shop.stors' }, { path: 'keys.kind' }],
+      problems: [
+        { path: 'timezone' },
+        { path: 'servers.shop.stores[0]' },
+        { path: 'servers.shop.stors' },
+        { path: 'keys.kind' },
+      ],
     });
     expect(other.exitCode).toBe(2);
     expect(Failure.parse(JSON.parse(other.stdout)).problem.code).toBe('CONFIG_INVALID');
