@@ -42,7 +42,9 @@ export const WalReport = z.strictObject({
   rpoSeconds: z.number().nullable(),
   slot: SlotReport.nullable(),
   /** Why the server could not be asked. */
-  unreachable: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+  unreachable: z
+    .strictObject({ code: z.string(), message: z.string(), hint: z.string() })
+    .nullable(),
 });
 export type WalReport = z.infer<typeof WalReport>;
 
@@ -108,7 +110,7 @@ function report(server: string, store: string, measure: WalMeasure): WalReport {
     unreachable:
       unreachable === undefined
         ? null
-        : { code: unreachable.kind.code, message: unreachable.message },
+        : { code: unreachable.kind.code, message: unreachable.message, hint: unreachable.hint },
   };
 }
 
