@@ -131,7 +131,9 @@ function judgeTarget(found: Candidate, target: Target, facts: ChoiceFacts): Base
   const { path } = found;
   switch (target.kind) {
     case 'latest':
-      return path.broken ? holeBehind(found) : { ...found, covered: 'yes' };
+      return path.broken || endsTooEarly(found, facts)
+        ? holeBehind(found)
+        : { ...found, covered: 'yes' };
     case 'xid':
       return { ...found, covered: 'unknown' };
     case 'lsn':
@@ -147,6 +149,16 @@ interface Candidate {
   readonly outcome: 'found';
   readonly base: BackupSummary;
   readonly path: WalPath;
+}
+
+/** A later backup shows that there was more log than is stored: this is not the newest moment. */
+function endsTooEarly({ base, path }: Candidate, { backups }: ChoiceFacts): boolean {
+  return backups.some(
+    ({ systemId, endedAt, endLsn }) =>
+      systemId === base.systemId &&
+      compareText(endedAt, base.endedAt) > 0 &&
+      compareLsn(endLsn, path.toLsn) > 0,
+  );
 }
 
 function holeBehind({ base, path }: Candidate): BaseChoice {

@@ -53,6 +53,9 @@ export async function prove(
     at,
     runId: run.id,
   };
+  const { backupId } = base;
+  // A catalogue that was lost does not know it yet.
+  await deps.catalog.backups.record({ server, backupId, store: plan.store, summary: base });
   await deps.catalog.backups.markVerified(marked);
   return withWords(
     {

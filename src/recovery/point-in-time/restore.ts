@@ -101,7 +101,8 @@ export async function restoreToScratch(
     await makeScratchFolders(place, deps.scratch.user);
     const restoring = await timed(deps, run, readTitle(request), async (step) => {
       await restoreFiles(deps, request, { place, step }).catch(async (error: unknown) => {
-        throw await setAside(deps, base, { error, runId: run.id });
+        const { name } = request.store;
+        throw await setAside(deps, { base, storeName: name }, { error, runId: run.id });
       });
     });
     const replaying = await timed(deps, run, replayTitle(request), async (step) =>

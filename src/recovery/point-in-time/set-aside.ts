@@ -10,18 +10,23 @@ import type { RunId } from '../../kernel/ids.ts';
 import { isProblem, Problem } from '../../kernel/problem.ts';
 import { OBJECT_MISSING } from '../../storage/problems.ts';
 import type { RecoveryDeps } from '../deps.ts';
+import { summaryJson } from '../summary-schema.ts';
 
 const DAMAGE = [DECRYPTION_FAILED, OBJECT_DAMAGED, BACKUP_DAMAGED, OBJECT_MISSING];
 
 /** Answers what to throw: the error itself where it says nothing of the backup. */
 export async function setAside(
   { catalog, clock }: Pick<RecoveryDeps, 'catalog' | 'clock'>,
-  { server, backupId }: Pick<BackupSummary, 'server' | 'backupId'>,
+  { base, storeName }: { readonly base: BackupSummary; readonly storeName: string },
   { error, runId }: { readonly error: unknown; readonly runId: RunId },
 ): Promise<unknown> {
   const isDamage = isProblem(error) && DAMAGE.some((kind) => isProblem(error, kind));
   if (!isDamage || catalog.backups === undefined) return error;
+  const { server, backupId } = base;
   const at = utcText(clock.now());
+  // A catalogue that was lost does not know it yet.
+  const summary = summaryJson(base);
+  await catalog.backups.record({ server, backupId, store: storeName, summary });
   await catalog.backups.markVerified({ server, backupId, verdict: 'FAIL', at, runId });
   const hint =
     `Ask again: backup ${backupId} is set aside now, and an earlier one is used if there is one. ` +

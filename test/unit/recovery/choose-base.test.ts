@@ -249,3 +249,14 @@ test('chooseBase() starts from a backup that failed only when no other one serve
   expect(spared).toMatchObject({ outcome: 'found', base: { backupId: older.backupId } });
   expect(alone).toMatchObject({ outcome: 'found', base: { backupId: newer.backupId } });
 });
+
+test('chooseBase() does not take the end of the log for the newest moment when a later backup lies behind it', () => {
+  const [older, newer] = [backup(0), backup(4)];
+
+  const choice = chooseBase(facts([older, newer], [run(0, 3)]), {
+    kind: 'latest',
+    asked: 'latest',
+  });
+
+  expect(choice).toMatchObject({ outcome: 'hole', base: { backupId: newer.backupId } });
+});
