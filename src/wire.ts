@@ -18,10 +18,12 @@ import { backupPacksSweeper } from './backup/packs-sweeper.ts';
 import type { Houses, OpenHouse } from './cli/house.ts';
 import { scratchClusterSweeper } from './clusters/teardown.ts';
 import { type Publisher, updateOperation } from './communications/operation.ts';
+import type { Config } from './config/config.ts';
 import {
   approvalsOf,
   healthPath,
   opsAudience,
+  schedulesOf,
   secondsOf,
   serverNames,
   serversOf,
@@ -42,6 +44,7 @@ import type { Incidents } from './incidents/incidents.ts';
 import { incidentOperation } from './incidents/operation.ts';
 import { createIncidents } from './incidents/verbs.ts';
 import { createJournal } from './journal/journal.ts';
+import type { ServerName } from './kernel/ids.ts';
 import type { MonitoringDeps } from './monitoring/deps.ts';
 import { healthOperation } from './monitoring/health.ts';
 import { statusOperation } from './monitoring/status-operation.ts';
@@ -52,6 +55,8 @@ import { instancesOperation } from './recovery/instances-operation.ts';
 import { ratesOf } from './recovery/point-in-time/forecast.ts';
 import { restoreOperation } from './recovery/restore-operation.ts';
 import { restoredSchemaSweeper, restoreTablesOperation } from './recovery/tables-operation.ts';
+import { readCron } from './schedule/cron-timer.ts';
+import { lastDue } from './schedule/due.ts';
 import type { Environment } from './secrets/sources.ts';
 import type { ObjectStore } from './storage/object-store.ts';
 import type { VerificationDeps } from './verification/deps.ts';
@@ -104,7 +109,11 @@ export function roomsOf(parts: Parts): Rooms {
       catalog,
       untilStored: untilStored(archiving),
     },
-    monitoring: { ...parts, servers: watchedServers(config) },
+    monitoring: {
+      ...parts,
+      servers: watchedServers(config),
+      backupDueAt: (server, now) => backupDueAt(config, server, now),
+    },
     incidents: createIncidents({
       catalog,
       gate,
@@ -248,4 +257,15 @@ function storesOf({ config, stores }: Parts): BackupDeps['storesOf'] {
       name,
       store: requireStore(stores, name),
     }));
+}
+
+function backupDueAt(
+  config: Config,
+  server: ServerName,
+  now: Temporal.Instant,
+): Temporal.Instant | undefined {
+  const name = `backup:${server}`;
+  const schedule = schedulesOf(config).find((each) => each.name === name);
+  if (schedule === undefined) return undefined;
+  return lastDue(readCron(name, schedule.cron), schedule.zone, now);
 }

@@ -19,6 +19,11 @@ export interface MonitoringDeps {
   readonly catalog: Pick<Catalog, 'backups' | 'walProgress' | 'findings' | 'runs'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** When its schedule last asked for a backup, at or before `now`; undefined: it has none. */
+  readonly backupDueAt?: (
+    server: ServerName,
+    now: Temporal.Instant,
+  ) => Temporal.Instant | undefined;
   /** Throws at any touch where the key file cannot be read. */
   readonly ring?: Pick<KeyRing, 'keyIds'>;
 }

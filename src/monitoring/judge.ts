@@ -1,7 +1,7 @@
 /** What a person should hear of, from how a server stands. Pure: facts and the moment come in. */
 import { utcText } from '../kernel/codecs.ts';
 import type { Finding } from '../kernel/finding.ts';
-import { formatSeconds } from '../kernel/moment.ts';
+import { formatSeconds, formatUtc } from '../kernel/moment.ts';
 import { formatBytes } from '../kernel/size.ts';
 import { ageSeconds, type Standing } from './standing.ts';
 
@@ -23,12 +23,15 @@ export interface JudgedFacts {
   readonly standing: Standing;
   /** Undefined: the server could not be asked, or its slot has no limit. */
   readonly slot?: SlotRoom | undefined;
+  /** When a backup was last due, long enough ago to be there; undefined: it is not known. */
+  readonly backupDueAt?: Temporal.Instant | undefined;
   readonly now: Temporal.Instant;
 }
 
 /** Everything `judge()` can open, so that whoever keeps findings can close what is over. */
 export const JUDGED_CODES = [
   'BACKUP_MISSING',
+  'BACKUP_OVERDUE',
   'PROOF_OVERDUE',
   'ARCHIVING_BEHIND',
   'SLOT_HEADROOM_LOW',
@@ -45,6 +48,7 @@ type Noticed = Omit<Finding, 'server' | 'since'>;
 export function judge(facts: JudgedFacts): readonly Finding[] {
   const noticed = [
     noBackup(facts),
+    backupOverdue(facts),
     proofOverdue(facts),
     archivingBehind(facts),
     slotHeadroom(facts),
@@ -62,6 +66,19 @@ function noBackup({ server, standing }: JudgedFacts): Noticed | undefined {
     severity: 'warn',
     summary: `There is no sound backup of ${server.name}, and there should be one`,
     hint: `Take one with \`backup ${server.name}\`.`,
+  };
+}
+
+function backupOverdue({ server, standing, backupDueAt, now }: JudgedFacts): Noticed | undefined {
+  const { lastBackupAt } = standing;
+  if (lastBackupAt === null || backupDueAt === undefined) return undefined;
+  if (Temporal.Instant.compare(Temporal.Instant.from(lastBackupAt), backupDueAt) >= 0)
+    return undefined;
+  return {
+    code: 'BACKUP_OVERDUE',
+    severity: 'page',
+    summary: `The last sound backup of ${server.name} is ${formatSeconds(ageSeconds(lastBackupAt, now))} old, and one was due at ${formatUtc(backupDueAt)}`,
+    hint: `See with \`runs ${server.name}\` why it failed, then take one with \`backup ${server.name}\`.`,
   };
 }
 

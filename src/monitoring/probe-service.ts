@@ -6,7 +6,7 @@ import { connect } from '../postgres/connect.ts';
 import { readSlot, slotName } from '../postgres/slots.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
 import { JUDGED_CODES, judge, type SlotRoom } from './judge.ts';
-import { readStanding } from './standing.ts';
+import { dueBackup, readStanding } from './standing.ts';
 
 const LOOK_EVERY_MS = 60_000;
 /** A server that does not answer must not hold up the others. */
@@ -34,7 +34,13 @@ async function probe(
   const { catalog, clock, log } = deps;
   const standing = await readStanding(server, deps);
   const slot = await readRoom(server, signal);
-  const findings = judge({ server, standing, slot, now: clock.now() });
+  const findings = judge({
+    server,
+    standing,
+    slot,
+    backupDueAt: dueBackup(server, deps),
+    now: clock.now(),
+  });
   const at = utcText(clock.now());
   for (const code of JUDGED_CODES) {
     // Not asked, not over.

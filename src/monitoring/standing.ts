@@ -20,6 +20,9 @@ export interface Standing {
 }
 
 const Summary = z.object({ endedAt: z.string(), damagedFiles: z.array(z.string()).default([]) });
+/** A due backup of a large server takes its time; after that it was missed. */
+const BACKUP_GRACE_SECONDS = 6 * 3600;
+
 const Proof = z.object({ rtoSeconds: z.number() });
 
 /** Among so many runs the last proof is found; more are days old. */
@@ -33,6 +36,14 @@ export interface StandingDeps {
     readonly walProgress: Pick<MonitoringDeps['catalog']['walProgress'], 'find'>;
     readonly runs: Pick<MonitoringDeps['catalog']['runs'], 'list'>;
   };
+}
+
+/** The last due backup that has had its time; undefined: no schedule is known. */
+export function dueBackup(
+  { name }: WatchedServer,
+  { backupDueAt, clock }: Pick<MonitoringDeps, 'backupDueAt' | 'clock'>,
+): Temporal.Instant | undefined {
+  return backupDueAt?.(name, clock.now().subtract({ seconds: BACKUP_GRACE_SECONDS }));
 }
 
 export async function readStanding(server: WatchedServer, deps: StandingDeps): Promise<Standing> {

@@ -9,7 +9,7 @@ import { isProblem, Problem } from '../kernel/problem.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
 import { JUDGED_CODES, judge } from './judge.ts';
 import { SERVER_UNKNOWN } from './problems.ts';
-import { readStanding } from './standing.ts';
+import { dueBackup, readStanding } from './standing.ts';
 
 const StatusInput = z.strictObject({
   server: z.string().optional().meta({ description: 'which server; default: all of them' }),
@@ -101,10 +101,12 @@ async function describe(
   const stored = readFindings(await deps.catalog.findings.list(server.name));
   const now = deps.clock.now();
   // Judged afresh: the bot that keeps findings may not have run for a while.
-  const fresh = judge({ server, standing, now }).map((finding) => ({
-    ...finding,
-    since: stored.find(({ code }) => code === finding.code)?.since ?? finding.since,
-  }));
+  const fresh = judge({ server, standing, backupDueAt: dueBackup(server, deps), now }).map(
+    (finding) => ({
+      ...finding,
+      since: stored.find(({ code }) => code === finding.code)?.since ?? finding.since,
+    }),
+  );
   const others = stored.filter(({ code }) => !isJudged(code) || code === 'SLOT_HEADROOM_LOW');
   return {
     server: server.name,

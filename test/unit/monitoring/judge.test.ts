@@ -29,6 +29,18 @@ describe('judge()', () => {
     expect(codes({ lastBackupAt: null, lastVerifiedAt: null })).toEqual(['BACKUP_MISSING']);
   });
 
+  test('pages when a due backup did not come, however well the old one was proved', () => {
+    function dueAt(at: string): string[] {
+      const backupDueAt = Temporal.Instant.from(at);
+      return judge({ server: SERVER, standing: WELL, backupDueAt, now: NOW }).map(
+        ({ code }) => code,
+      );
+    }
+
+    expect(dueAt('2026-11-22T01:00:00Z')).toEqual([]);
+    expect(dueAt('2026-11-22T02:00:01Z')).toEqual(['BACKUP_OVERDUE']);
+  });
+
   test('gives a daily proof two hours more', () => {
     expect(codes({ lastVerifiedAt: '2026-11-21T13:00:01Z' })).toEqual([]);
     expect(codes({ lastVerifiedAt: '2026-11-21T12:59:59Z' })).toEqual(['PROOF_OVERDUE']);
