@@ -216,7 +216,7 @@ test('authenticates with SCRAM, and names the missing right with its remedy', as
   await postgres.query('SELECT pg_reload_conf()');
   await expect
     .poll(async () => await openReplication(url('right'), { signal }).catch((e: unknown) => e))
-    .toSatisfy((error) => isMissingRight(error, '`ALTER ROLE app REPLICATION;`'));
+    .toSatisfy((error) => isMissingRight(error, '`ALTER ROLE "app" REPLICATION;`'));
   await postgres.query('ALTER ROLE app REPLICATION');
   await using connection = await openReplication(url('right'), { signal });
   const [row] = await connection.rows('IDENTIFY_SYSTEM');

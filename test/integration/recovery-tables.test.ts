@@ -7,8 +7,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import type { AskContext } from '../../src/gate/operation.ts';
 import { silentLog } from '../../src/kernel/log.ts';
+import { isProblem } from '../../src/kernel/problem.ts';
 import { reapInstances } from '../../src/recovery/instances.ts';
 import { instancesOperation } from '../../src/recovery/instances-operation.ts';
+import { TABLES_NO_RIGHT } from '../../src/recovery/problems.ts';
 import { type RestoreResult, restoreOperation } from '../../src/recovery/restore-operation.ts';
 import {
   restoredSchemaSweeper,
@@ -261,3 +263,21 @@ test('restore --into keeps the copy there until it is removed', async () => {
 async function schemas(): Promise<unknown[]> {
   return server.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'dbdr_restored_%'");
 }
+
+test('a role that may not make the schema is told so with the plan, and refused before anything starts', async () => {
+  await server.query('CREATE ROLE reader LOGIN IN ROLE pg_read_all_data');
+  const servers = new Map([[NAME, { url: server.url().replace('postgres@', 'reader@') }]]);
+  const operation = restoreTablesOperation({ ...deps, servers });
+  const input = operation.input.parse({ server: 'shop', from: restored.runId, tables: ['users'] });
+
+  const { plan } = await operation.prepare(input, asking());
+  const rechecked = operation.recheck(plan, { signal: testRun().signal });
+
+  const grant = 'GRANT CREATE ON DATABASE postgres TO reader;';
+  expect(operation.explain(plan).warnings).toEqual([
+    `Run on the server before this is approved: ${grant}`,
+  ]);
+  await expect(rechecked).rejects.toSatisfy(
+    (error) => isProblem(error, TABLES_NO_RIGHT) && error.hint.includes(grant),
+  );
+});
