@@ -68,7 +68,7 @@ async function copyShop(from: string): Promise<ShopCopy> {
 }
 
 /** What a failure's document holds at least, whatever else a run adds. */
-export const ToldProblem = z.object({
+const ToldProblem = z.object({
   problem: z.object({
     code: z.string(),
     message: z.string(),
@@ -114,6 +114,6 @@ async function processesOf(cwd: string): Promise<readonly string[]> {
 /** Mounts a file system of its own of that size; throws where we may not. Dispose it before its folder. */
 export async function mountSmallDisk(path: string, size: string): Promise<Disposable> {
   await mkdir(path, { recursive: true });
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=755`, 'tmpfs', path]);
-  return { [Symbol.dispose]: () => void execFileSync('umount', ['-l', path]) };
+  execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', `size=${size},mode=755`, 'tmpfs', path]);
+  return { [Symbol.dispose]: () => void execFileSync('/bin/umount', ['-l', path]) };
 }
