@@ -2,9 +2,20 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 
 import { OPS } from '../../src/demo/people.ts';
 import { openStory } from '../support/story-stage.ts';
+
+const Runs = z.object({
+  runs: z.array(
+    z.object({
+      operation: z.string(),
+      askedAt: z.string(),
+      asker: z.object({ kind: z.string() }),
+    }),
+  ),
+});
 
 const MINUTES_MS = 200_000;
 
@@ -27,7 +38,7 @@ test('the scheduled backup and its proof are reported in #ops, each moment once'
   );
   const backup = await story.workspace.waitForMessage(
     OPS,
-    ({ text }) => /^Back up shop: Done, asked by the schedule/.test(text),
+    ({ text }) => text.startsWith('Back up shop: Done, asked by the schedule'),
     { signal, what: 'the backup that the clock asked for' },
   );
   await story.stopBot();
@@ -36,13 +47,7 @@ test('the scheduled backup and its proof are reported in #ops, each moment once'
   expect(JSON.stringify(report.blocks)).toContain('"type":"table"');
   expect(backup.text).toMatch(/stored/);
   const { stdout } = await story.dbdr('runs', 'shop', '--json');
-  const { runs } = JSON.parse(stdout) as {
-    readonly runs: readonly {
-      readonly operation: string;
-      readonly asker: { kind: string };
-      readonly askedAt: string;
-    }[];
-  };
+  const { runs } = Runs.parse(JSON.parse(stdout));
   const asked = runs
     .filter(({ asker }) => asker.kind === 'schedule')
     .map(({ operation, askedAt }) => `${operation} ${askedAt.slice(0, 16)}`);

@@ -20,6 +20,11 @@ function codes(standing: Partial<Standing>, slot?: { keptBytes: number; safeByte
   return judge({ ...facts, slot }).map(({ code }) => code);
 }
 
+function dueAt(at: string): string[] {
+  const backupDueAt = Temporal.Instant.from(at);
+  return judge({ server: SERVER, standing: WELL, backupDueAt, now: NOW }).map(({ code }) => code);
+}
+
 describe('judge()', () => {
   test('has nothing to say when all is well', () => {
     expect(codes({})).toEqual([]);
@@ -30,13 +35,6 @@ describe('judge()', () => {
   });
 
   test('pages when a due backup did not come, however well the old one was proved', () => {
-    function dueAt(at: string): string[] {
-      const backupDueAt = Temporal.Instant.from(at);
-      return judge({ server: SERVER, standing: WELL, backupDueAt, now: NOW }).map(
-        ({ code }) => code,
-      );
-    }
-
     expect(dueAt('2026-11-22T01:00:00Z')).toEqual([]);
     expect(dueAt('2026-11-22T02:00:01Z')).toEqual(['BACKUP_OVERDUE']);
   });
