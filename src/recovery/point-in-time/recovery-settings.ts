@@ -1,8 +1,9 @@
 /** The settings that make PostgreSQL replay to a target and stay there. Pure. */
+import type { Lsn } from '../../kernel/lsn.ts';
 import type { Target } from '../target.ts';
 
-/** `where it stood`: what was replayed before it was stopped in order, and no record more. */
-export type ReplayTarget = Target | { readonly kind: 'where it stood' };
+/** `where it stood`: up to the position it had reached, from what lies in its own folder. */
+export type ReplayTarget = Target | { readonly kind: 'where it stood'; readonly lsn: Lsn };
 
 export interface RecoveryRequest {
   readonly target: ReplayTarget;
@@ -40,10 +41,8 @@ function targetSetting(target: ReplayTarget): Record<string, string> {
     case 'xid':
       return { recovery_target_xid: target.xid };
     case 'latest':
-      return {};
     case 'where it stood':
-      // A standby that was shut down is consistent again exactly there.
-      return { recovery_target: 'immediate' };
+      return {};
     default:
       throw new TypeError(`Unreachable target: ${JSON.stringify(target satisfies never)}`);
   }

@@ -82,7 +82,9 @@ async function readState(session: Session): Promise<State> {
 
 /** Everything that was stored when the plan was made has been replayed. */
 function isAtEnd({ path, target }: ReplayRequest, lsn: Lsn): boolean {
-  if (target.kind === 'where it stood') return false;
+  if (target.kind === 'where it stood') return compareLsn(lsn, target.lsn) >= 0;
+  // More may have been stored since, and the moment may lie in it: PostgreSQL has to say that it ends.
+  if (target.kind === 'time') return false;
   const end = target.kind === 'lsn' ? toLsn(target.lsn) : path.toLsn;
   return compareLsn(lsn, end) >= 0 && compareLsn(lsn, path.toLsn) >= 0;
 }

@@ -37,6 +37,8 @@ import { openWalFeed } from './wal-feed.ts';
 
 /** The primary can raise its settings this often within the replayed log. */
 const STARTS_MAX = 6;
+/** A restore command that has nothing: what was fetched before lies in the copy's own folder. */
+const NO_MORE_WAL = 'exit 1';
 
 export interface ScratchRestoreRequest {
   readonly server: ServerName;
@@ -208,18 +210,27 @@ async function startAndReplay(
   for (let attempt = 1; attempt <= STARTS_MAX; attempt += 1) {
     const standing = await replayOnce(deps, request, { ...workplace, attempt, target });
     if (standing === undefined) continue;
-    if (stood !== undefined && standing.how === 'target')
-      return { ...standing, reached: stood, how: 'end of log' };
+    if (stood !== undefined) return standAgain(standing, stood);
     if (standing.how === 'target' || target.kind === 'latest') return standing;
     // PostgreSQL never opens where its target was not met, even if nothing can lie before it. The
-    // log may have grown meanwhile, so it must stand where it stands now and go no further.
+    // stored log may have grown meanwhile: it must stand where it stands now and go no further.
     await standing.cluster.stop();
-    stood ??= standing.reached;
-    target = { kind: 'where it stood' };
+    stood = standing.reached;
+    target = { kind: 'where it stood', lsn: stood.lsn };
   }
   throw new Problem(
     RECOVERY_FAILED,
     'Cannot replay: the settings that replay needs were raised again and again',
+  );
+}
+
+/** @throws Problem RECOVERY_FAILED when it went further than it had stood. */
+function standAgain(standing: Standing, stood: Reached): Standing {
+  const { lsn } = standing.reached;
+  if (lsn === stood.lsn) return { ...standing, reached: stood };
+  throw new Problem(
+    RECOVERY_FAILED,
+    `Cannot hold the copy at ${stood.lsn}: it went on to ${lsn} when it was started again`,
   );
 }
 
@@ -254,7 +265,7 @@ async function replayOnce(
     settings: largerSettings(DEFAULT_REPLAY_SETTINGS, control ?? DEFAULT_REPLAY_SETTINGS),
     recovery: recoverySettings({
       target,
-      restoreCommand: feed.restoreCommand,
+      restoreCommand: target.kind === 'where it stood' ? NO_MORE_WAL : feed.restoreCommand,
       major: base.major,
       broken: path.broken,
       timeline: path.timeline === base.timeline ? 'current' : path.timeline,
