@@ -25,6 +25,7 @@ function undescribed(): Parts {
     config,
     environment: {},
     catalog: untouched('catalogue'),
+    processes: untouched('process list'),
     ring: untouched('key ring'),
     stores: openStores(config),
     clock: systemClock,

@@ -14,7 +14,9 @@ import { catalogPath } from './config/views.ts';
 import { openFileKeyRing } from './encryption/file-key-ring.ts';
 import type { KeyRing } from './encryption/key-ring.ts';
 import type { Gate } from './gate/gate.ts';
+import { livingLeases } from './gate/living-leases.ts';
 import type { People } from './gate/people.ts';
+import { type Processes, systemProcesses } from './gate/processes.ts';
 import { composedPeople } from './gate/terminal-people.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import type { Log } from './kernel/log.ts';
@@ -32,7 +34,9 @@ const RUNBOOKS = fileURLToPath(new URL('../runbooks', import.meta.url));
 export interface Parts {
   readonly config: Config;
   readonly environment: Environment;
+  /** Its leases are free as soon as their holder is certainly gone. */
   readonly catalog: Catalog;
+  readonly processes: Processes;
   readonly ring: KeyRing;
   readonly stores: ReadonlyMap<string, ObjectStore>;
   readonly runbooks: Runbooks;
@@ -56,14 +60,20 @@ export async function openParts(
   // Where it cannot be made, the catalogue says so.
   await mkdir(config.state, { recursive: true, mode: 0o711 }).catch(() => undefined);
   const path = catalogPath(config);
+  const processes = systemProcesses();
+  const runbooks = await readRunbooks(RUNBOOKS);
+  const ring = await openRing(config.keys.path);
+  const stores = openStores(config);
+  const catalog = await openSqliteCatalog({ path, clock, random });
   return {
     config,
     environment,
     user: await resolveUser(config.scratch.user, { signal }),
-    runbooks: await readRunbooks(RUNBOOKS),
-    ring: await openRing(config.keys.path),
-    stores: openStores(config),
-    catalog: await openSqliteCatalog({ path, clock, random }),
+    runbooks,
+    ring,
+    stores,
+    catalog: { ...catalog, leases: livingLeases(catalog.leases, processes) },
+    processes,
     people: composedPeople(),
     clock,
     log,

@@ -37,7 +37,6 @@ import { createGate } from './gate/create-gate.ts';
 import type { GateDeps } from './gate/deps.ts';
 import type { AnyOperation, Sweeper } from './gate/operation.ts';
 import { ownOperations } from './gate/own-operations.ts';
-import { systemProcesses } from './gate/processes.ts';
 import { recover } from './gate/recover.ts';
 import { createRegistry } from './gate/registry.ts';
 import type { Incidents } from './incidents/incidents.ts';
@@ -218,7 +217,7 @@ export function sweepersOf({ backup, recovery }: Rooms): readonly Sweeper[] {
 
 export function openHouse(opened: Parts): WiredHouse {
   const parts: Parts = { ...opened, gate: () => gate };
-  const { catalog, clock, log, people } = parts;
+  const { catalog, clock, log, people, processes } = parts;
   const rooms = roomsOf(parts);
   const registry = createRegistry(operationsOf(rooms));
   const gateDeps: GateDeps = {
@@ -228,7 +227,7 @@ export function openHouse(opened: Parts): WiredHouse {
     approvals: approvalsOf(parts.config),
     clock,
     log,
-    processes: systemProcesses(),
+    processes,
   };
   const gate = createGate(gateDeps);
   return {
