@@ -112,7 +112,7 @@ function tooEarly(
     TARGET_TOO_EARLY,
     `Cannot recover "${server}" to ${show(target, reader)}: the earliest base backup ended at ${earliest}`,
     {
-      hint: `The earliest you can go back to is --to ${target.kind === 'lsn' ? choice.lsn : choice.earliest.toString()}.`,
+      hint: `The earliest is \`--to ${target.kind === 'lsn' ? choice.lsn : choice.earliest.toString()}\`.`,
       facts: { earliest: choice.earliest.toString(), earliestLsn: choice.lsn },
     },
   );

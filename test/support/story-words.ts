@@ -108,13 +108,6 @@ function saysAll(text: string, words: readonly (RegExp | string)[]): boolean {
   return words.every((word) => (typeof word === 'string' ? text.includes(word) : word.test(text)));
 }
 
-/** `r-20261124T144600-3fa9c1` of a message. */
-export function runIdOf(message: Message): string {
-  const [id] = /r-\d{8}T\d{6}-[0-9a-f]{6}/.exec(wordsOf(message)) ?? [];
-  if (id === undefined) throw new Error(`No run is named in: ${wordsOf(message)}`);
-  return id;
-}
-
 /** The SQL that the message shows for a table, as a person copies it out of its code block. */
 export function sqlOf(message: Message, table: string): string {
   const blocks = wordsOf(message).match(/```\n[^`]*```/g) ?? [];

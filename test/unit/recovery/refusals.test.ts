@@ -57,7 +57,7 @@ test('requireBase() names the earliest moment that works', () => {
   expect(problem.message).toBe(
     'Cannot recover "orders" to 2026-11-01 00:00:00 UTC (01:00:00 Berlin): the earliest base backup ended at 2026-11-08 01:12:44 UTC (02:12:44 Berlin)',
   );
-  expect(problem.hint).toBe('The earliest you can go back to is --to 2026-11-08T01:12:44Z.');
+  expect(problem.hint).toBe('The earliest is `--to 2026-11-08T01:12:44Z`.');
 });
 
 test('requireBase() names up to where WAL is stored', () => {
