@@ -31,10 +31,7 @@ describe('a request that makes no sense', () => {
     ['restore shop --to 2026-10-25T02:30', /DST_AMBIGUOUS(.|\n)*00:30Z or --to 2026-10-25T01:30Z/],
     ['restore shop --to 2026-03-29T02:30', /never happened(.|\n)*--to 2026-03-29T00:30Z or/],
     ['restore shop --to 2099-01-01T00:00Z', /TARGET_IN_FUTURE(.|\n)*`latest`/],
-    [
-      'restore shop --to 2020-01-01T00:00Z',
-      /TARGET_TOO_EARLY(.|\n)*The earliest is `--to 2\d{3}-/,
-    ],
+    ['restore shop --to 2020-01-01T00:00Z', /TARGET_TOO_EARLY(.|\n)*The earliest is `--to 2\d{3}-/],
     ['restore shop --to 0/1', /TARGET_TOO_EARLY(.|\n)*The earliest is `--to 0\//],
     ['restore shop --to FF/0', /TARGET_AFTER_LAST_WAL: .*stored up to 0\/(.|\n)*`latest`/],
     ['restore shop --to xid:4000000', /TARGET_NOT_FOUND(.|\n)*the moment or the log position/],
