@@ -6,6 +6,7 @@ import { systemClock } from '../kernel/clock.ts';
 import { silentLog } from '../kernel/log.ts';
 import { isProblem } from '../kernel/problem.ts';
 import { runBadMigration } from './bad-migration.ts';
+import { echoChannel } from './echo.ts';
 import { ANA, OPS } from './people.ts';
 import { type Stage, type StageOptions, setStage } from './stage.ts';
 import { playStory } from './story.ts';
@@ -89,7 +90,9 @@ async function keepOpen(stage: Stage, { signal }: StageOptions): Promise<number>
   await ana.command('/dbdr backup shop', OPS);
   const backedUp = stage.workspace.waitForMessage(OPS, ({ text }) => /Done/.test(text), { signal });
   const first = backedUp.then(async () => ana.command('/dbdr verify shop', OPS));
+  const echo = echoChannel(stage.workspace, { channel: OPS, say, signal }).catch(() => undefined);
   await Promise.race([first.then(async () => untilAborted(signal)), stage.bot.ended]);
+  await echo;
   say('Closing: the bot, the workspace and the shop are taken down');
   return 130;
 }
