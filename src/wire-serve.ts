@@ -2,6 +2,7 @@
  * The bot, put together: the services that every room offers, kept alive until it is told to stop. Loaded
  * by `serve` alone, so that no other command pays for the clock and the chat.
  */
+
 import { archivingService } from './archiving/services.ts';
 import type { ServeOptions } from './cli/house.ts';
 import { serveParts } from './cli/serve.ts';
@@ -15,6 +16,7 @@ import { recoverService } from './gate/recover.ts';
 import { runnerService } from './gate/runner.ts';
 import { composedPeople } from './gate/terminal-people.ts';
 import { incidentFollower } from './incidents/follower.ts';
+import { untilAborted } from './kernel/aborted.ts';
 import { utcText } from './kernel/codecs.ts';
 import type { Finding } from './kernel/finding.ts';
 import type { Service } from './kernel/service.ts';
@@ -136,10 +138,7 @@ function doorService(app: AsyncDisposable): Service {
     name: 'slack:door',
     async run({ signal, ready }) {
       ready();
-      await new Promise<void>((resolve) => {
-        signal.addEventListener('abort', () => resolve(), { once: true });
-        if (signal.aborted) resolve();
-      });
+      await untilAborted(signal);
       await app[Symbol.asyncDispose]();
     },
   };

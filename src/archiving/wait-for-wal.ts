@@ -81,13 +81,7 @@ export async function archiveUntil(request: ArchiveUntil): Promise<void> {
   const now = deps.clock.now();
   const taken = await leases.take(lease, holder, leaseEnd(now), utcText(now));
   if (!taken) {
-    await waitForStoredWal({
-      ...deps,
-      server: server.name,
-      storeName: server.storeName,
-      lsn,
-      signal,
-    });
+    await waitForOthers(request);
     return;
   }
   const reached = new AbortController();
@@ -114,14 +108,12 @@ export async function archiveUntil(request: ArchiveUntil): Promise<void> {
   }
   signal.throwIfAborted();
   // The lease was lost to another process, which archives now.
-  if (!isReached)
-    await waitForStoredWal({
-      ...deps,
-      server: server.name,
-      storeName: server.storeName,
-      lsn,
-      signal,
-    });
+  if (!isReached) await waitForOthers(request);
+}
+
+async function waitForOthers({ server, lsn, deps, signal }: ArchiveUntil): Promise<void> {
+  const { name, storeName } = server;
+  await waitForStoredWal({ ...deps, server: name, storeName, lsn, signal });
 }
 
 async function keepLease(

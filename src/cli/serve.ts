@@ -2,6 +2,7 @@
  * The bot's life: recover what a dead process left, keep the services alive, and stop in order: first
  * callers (the chat, the clock), then runs, then services; whoever opened the catalogue closes it last.
  */
+import { untilAborted } from '../kernel/aborted.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Finding } from '../kernel/finding.ts';
 import type { Log } from '../kernel/log.ts';
@@ -50,20 +51,13 @@ export async function serveParts(parts: ServeParts, deps: ServeDeps): Promise<vo
   known.push(health);
   const groups: Groups = { callers, runs, services, health };
   deps.ready();
-  await aborted(deps.signal);
+  await untilAborted(deps.signal);
   deps.log.info('Stopping');
   for (const name of ['callers', 'runs', 'services', 'health'] as const) {
     const late = await groups[name].stop(STOP_LIMITS_MS[name]);
     if (late.length > 0) deps.log.warn('Did not stop in time', { services: late });
   }
   deps.log.info('Stopped');
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 /** How every service is, for the health file. */

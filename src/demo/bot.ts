@@ -1,7 +1,9 @@
 /** The bot as the demo runs it: a process of its own, started by the same shim that users start. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { untilAborted } from '../kernel/aborted.ts';
 
 const SHIM = fileURLToPath(new URL('../dbdr.mjs', import.meta.url));
 
@@ -65,10 +67,6 @@ async function stopChild(child: ChildProcess, exited: Promise<unknown>): Promise
 }
 
 async function rejectOnAbort(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) {
-    await new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-  }
+  await untilAborted(signal);
   signal.throwIfAborted();
 }

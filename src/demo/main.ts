@@ -2,6 +2,7 @@
  * `npm run demo`: a disaster to hold in your hands within two minutes. With `--unattended` the story
  * plays itself and the exit code says whether every row came back. Ctrl-C leaves nothing behind.
  */
+import { untilAborted } from '../kernel/aborted.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { silentLog } from '../kernel/log.ts';
 import { isProblem } from '../kernel/problem.ts';
@@ -95,13 +96,6 @@ async function keepOpen(stage: Stage, { signal }: StageOptions): Promise<number>
   await echo;
   say('Closing: the bot, the workspace and the shop are taken down');
   return 130;
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 process.exitCode = await main();

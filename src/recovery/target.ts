@@ -5,7 +5,7 @@
  */
 import { utcText } from '../kernel/codecs.ts';
 import { isLsn } from '../kernel/lsn.ts';
-import { readMoment } from '../kernel/moment.ts';
+import { type Reading, readMoment } from '../kernel/moment.ts';
 
 /** Plain JSON: stands in plans. */
 export type Target =
@@ -19,18 +19,9 @@ export type Target =
 
 export type TargetReading =
   | { readonly outcome: 'target'; readonly target: Target }
-  | {
-      readonly outcome: 'twice';
-      readonly first: Temporal.Instant;
-      readonly second: Temporal.Instant;
-    }
-  | {
-      readonly outcome: 'never';
-      readonly before: Temporal.Instant;
-      readonly after: Temporal.Instant;
-    }
   | { readonly outcome: 'future'; readonly at: Temporal.Instant }
-  | { readonly outcome: 'unreadable' };
+  /** As a moment is read where it is not exactly one. */
+  | Exclude<Reading, { readonly outcome: 'moment' }>;
 
 export interface TargetContext {
   /** IANA zone of whoever asks. */

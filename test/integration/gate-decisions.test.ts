@@ -1,9 +1,8 @@
 /** Asking and deciding over a real catalogue: who may, who was first, and why not. */
 import { describe, expect, test } from 'vitest';
-import type { RunRecord } from '../../src/catalog/runs.ts';
 import type { Decided } from '../../src/gate/gate.ts';
 import { INPUT_INVALID } from '../../src/gate/problems.ts';
-import { isProblem } from '../../src/kernel/problem.ts';
+import { codeOf, decide, OPERATIONS } from '../support/toy-decisions.ts';
 import {
   ANA,
   BEN,
@@ -13,34 +12,8 @@ import {
   EVE,
   SIGNAL,
   TERMINAL,
-  type ToyGate,
   toyGate,
 } from '../support/toy-gate.ts';
-import { toyOperation } from '../support/toy-operation.ts';
-
-const OPERATIONS = [
-  toyOperation('look', 'none'),
-  toyOperation('backup', 'low'),
-  toyOperation('repair', 'high'),
-  toyOperation('restore', 'low', {
-    followUps: ({ server }) => [{ operation: 'repair', input: { server } }],
-  }),
-];
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    if (isProblem(error)) return error.kind.code;
-    throw error;
-  }
-  return 'none';
-}
-
-function decide(at: ToyGate, run: RunRecord, change: object): Promise<Decided> {
-  const usual = { runId: run.runId, decision: 'approve', actor: BEN, signal: SIGNAL } as const;
-  return at.gate.decide({ ...usual, planHash: run.planHash, ...change });
-}
 
 function whyNot(decided: Decided): string {
   return decided.outcome === 'decided' ? 'decided' : `${decided.code}: ${decided.why}`;

@@ -1,39 +1,15 @@
 /** Performing over a real catalogue: every way a run can end, and who performs it. */
 import { describe, expect, test } from 'vitest';
 import type { RunRecord } from '../../src/catalog/runs.ts';
-import type { Decided } from '../../src/gate/gate.ts';
 import type { Run } from '../../src/gate/operation.ts';
 import { runnerService } from '../../src/gate/runner.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
-import { isProblem, Problem } from '../../src/kernel/problem.ts';
+import { Problem } from '../../src/kernel/problem.ts';
 import { fakeClock } from '../support/fake-clock.ts';
+import { codeOf, decide, OPERATIONS } from '../support/toy-decisions.ts';
 import { ANA, BEN, CARL, SIGNAL, type ToyGate, toyGate } from '../support/toy-gate.ts';
 import { toyOperation } from '../support/toy-operation.ts';
-
-const OPERATIONS = [
-  toyOperation('look', 'none'),
-  toyOperation('backup', 'low'),
-  toyOperation('repair', 'high'),
-  toyOperation('restore', 'low', {
-    followUps: ({ server }) => [{ operation: 'repair', input: { server } }],
-  }),
-];
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    if (isProblem(error)) return error.kind.code;
-    throw error;
-  }
-  return 'none';
-}
-
-function decide(at: ToyGate, run: RunRecord, change: object): Promise<Decided> {
-  const usual = { runId: run.runId, decision: 'approve', actor: BEN, signal: SIGNAL } as const;
-  return at.gate.decide({ ...usual, planHash: run.planHash, ...change });
-}
 
 describe('perform()', () => {
   test('does the steps and ends done, with seconds and result', async () => {
