@@ -10,6 +10,8 @@ import type { Catalog } from './catalog/catalog.ts';
 import type { OpenOptions } from './cli/house.ts';
 import type { Config } from './config/config.ts';
 import type { LoadedConfig } from './config/load.ts';
+import type { KeysSection } from './config/sections/keys.ts';
+import type { StoresSection } from './config/sections/stores.ts';
 import { catalogPath } from './config/views.ts';
 import { openFileKeyRing } from './encryption/file-key-ring.ts';
 import type { KeyRing } from './encryption/key-ring.ts';
@@ -62,7 +64,7 @@ export async function openParts(
   const path = catalogPath(config);
   const processes = systemProcesses();
   const runbooks = await readRunbooks(RUNBOOKS);
-  const ring = await openRing(config.keys.path);
+  const ring = await openRing(config.keys);
   const stores = openStores(config);
   const catalog = await openSqliteCatalog({ path, clock, random });
   return {
@@ -82,13 +84,24 @@ export async function openParts(
 }
 
 export function openStores({ stores }: Config): ReadonlyMap<string, ObjectStore> {
-  return new Map(Object.entries(stores).map(([name, { path }]) => [name, directoryStore(path)]));
+  return new Map(Object.entries(stores).map(([name, store]) => [name, openStore(name, store)]));
+}
+
+function openStore(name: string, store: StoresSection[string]): ObjectStore {
+  if (store.kind === 'directory') return directoryStore(store.path);
+  throw new TypeError(`The store "${name}" is in a bucket: its part of the house is not built yet`);
+}
+
+/** @throws Problem KEY_* */
+export async function openKeyRing(keys: KeysSection): Promise<KeyRing> {
+  if (keys.kind === 'file') return await openFileKeyRing(keys.path);
+  throw new TypeError(`The keys "${keys.name}" are in Secrets Manager: that part is not built yet`);
 }
 
 /** Without its key the house still opens: `status`, `runs` and `journal` need none. */
-async function openRing(path: string): Promise<KeyRing> {
+async function openRing(keys: KeysSection): Promise<KeyRing> {
   try {
-    return await openFileKeyRing(path);
+    return await openKeyRing(keys);
   } catch (error) {
     if (isProblem(error)) return closedRing(error);
     throw error;

@@ -10,7 +10,6 @@ import { createUpdates } from './communications/updates.ts';
 import type { Config } from './config/config.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { healthPath, schedulesOf, serverNames } from './config/views.ts';
-import { openFileKeyRing } from './encryption/file-key-ring.ts';
 import type { People } from './gate/people.ts';
 import { recoverService } from './gate/recover.ts';
 import { runnerService } from './gate/runner.ts';
@@ -26,7 +25,7 @@ import { instanceReaper } from './recovery/instances.ts';
 import { scheduleService } from './schedule/schedule-service.ts';
 import type { Environment } from './secrets/sources.ts';
 import { openHouse, sweepersOf, type WiredHouse } from './wire.ts';
-import { openParts, type Parts, random } from './wire-open.ts';
+import { openKeyRing, openParts, type Parts, random } from './wire-open.ts';
 
 export async function serve(
   loaded: LoadedConfig,
@@ -35,7 +34,7 @@ export async function serve(
 ): Promise<void> {
   const { log, signal, say } = options;
   // Nothing can be kept without it: better no bot than one that only seems to work.
-  await openFileKeyRing(loaded.config.keys.path);
+  await openKeyRing(loaded.config.keys);
   const opened = await openParts(loaded, environment, options);
   const { catalog, clock, config } = opened;
   const door = await openChat(opened);

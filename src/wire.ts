@@ -68,8 +68,10 @@ export function houses(environment: Environment): Houses {
       return openHouse(await openParts(loaded, environment, options));
     },
     async createKeys({ config }) {
-      await createKeyFile(config.keys.path);
-      return config.keys.path;
+      const { keys } = config;
+      if (keys.kind !== 'file') throw new TypeError('That part of the house is not built yet');
+      await createKeyFile(keys.path);
+      return keys.path;
     },
   };
 }

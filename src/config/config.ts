@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import { KeysSection } from './sections/keys.ts';
+import { PricesSection } from './sections/prices.ts';
 import { ScratchSection } from './sections/scratch.ts';
 import { ServersSection } from './sections/servers.ts';
 import { SlackSection } from './sections/slack.ts';
@@ -17,6 +18,7 @@ export const Config = z.strictObject({
   servers: ServersSection,
   stores: StoresSection,
   keys: KeysSection,
+  prices: PricesSection.optional(),
   slack: SlackSection.optional(),
   scratch: ScratchSection.prefault({}),
 });

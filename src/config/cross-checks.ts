@@ -10,7 +10,7 @@ export interface CrossIssue {
 }
 
 export function crossChecks(config: ConfigParts): readonly CrossIssue[] {
-  return [...unknownStores(config), ...sharedPaths(config), ...approvals(config), ...urls(config)];
+  return [...unknownStores(config), ...sharedPlaces(config), ...approvals(config), ...urls(config)];
 }
 
 function unknownStores({ servers, stores }: ConfigParts): readonly CrossIssue[] {
@@ -31,21 +31,33 @@ function unknownStores({ servers, stores }: ConfigParts): readonly CrossIssue[] 
   );
 }
 
-/** Two stores in one folder are one store: the second copy would not exist. */
-function sharedPaths({ stores }: ConfigParts): readonly CrossIssue[] {
+/** Two stores in one place are one store: the second copy would not exist. */
+function sharedPlaces({ stores }: ConfigParts): readonly CrossIssue[] {
   const first = new Map<string, string>();
-  return Object.entries(stores ?? {}).flatMap(([name, { path }]) => {
-    if (path === undefined) return [];
-    const before = first.get(path);
-    first.set(path, before ?? name);
+  return Object.entries(stores ?? {}).flatMap(([name, store]) => {
+    const place = placeOf(store);
+    if (place === undefined) return [];
+    const before = first.get(place);
+    first.set(place, before ?? name);
     if (before === undefined) return [];
+    const isFolder = store.path !== undefined;
     return [
       {
-        path: ['stores', name, 'path'],
-        message: `the store "${before}" is in the same folder, so there would be one copy, not two`,
+        path: ['stores', name, isFolder ? 'path' : 'bucket'],
+        message: `the store "${before}" is in the same ${isFolder ? 'folder' : 'bucket and prefix'}, so there would be one copy, not two`,
       },
     ];
   });
+}
+
+function placeOf({
+  path,
+  bucket,
+  prefix = '',
+  endpoint = '',
+}: NonNullable<ConfigParts['stores']>[string]): string | undefined {
+  if (path !== undefined) return path;
+  return bucket === undefined ? undefined : `${endpoint} ${bucket}/${prefix}`;
 }
 
 function approvals({ slack }: ConfigParts): readonly CrossIssue[] {

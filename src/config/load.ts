@@ -173,14 +173,21 @@ function missingIssue(
 function absolutePaths(config: Config, folder: string): Config {
   const state = resolve(folder, config.state);
   const stores = Object.entries(config.stores).map(
-    ([name, store]) => [name, { ...store, path: resolve(folder, store.path) }] as const,
+    ([name, store]) =>
+      [
+        name,
+        store.kind === 'directory' ? { ...store, path: resolve(folder, store.path) } : store,
+      ] as const,
   );
   const scratch = config.scratch.path;
   return {
     ...config,
     state,
     stores: Object.fromEntries(stores),
-    keys: { ...config.keys, path: resolve(folder, config.keys.path) },
+    keys:
+      config.keys.kind === 'file'
+        ? { ...config.keys, path: resolve(folder, config.keys.path) }
+        : config.keys,
     scratch: {
       ...config.scratch,
       path: scratch === undefined ? join(state, 'scratch') : resolve(folder, scratch),

@@ -14,7 +14,15 @@ const Server = z.object({
   stores: Words.catch([]),
 });
 
-const Store = z.object({ path: z.string().min(1).optional().catch(undefined) });
+const word = z.string().min(1).optional().catch(undefined);
+const Store = z.object({
+  kind: word,
+  path: word,
+  bucket: word,
+  prefix: word,
+  region: word,
+  endpoint: word,
+});
 
 const Slack = z.object({
   people: z
@@ -33,7 +41,7 @@ const Slack = z.object({
 const ConfigParts = z.object({
   servers: z.record(z.string(), Server.catch({ stores: [] })).catch({}),
   /** Undefined: not even the names can be read, so nothing can be said about who names them. */
-  stores: z.record(z.string(), Store.catch({})).optional().catch(undefined),
+  stores: z.record(z.string(), Store.partial().catch({})).optional().catch(undefined),
   slack: Slack.optional().catch(undefined),
 });
 export type ConfigParts = z.infer<typeof ConfigParts>;
@@ -43,8 +51,8 @@ export function readParts(data: unknown, folder: string): ConfigParts {
   const { stores, ...rest } = ConfigParts.catch({ servers: {} }).parse(data);
   if (stores === undefined) return rest;
   const absolute = Object.entries(stores).map(
-    ([name, { path }]) =>
-      [name, { path: path === undefined ? undefined : resolve(folder, path) }] as const,
+    ([name, { path, ...store }]) =>
+      [name, { ...store, path: path === undefined ? undefined : resolve(folder, path) }] as const,
   );
   return { ...rest, stores: Object.fromEntries(absolute) };
 }

@@ -49,6 +49,9 @@ function otherIssue(issue: SchemaIssue, document: Pick<ConfigDocument, 'lineOf'>
 function expected(message: string): string {
   const options = /^Invalid option: expected one of (.*)$/.exec(message)?.[1];
   if (options !== undefined) return `must be one of ${options.replaceAll('|', ', ')}`;
+  const kinds = /^Invalid discriminator value. Expected (.*)$/.exec(message)?.[1];
+  if (kinds !== undefined)
+    return `must be one of ${kinds.replaceAll(' | ', ', ').replaceAll("'", '"')}`;
   const type = /^Invalid input: expected (\S+), received/.exec(message)?.[1];
   if (type !== undefined) return `must be ${KINDS[type] ?? type}`;
   return message.replace(/^Invalid input: expected /, 'must be ');
@@ -72,17 +75,24 @@ const SchemaNode = z.object({
   properties: z.record(z.string(), z.unknown()).optional(),
   additionalProperties: z.unknown().optional(),
   items: z.unknown().optional(),
+  oneOf: z.array(z.unknown()).optional(),
+  anyOf: z.array(z.unknown()).optional(),
 });
 
+/** Of a section that may be of several kinds: the keys of all of them. */
 function knownKeys(path: readonly PropertyKey[]): readonly string[] {
-  let node: unknown = z.toJSONSchema(Config, { io: 'input', unrepresentable: 'any' });
-  for (const part of path) {
-    const read = SchemaNode.safeParse(node);
-    if (!read.success) return [];
-    node =
-      typeof part === 'number'
-        ? read.data.items
-        : (read.data.properties?.[String(part)] ?? read.data.additionalProperties);
-  }
-  return Object.keys(SchemaNode.safeParse(node).data?.properties ?? {});
+  let nodes = variantsOf(z.toJSONSchema(Config, { io: 'input', unrepresentable: 'any' }));
+  for (const part of path)
+    nodes = nodes.flatMap(({ items, properties, additionalProperties }) =>
+      variantsOf(
+        typeof part === 'number' ? items : (properties?.[String(part)] ?? additionalProperties),
+      ),
+    );
+  return [...new Set(nodes.flatMap(({ properties = {} }) => Object.keys(properties)))];
+}
+
+function variantsOf(node: unknown): readonly z.infer<typeof SchemaNode>[] {
+  const read = SchemaNode.safeParse(node).data;
+  if (read === undefined) return [];
+  return [read, ...[...(read.oneOf ?? []), ...(read.anyOf ?? [])].flatMap(variantsOf)];
 }

@@ -25,6 +25,7 @@ import {
   type ObjectKey,
   type ObjectStore,
   type OpenOptions,
+  type StoredItem,
   type Written,
 } from './object-store.ts';
 import { WRITE_REFUSED } from './problems.ts';
@@ -111,6 +112,18 @@ class DirectoryStore implements ObjectStore {
       await rm(found.path, { force: true });
       await syncFolder(dirname(found.path));
     });
+  }
+
+  async *census({ signal }: CallOptions): AsyncIterable<StoredItem> {
+    for await (const { key, sizeBytes } of this.list('', { signal }))
+      yield { key, sizeBytes, state: 'current' };
+    if (!(await this.#isFolder([UNFINISHED]))) return;
+    const folder = join(this.#root, UNFINISHED);
+    for (const name of await this.#told('list', UNFINISHED, () => readdir(folder))) {
+      const stats = await this.#told('look for', name, () => lstatIfThere(join(folder, name)));
+      if (stats !== undefined)
+        yield { key: `${UNFINISHED}/${name}`, sizeBytes: stats.size, state: 'unfinished' };
+    }
   }
 
   async sweep({

@@ -36,3 +36,10 @@ export const KEY_INVALID: ProblemKind = {
   hint: 'Use letters, digits, dots, dashes and slashes only, with no empty or dot-only part.',
   fault: 'request',
 };
+
+export const OBJECT_LOCKED: ProblemKind = {
+  code: 'STORAGE_OBJECT_LOCKED',
+  retry: 'later',
+  hint: 'Wait until its time is up: Object Lock keeps it for everybody, and that is its purpose.',
+  fault: 'refused',
+};

@@ -165,6 +165,17 @@ export function objectStoreContract(name: string, openStore: () => Promise<Objec
       expect((await store.put(key, body('new'), { signal })).outcome).toBe('written');
     });
 
+    test('census() counts every object with its size', async () => {
+      const store = await openStore();
+      await store.put(key, body('abc'), { signal });
+      await store.put(objectKey('orders/wal/two'), body('de'), { signal });
+
+      const items = await Array.fromAsync(store.census({ signal }));
+
+      const sizes = items.map((item) => `${item.key} ${item.sizeBytes} ${item.state}`);
+      expect(sizes.toSorted()).toEqual([`${key} 3 current`, 'orders/wal/two 2 current']);
+    });
+
     test('sweep() leaves finished objects alone', async () => {
       const store = await openStore();
       await store.put(key, body('abc'), { signal });

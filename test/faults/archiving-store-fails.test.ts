@@ -197,6 +197,7 @@ function storeThat(before: (key: string) => Promise<void>): ObjectStore {
     stat: (key, options) => store.stat(key, options),
     list: (prefix, options) => store.list(prefix, options),
     remove: (key, options) => store.remove(key, options),
+    census: (options) => store.census(options),
     sweep: (options) => store.sweep(options),
     put: async (key, body, options) => {
       const bytes = Buffer.concat(await Array.fromAsync(body as AsyncIterable<Buffer>));

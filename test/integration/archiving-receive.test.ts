@@ -206,6 +206,7 @@ function cuttable(store: ObjectStore, cut: AbortSignal): ObjectStore {
     stat: (key, options) => store.stat(key, options),
     list: (prefix, options) => store.list(prefix, options),
     remove: (key, options) => store.remove(key, options),
+    census: (options) => store.census(options),
     sweep: (options) => store.sweep(options),
     put: async (key, body, options) => {
       cut.throwIfAborted();

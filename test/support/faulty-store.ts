@@ -1,9 +1,14 @@
 /** Wraps a store and fails the calls it was told to fail; everything else passes through. */
 import { Readable } from 'node:stream';
 
-import type { ObjectInfo, ObjectKey, ObjectStore } from '../../src/storage/object-store.ts';
+import type {
+  ObjectInfo,
+  ObjectKey,
+  ObjectStore,
+  StoredItem,
+} from '../../src/storage/object-store.ts';
 
-export type Method = 'put' | 'open' | 'stat' | 'list' | 'remove' | 'sweep';
+export type Method = 'put' | 'open' | 'stat' | 'list' | 'remove' | 'sweep' | 'census';
 
 export interface FaultyStore extends ObjectStore {
   /** The next call of `method` rejects with `error`; the one after it passes. */
@@ -47,7 +52,16 @@ export function faultyStore(inner: ObjectStore): FaultyStore {
     yield* inner.list(prefix, options);
   }
 
+  async function* census(
+    ...[options]: Parameters<ObjectStore['census']>
+  ): AsyncGenerator<StoredItem, void, undefined> {
+    maybeFail('census');
+    yield* inner.census(options);
+  }
+
   return {
+    locks: inner.locks,
+    census,
     description: `faulty ${inner.description}`,
     puts,
     failNext(method, error) {

@@ -67,6 +67,7 @@ const NO_STORE: ObjectStore = {
   stat: unused,
   list: unused,
   remove: unused,
+  census: unused,
   sweep: unused,
 };
 

@@ -6,6 +6,22 @@ import { cronText, durationText } from '../values.ts';
 
 const BackupSection = z.strictObject({
   schedule: cronText.default('0 2 * * *'),
+  compression: z.enum(['zstd', 'none']).default('zstd'),
+  /** Of zstd; 1 is the quickest. Level 3 saves a little over 1 % for twice the time (measured). */
+  level: z.number().int().min(1).max(19).default(1),
+  /** Threads that compress and encrypt; default: one for each processor, at most 8. */
+  workers: z.number().int().min(1).max(64).optional(),
+  /** What the server is asked for at most; default: as fast as it goes. */
+  max_bytes_per_second: z.number().int().min(1024).optional(),
+});
+
+/** Calendar days in the config's zone. */
+const RetentionSection = z.strictObject({
+  daily: z.number().int().min(1).max(366).default(7),
+  weekly: z.number().int().min(0).max(520).default(4),
+  monthly: z.number().int().min(0).max(240).default(12),
+  /** Every moment of so long back can be returned to. */
+  pitr: durationText.default('P7D'),
 });
 
 const ArchivingSection = z.strictObject({
@@ -49,6 +65,7 @@ export const ServerSection = z.strictObject({
   backup: BackupSection.prefault({}),
   archiving: ArchivingSection.prefault({}),
   verification: VerificationSection.prefault({}),
+  retention: RetentionSection.prefault({}),
   objectives: ObjectivesSection.prefault({}),
 });
 export type ServerSection = z.infer<typeof ServerSection>;

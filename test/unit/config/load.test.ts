@@ -60,11 +60,26 @@ slack:
     expect(issuesOf(text)).toEqual([
       'line 6, servers.shop.stores[0]: there is no store "heer" (did you mean "here"?)',
       'line 6, servers.shop.stores[1]: must be text',
-      'line 9, keys.extra: unknown key (known here: kind, path)',
-      'line 9, keys.kind: must be "file"',
+      'line 9, keys.kind: must be one of "file", "secrets-manager"',
       expect.stringContaining('slack.bot_token: the environment has no SLACK_BOT_TOKEN'),
       expect.stringContaining('slack.signing_secret: the environment has no'),
       expect.stringContaining('slack.approvals.high: 2 people must approve and only 1 may'),
+    ]);
+  });
+
+  test('tells two stores in one bucket, and a misspelt key of any kind of store', () => {
+    const west = '{ kind: s3, bucket: shop-west, region: us-west-2, PLUS }';
+    const twice = GOOD.replace(
+      /( *)here: .*/,
+      (line, indent: string) =>
+        `${line}\n${indent}one: ${west.replace(', PLUS', '')}\n${indent}two: ${west.replace('PLUS', 'prefx: a')}`,
+    );
+
+    expect(issuesOf(twice)).toEqual([
+      expect.stringContaining(
+        'stores.two.bucket: the store "one" is in the same bucket and prefix',
+      ),
+      expect.stringContaining('stores.two.prefx: unknown key (did you mean "prefix"?)'),
     ]);
   });
 
@@ -141,9 +156,9 @@ slack:
     const { config } = parseConfig(GOOD, { file: FILE, environment });
 
     expect(config?.state).toBe('/etc/dbdr/state');
-    expect(config?.stores['here']?.path).toBe('/etc/dbdr/store');
+    expect(config?.stores['here']).toEqual({ kind: 'directory', path: '/etc/dbdr/store' });
     expect(config?.scratch.path).toBe('/etc/dbdr/state/scratch');
-    expect(config?.keys.path).toBe('/etc/dbdr/keyring.json');
+    expect(config?.keys).toEqual({ kind: 'file', path: '/etc/dbdr/keyring.json' });
     expect(Object.isFrozen(config?.servers)).toBe(true);
   });
 

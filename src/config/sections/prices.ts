@@ -1,0 +1,10 @@
+/** Config section `prices`: what a month of storage costs, for `usage`. Dated, because prices change. */
+import { z } from 'zod';
+
+export const PricesSection = z.strictObject({
+  /** The day the table was true, such as `2026-11-01`. */
+  as_of: z.iso.date(),
+  currency: z.string().regex(/^[A-Z]{3}$/, 'must be three capital letters, such as USD'),
+  /** By store, then by storage class (`STANDARD` where a store knows none): for 10^9 bytes and month. */
+  per_gb_month: z.record(z.string(), z.record(z.string(), z.number().nonnegative())),
+});
