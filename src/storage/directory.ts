@@ -21,6 +21,7 @@ import { requireKey } from './keys.ts';
 import {
   type CallOptions,
   isObjectKey,
+  type ListOptions,
   type ObjectInfo,
   type ObjectKey,
   type ObjectStore,
@@ -96,12 +97,13 @@ class DirectoryStore implements ObjectStore {
     return found === undefined ? undefined : { key, sizeBytes: found.sizeBytes };
   }
 
-  async *list(prefix: string, { signal }: CallOptions): AsyncIterable<ObjectInfo> {
+  async *list(prefix: string, { signal, after }: ListOptions): AsyncIterable<ObjectInfo> {
     await this.#begin(signal);
     const folders = prefix.split('/').slice(0, -1);
     if (folders.some((part) => !isObjectKey(part))) return;
     if (!(await this.#isFolder(folders))) return;
-    yield* this.#walk(folders.length === 0 ? '' : `${folders.join('/')}/`, prefix, signal);
+    const folder = folders.length === 0 ? '' : `${folders.join('/')}/`;
+    yield* this.#walk(folder, { prefix, after }, signal);
   }
 
   async remove(key: ObjectKey, { signal }: CallOptions): Promise<void> {
@@ -254,9 +256,10 @@ class DirectoryStore implements ObjectStore {
 
   async *#walk(
     folder: string,
-    prefix: string,
+    wanted: { readonly prefix: string; readonly after: string | undefined },
     signal: AbortSignal,
   ): AsyncGenerator<ObjectInfo, void, undefined> {
+    const { prefix, after = '' } = wanted;
     const path = join(this.#root, folder);
     const entries = await this.#told('list', folder, () => readdir(path, { withFileTypes: true }));
     // With its slash a folder's name sorts where its keys do.
@@ -264,8 +267,10 @@ class DirectoryStore implements ObjectStore {
       signal.throwIfAborted();
       const key = folder + name;
       if (!key.startsWith(prefix.slice(0, key.length))) continue;
-      if (name.endsWith('/')) yield* this.#walk(key, prefix, signal);
-      else if (key.startsWith(prefix) && isObjectKey(key)) {
+      // Everything in a folder begins with its name: one that sorts before is not opened.
+      if (key <= after && !after.startsWith(key)) continue;
+      if (name.endsWith('/')) yield* this.#walk(key, wanted, signal);
+      else if (key.startsWith(prefix) && key > after && isObjectKey(key)) {
         const stats = await lstatIfThere(join(this.#root, key));
         // Undefined: removed since the folder was read.
         if (stats !== undefined) yield { key, sizeBytes: stats.size };

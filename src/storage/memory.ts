@@ -11,6 +11,7 @@ import { collectBody } from './body.ts';
 import { requireKey } from './keys.ts';
 import type {
   CallOptions,
+  ListOptions,
   ObjectInfo,
   ObjectKey,
   ObjectLocks,
@@ -80,12 +81,13 @@ class MemoryStore implements ObjectStore {
     return bytes === undefined ? undefined : { key, sizeBytes: bytes.length };
   }
 
-  async *list(prefix: string, { signal }: CallOptions): AsyncIterable<ObjectInfo> {
+  async *list(prefix: string, { signal, after = '' }: ListOptions): AsyncIterable<ObjectInfo> {
     signal.throwIfAborted();
     for (const key of [...this.#objects.keys()].toSorted()) {
       signal.throwIfAborted();
       const bytes = this.#objects.get(key);
-      if (key.startsWith(prefix) && bytes !== undefined) yield { key, sizeBytes: bytes.length };
+      if (key.startsWith(prefix) && key > after && bytes !== undefined)
+        yield { key, sizeBytes: bytes.length };
     }
   }
 

@@ -28,6 +28,11 @@ export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
+export interface ListOptions extends CallOptions {
+  /** Only keys that come later than this text, a key or not: whoever seeks walks past nothing. */
+  readonly after?: string;
+}
+
 export interface PutOptions extends CallOptions {
   /** Nobody may remove the object before. A store without `locks` cannot keep that, and ignores it. */
   readonly retainUntil?: Temporal.Instant;
@@ -91,7 +96,7 @@ export interface ObjectStore {
   stat(key: ObjectKey, options: CallOptions): Promise<ObjectInfo | undefined>;
 
   /** Objects whose key begins with `prefix`, in ascending key order (by code unit). */
-  list(prefix: string, options: CallOptions): AsyncIterable<ObjectInfo>;
+  list(prefix: string, options: ListOptions): AsyncIterable<ObjectInfo>;
 
   /**
    * Removes the object, and every version of it that the store keeps. Removing a missing object is not

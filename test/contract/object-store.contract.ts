@@ -152,6 +152,19 @@ export function objectStoreContract(name: string, openStore: () => Promise<Objec
         );
     });
 
+    test('list() answers only keys that come after the given text, a key or not', async () => {
+      const store = await openStore();
+      const keys = ['x/a-b', 'x/a/b', 'x/a/c/d', 'x/a0', 'x/b/a', 'y/a'];
+      for (const one of keys) await store.put(objectKey(one), body(one), { signal });
+
+      const texts = ['x/a/b', 'x/a/', 'x/a/c', 'x/a/~', 'x/a', 'x', 'x/~', 'x/a/c/d/e', 'z', ''];
+      for (const after of texts) {
+        const infos = await Array.fromAsync(store.list('x/', { signal, after }));
+        const wanted = keys.filter((one) => one.startsWith('x/') && one > after);
+        expect([after, infos.map((info) => info.key)]).toEqual([after, wanted]);
+      }
+    });
+
     test('remove() removes one object, and does not mind a missing one', async () => {
       const store = await openStore();
       const other = objectKey('orders/base/two');
