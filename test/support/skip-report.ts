@@ -9,6 +9,7 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
 
 import { findPrograms } from '../../src/postgres/programs.ts';
 import { resolveUser } from '../../src/subprocess/user.ts';
+import { peerLacks } from './peers.ts';
 
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const LOOK_MS = 20_000;
@@ -17,6 +18,7 @@ export default class SkipReport implements Reporter {
   async onTestRunStart(): Promise<void> {
     say(`PostgreSQL: ${await describePostgres()}`);
     say(`Browser: ${describeBrowser()}`);
+    for (const name of ['versitygw', 'python'] as const) say(`Peer ${peerLacks(name) ?? name}`);
   }
 
   onTestRunEnd(modules: readonly TestModule[]): void {
