@@ -9,11 +9,11 @@ import { type ArchivingDeps, type ArchivingServer, archivingLease } from '../arc
 import { LOG_HOLE, prepareSlot } from '../archiving/prepare-slot.ts';
 import { archiveUntil } from '../archiving/wait-for-wal.ts';
 import type { BackupSummary } from '../engines/engine.ts';
+import { isOwnLogStored } from '../engines/joined-wal.ts';
 import type { Explanation, Operation, Run } from '../gate/operation.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { backupIdAt, type ServerName } from '../kernel/ids.ts';
-import { compareLsn } from '../kernel/lsn.ts';
-import { Problem } from '../kernel/problem.ts';
+import { isProblem, Problem } from '../kernel/problem.ts';
 import { type BackupDeps, type NamedStore, requireServer } from './deps.ts';
 import { BACKUP_PACKS, packsReference } from './packs-sweeper.ts';
 import { PLAN_OUTDATED, WAL_INCOMPLETE } from './problems.ts';
@@ -136,6 +136,26 @@ async function takeBackup(deps: BackupDeps, plan: BackupPlan, run: Run): Promise
     await prepareSlot(archivingServer, archivingDeps, { signal });
   });
   const summary = await copy(deps, { server, store }, run);
+  try {
+    return await finish(deps, { archivingServer, archivingDeps, store, summary }, run);
+  } catch (error) {
+    throw sayKept(error, summary, run.signal);
+  }
+}
+
+interface Copied {
+  readonly archivingServer: ArchivingServer;
+  readonly archivingDeps: ArchivingDeps;
+  readonly store: NamedStore;
+  readonly summary: BackupSummary;
+}
+
+async function finish(
+  deps: BackupDeps,
+  { archivingServer, archivingDeps, store, summary }: Copied,
+  run: Run,
+): Promise<BackupResult> {
+  const { server } = summary;
   await run.step('Wait until its WAL is stored', async (step) => {
     step.progress({ note: `up to ${summary.endLsn}` });
     await archiveUntil({
@@ -158,8 +178,20 @@ async function takeBackup(deps: BackupDeps, plan: BackupPlan, run: Run): Promise
     }),
   );
   tell(run, summary, damage);
-  if (damage.length > 0) await markDamaged(deps, summary, run);
+  if (damage.length > 0) await markDamaged(deps, { summary, store }, run);
   return resultOf(summary, store.name, damage);
+}
+
+/** Whoever stops it now has a backup more, though perhaps one whose log is not whole: they must know. */
+function sayKept(
+  error: unknown,
+  { backupId }: BackupSummary,
+  { aborted, reason }: AbortSignal,
+): unknown {
+  if (!aborted || !isProblem(reason)) return error;
+  const message = `${reason.message}; backup ${backupId} is in the store and stays`;
+  const hint = `See with \`backups\` whether all its log is stored; else take another with \`backup\`.`;
+  return new Problem(reason.kind, message, { facts: { backupId }, hint, cause: reason });
 }
 
 /**
@@ -176,14 +208,9 @@ async function requireCovered(
 ): Promise<void> {
   const { server, major, systemId, segmentBytes, timeline, beginLsn, endLsn } = summary;
   const folder = { server, major, systemId };
-  const { runs } = await walArchive.inventory({ store, ring, folder, segmentBytes, signal });
-  const isCovered = runs.some(
-    (run) =>
-      run.timeline === timeline &&
-      compareLsn(run.fromLsn, beginLsn) <= 0 &&
-      compareLsn(run.toLsn, endLsn) >= 0,
-  );
-  if (isCovered) return;
+  const range = { timeline, fromLsn: beginLsn, toLsn: endLsn };
+  const { runs } = await walArchive.inventory({ store, ring, folder, segmentBytes, range, signal });
+  if (isOwnLogStored(summary, runs)) return;
   throw new Problem(
     WAL_INCOMPLETE,
     `Cannot call backup ${summary.backupId} whole: the store "${name}" lacks WAL between ${beginLsn} and ${endLsn}`,
@@ -194,11 +221,12 @@ async function requireCovered(
 /** So that nobody counts it among the good ones later. */
 async function markDamaged(
   { catalog, clock }: BackupDeps,
-  { server, backupId }: BackupSummary,
+  { summary, store }: Pick<Copied, 'summary' | 'store'>,
   { id: runId }: Run,
 ): Promise<void> {
-  const at = utcText(clock.now());
-  await catalog.backups.markVerified({ server, backupId, verdict: 'FAIL', at, runId });
+  const { server, backupId } = summary;
+  const verdict = { verdict: 'FAIL', at: utcText(clock.now()), runId };
+  await catalog.backups.markVerified({ server, backupId, store: store.name, ...verdict });
 }
 
 /** Until the manifest is put the packs are nobody's: they are claimed, so that a dead run's are swept. */

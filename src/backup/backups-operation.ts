@@ -2,8 +2,10 @@
 import { z } from 'zod';
 
 import type { Operation } from '../gate/operation.ts';
+import { toLsn } from '../kernel/lsn.ts';
 import { type BackupDeps, requireServer, serverNames } from './deps.ts';
 import { type Found, type FoundBackup, findBackups } from './found-backups.ts';
+import { readOwnLog } from './own-log.ts';
 
 /** Shown of each server unless all are asked for. */
 const NEWEST = 30;
@@ -20,6 +22,8 @@ type BackupsInput = z.infer<typeof BackupsInput>;
 const BackupsPlan = z.strictObject({ servers: z.array(z.string()), all: z.boolean() });
 type BackupsPlan = z.infer<typeof BackupsPlan>;
 
+const Verified = z.strictObject({ verdict: z.string(), at: z.string() });
+
 const BackupLine = z.strictObject({
   server: z.string(),
   backupId: z.string(),
@@ -31,8 +35,20 @@ const BackupLine = z.strictObject({
   endLsn: z.string(),
   /** Which copies it is kept as (daily, weekly, …); empty while nothing is thinned out. */
   tiers: z.array(z.string()),
-  verified: z.strictObject({ verdict: z.string(), at: z.string() }).nullable(),
+  /** The newest FAIL of any copy, else the newest verdict: a good copy does not hide a bad one. */
+  verified: Verified.nullable(),
+  /** Where it can be read. */
   stores: z.array(z.string()),
+  copies: z.array(
+    z.strictObject({
+      store: z.string(),
+      verified: Verified.nullable(),
+      /** Why its manifest cannot be read; null: it can. */
+      unreadable: z.string().nullable(),
+    }),
+  ),
+  /** Is all the log stored that makes it consistent? Without it, it is no backup yet. Null: unknown. */
+  walComplete: z.boolean().nullable(),
   damagedFiles: z.array(z.string()),
 });
 
@@ -91,10 +107,13 @@ export function backupsOperation(
       for (const server of servers) requireServer(deps, server);
     },
     run: async ({ servers, all }, { signal }) => {
-      const found: Found[] = [];
-      for (const server of servers)
-        found.push(await findBackups(deps, requireServer(deps, server).name, { signal }));
-      return reportBackups(found, all ? Number.POSITIVE_INFINITY : NEWEST);
+      const reports: BackupsReport[] = [];
+      for (const server of servers) {
+        const found = await findBackups(deps, requireServer(deps, server).name, { signal });
+        const shown = all ? found.backups : found.backups.slice(-NEWEST);
+        reports.push(reportBackups(found, await withLogs(deps, shown, { signal })));
+      }
+      return joinReports(reports);
     },
     exitCode: ({ unreadable, unreachable }) => {
       // Without the key nobody can tell whether a backup is bad.
@@ -105,19 +124,57 @@ export function backupsOperation(
   };
 }
 
+export interface ShownBackup extends FoundBackup {
+  readonly walComplete: boolean | null;
+}
+
+/** So many at once: a store that is far away answers each in a moment, and all of them together. */
+const ASKED_AT_ONCE = 8;
+
+async function withLogs(
+  deps: BackupDeps,
+  backups: readonly FoundBackup[],
+  { signal }: { readonly signal: AbortSignal },
+): Promise<readonly ShownBackup[]> {
+  const shown: ShownBackup[] = [];
+  for (let at = 0; at < backups.length; at += ASKED_AT_ONCE)
+    shown.push(
+      ...(await Promise.all(
+        backups.slice(at, at + ASKED_AT_ONCE).map(async (backup) => {
+          const { server, beginLsn, endLsn } = backup.summary;
+          const own = { ...backup.summary, server: requireServer(deps, server).name };
+          const lsns = { beginLsn: toLsn(beginLsn), endLsn: toLsn(endLsn) };
+          return {
+            ...backup,
+            walComplete: await readOwnLog(deps, { ...own, ...lsns }, { signal }),
+          };
+        }),
+      )),
+    );
+  return shown;
+}
+
 /** Pure. */
-export function reportBackups(found: readonly Found[], newest: number): BackupsReport {
-  const shown = found.flatMap(({ backups }) => backups.slice(-newest));
-  const total = found.reduce((sum, { backups }) => sum + backups.length, 0);
+export function reportBackups(found: Found, shown: readonly ShownBackup[]): BackupsReport {
   return {
     backups: shown.map(lineOf),
-    older: total - shown.length,
-    unreadable: found.flatMap(({ unreadable }) => unreadable),
-    unreachable: found.flatMap(({ unreachable }) => unreachable),
+    older: found.backups.length - shown.length,
+    unreadable: [...found.unreadable],
+    unreachable: [...found.unreachable],
   };
 }
 
-function lineOf({ summary, stores, verified }: FoundBackup): BackupsReport['backups'][number] {
+function joinReports(reports: readonly BackupsReport[]): BackupsReport {
+  return {
+    backups: reports.flatMap(({ backups }) => backups),
+    older: reports.reduce((sum, { older }) => sum + older, 0),
+    unreadable: reports.flatMap(({ unreadable }) => unreadable),
+    unreachable: reports.flatMap(({ unreachable }) => unreachable),
+  };
+}
+
+function lineOf(shown: ShownBackup): BackupsReport['backups'][number] {
+  const { summary, stores, verified, copies, walComplete } = shown;
   const { server, backupId, beganAt, endedAt, sourceBytes, storedBytes } = summary;
   const { beginLsn, endLsn, damagedFiles } = summary;
   return {
@@ -132,6 +189,8 @@ function lineOf({ summary, stores, verified }: FoundBackup): BackupsReport['back
     tiers: [],
     verified,
     stores: [...stores],
+    copies: [...copies],
+    walComplete,
     damagedFiles,
   };
 }

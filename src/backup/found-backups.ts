@@ -1,6 +1,7 @@
 /**
  * Backups as the stores have them, with what the catalogue remembers beside them. The store is the
- * truth; of a store that cannot be reached only what is remembered can be told.
+ * truth; of a store that cannot be reached only what is remembered can be told. A verdict belongs to a
+ * copy: the same backup may be sound in one store and damaged in another.
  */
 import type { BackupRecord } from '../catalog/records.ts';
 import { concernsKeyFile } from '../encryption/problems.ts';
@@ -11,10 +12,25 @@ import { isProblem } from '../kernel/problem.ts';
 import type { BackupDeps } from './deps.ts';
 import { StoredSummary } from './stored-summary.ts';
 
+export interface Verified {
+  readonly verdict: string;
+  readonly at: string;
+}
+
+export interface FoundCopy {
+  readonly store: string;
+  readonly verified: Verified | null;
+  /** Why its manifest cannot be read; null: it can. */
+  readonly unreadable: string | null;
+}
+
 export interface FoundBackup {
   readonly summary: StoredSummary;
+  /** Where it can be read. */
   readonly stores: readonly string[];
-  readonly verified: { readonly verdict: string; readonly at: string } | null;
+  /** The newest FAIL of any copy, else the newest verdict: a good copy does not hide a bad one. */
+  readonly verified: Verified | null;
+  readonly copies: readonly FoundCopy[];
 }
 
 export interface Found {
@@ -57,10 +73,10 @@ export async function findBackups(
       held.push(...rememberedOf(remembered, name));
     }
   }
-  return { backups: mergeBackups(held, remembered), unreadable, unreachable };
+  return { backups: mergeBackups({ held, remembered, unreadable }), unreadable, unreachable };
 }
 
-interface Held {
+export interface Held {
   readonly store: string;
   readonly summary: BackupSummary | StoredSummary;
 }
@@ -72,13 +88,16 @@ function rememberedOf(remembered: readonly BackupRecord[], store: string): reado
   });
 }
 
+export interface Merging {
+  readonly held: readonly Held[];
+  readonly remembered: readonly BackupRecord[];
+  readonly unreadable: readonly Pick<Found['unreadable'][number], 'store' | 'key' | 'reason'>[];
+}
+
 /** One line for each backup, however many stores hold it; oldest first. Pure. */
-export function mergeBackups(
-  held: readonly Held[],
-  remembered: readonly BackupRecord[],
-): readonly FoundBackup[] {
+export function mergeBackups(merging: Merging): readonly FoundBackup[] {
   const merged = new Map<string, { summary: StoredSummary; stores: string[] }>();
-  for (const { store, summary } of held) {
+  for (const { store, summary } of merging.held) {
     const id = `${summary.systemId} ${summary.backupId}`;
     const known = merged.get(id);
     if (known === undefined)
@@ -87,23 +106,35 @@ export function mergeBackups(
   }
   return [...merged.values()]
     .toSorted((a, b) => (a.summary.beganAt < b.summary.beganAt ? -1 : 1))
-    .map(({ summary, stores }) => ({
-      summary,
-      stores,
-      verified: newestVerdict(summary, remembered),
-    }));
+    .map(({ summary, stores }) => {
+      const copies = copiesOf(summary, stores, merging);
+      return { summary, stores, verified: overall(copies), copies };
+    });
 }
 
-function newestVerdict(
-  { server, backupId }: StoredSummary,
-  remembered: readonly BackupRecord[],
-): FoundBackup['verified'] {
-  let newest: FoundBackup['verified'] = null;
-  for (const row of remembered) {
-    if (row.server !== server || row.backupId !== backupId) continue;
-    if (row.verdict === null || row.verifiedAt === null) continue;
-    if (newest === null || newest.at < row.verifiedAt)
-      newest = { verdict: row.verdict, at: row.verifiedAt };
+function copiesOf(
+  summary: StoredSummary,
+  stores: readonly string[],
+  { remembered, unreadable }: Merging,
+): readonly FoundCopy[] {
+  const { server, backupId, systemId } = summary;
+  function verified(store: string): Verified | null {
+    const row = remembered.find(
+      (one) => one.server === server && one.backupId === backupId && one.store === store,
+    );
+    if (row === undefined || row.verdict === null || row.verifiedAt === null) return null;
+    return { verdict: row.verdict, at: row.verifiedAt };
   }
-  return newest;
+  const readable = stores.map((store) => ({ store, verified: verified(store), unreadable: null }));
+  const others = unreadable
+    .filter(({ key }) => key.includes(`-${systemId}/`) && key.includes(`/${backupId}/`))
+    .map(({ store, reason }) => ({ store, verified: verified(store), unreadable: reason }));
+  return [...readable, ...others];
+}
+
+function overall(copies: readonly FoundCopy[]): Verified | null {
+  const verdicts = copies
+    .flatMap(({ verified }) => verified ?? [])
+    .toSorted((a, b) => (a.at < b.at ? 1 : -1));
+  return verdicts.find(({ verdict }) => verdict === 'FAIL') ?? verdicts[0] ?? null;
 }

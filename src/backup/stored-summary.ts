@@ -6,6 +6,8 @@ export const StoredSummary = z.object({
   server: z.string(),
   major: z.number(),
   systemId: z.string(),
+  timeline: z.number(),
+  segmentBytes: z.number(),
   beganAt: z.string(),
   endedAt: z.string(),
   sourceBytes: z.number(),

@@ -21,9 +21,11 @@ export interface BackupRecords {
   record(row: Pick<BackupRecord, 'server' | 'backupId' | 'store' | 'summary'>): Promise<void>;
   /** Oldest first; all servers when `server` is undefined. */
   list(server?: string): Promise<readonly BackupRecord[]>;
+  /** Of the copy in that store: what was looked at there says nothing of another's bytes. */
   markVerified(row: {
     readonly server: string;
     readonly backupId: BackupId;
+    readonly store: string;
     readonly verdict: string;
     readonly at: string;
     readonly runId: RunId;

@@ -87,19 +87,38 @@ async function performAll(command: OperationCommand, performing: Performing): Pr
   for (const { explanation } of runs) command.terminal.err(`${explanationText(explanation)}\n`);
   const isOpen = await decideAll(command, performing);
   if (isOpen && first.needsApproval) {
-    await withdraw(command, runs);
+    await withdraw(
+      command,
+      runs.filter(({ needsApproval }) => needsApproval),
+    );
     throw new Problem(
       APPROVAL_NEEDED,
       `Cannot start "${asking.operation}": it has an effect on production and was not approved`,
     );
   }
 
-  // A process that died may still hold what this run needs.
-  await command.house.recover({ signal: command.signal });
   const startable = runs.filter(({ needsApproval }) => !(needsApproval && isOpen));
-  const ended = await performInOrder(command, startable, cursor);
-  if (isOpen) await withdraw(command, runs);
+  const ended = await performFresh(command, startable, cursor).catch(async (error: unknown) => {
+    // Interrupted before they began: nobody else may start them, so they must not look as if they waited.
+    await withdraw(command, runs);
+    throw error;
+  });
+  if (isOpen)
+    await withdraw(
+      command,
+      runs.filter(({ needsApproval }) => needsApproval),
+    );
   return conclude(command, { ended, left: isOpen ? runs.slice(ended.length) : [] });
+}
+
+async function performFresh(
+  command: OperationCommand,
+  runs: readonly AskedRun[],
+  cursor: number,
+): Promise<readonly RunRecord[]> {
+  // A process that died may still hold what these runs need.
+  await command.house.recover({ signal: command.signal });
+  return performInOrder(command, runs, cursor);
 }
 
 /** Each after its parent; the first that is not done ends it. */
@@ -149,7 +168,7 @@ async function withdraw(
   { house, actor }: OperationCommand,
   runs: readonly AskedRun[],
 ): Promise<void> {
-  for (const { run } of runs.filter(({ needsApproval }) => needsApproval)) {
+  for (const { run } of runs) {
     await house.gate.decide({
       runId: run.runId,
       decision: 'withdraw',

@@ -68,6 +68,8 @@ function statusView(result: Json, reader: Reader): string | undefined {
     .join('\n\n');
 }
 
+const Verified = z.object({ verdict: z.string(), at: z.string() }).nullable();
+
 const Backups = z.object({
   backups: z.array(
     z.object({
@@ -76,8 +78,10 @@ const Backups = z.object({
       endedAt: z.string(),
       sourceBytes: z.number(),
       storedBytes: z.number(),
-      verified: z.object({ verdict: z.string(), at: z.string() }).nullable(),
+      verified: Verified,
       stores: z.array(z.string()),
+      copies: z.array(z.object({ store: z.string(), verified: Verified })).default([]),
+      walComplete: z.boolean().nullish(),
     }),
   ),
   unreadable: z
@@ -103,7 +107,7 @@ function backupsView(result: Json, reader: Reader): string | undefined {
     shortMoment(one.endedAt),
     formatBytes(one.sourceBytes),
     formatBytes(one.storedBytes),
-    one.verified === null ? 'not yet' : `${one.verified.verdict} ${shortMoment(one.verified.at)}`,
+    proved(one),
     one.stores.join(', '),
   ]);
   const header = ['Server', 'Backup', 'Ended', 'Source', 'Stored', 'Proved', 'Stores'];
@@ -115,6 +119,21 @@ function backupsView(result: Json, reader: Reader): string | undefined {
   const none = trouble.length === 0 ? 'No backups' : 'No backup can be read';
   const next = new Set(unreadable.flatMap(({ hint }) => hint ?? []));
   return [rows.length === 0 ? none : tableText(header, rows), ...trouble, ...next].join('\n\n');
+}
+
+/** Of each copy where they differ; what lacks its log is no backup, whatever was proved of it. */
+function proved({
+  verified,
+  copies,
+  walComplete,
+}: z.infer<typeof Backups>['backups'][number]): string {
+  function say(one: z.infer<typeof Verified>): string {
+    return one === null ? 'not yet' : `${one.verdict} ${shortMoment(one.at)}`;
+  }
+  if (walComplete === false) return 'NOT WHOLE: its log is not all stored';
+  const isOne = new Set(copies.map((copy) => copy.verified?.verdict)).size < 2;
+  if (isOne) return say(verified);
+  return copies.map((copy) => `${copy.store}: ${say(copy.verified)}`).join(', ');
 }
 
 const RunRow = z.object({

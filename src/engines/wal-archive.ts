@@ -5,6 +5,7 @@
 import type { ServerName } from '../kernel/ids.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import type { SegmentName } from '../kernel/wal-name.ts';
+import type { ObjectKey } from '../storage/object-store.ts';
 import type { ClusterFolder, StoreAndKeys } from './engine.ts';
 
 /** An unbroken run of stored WAL on one timeline; `toLsn` counts the tail. */
@@ -30,6 +31,8 @@ export interface WalArchive {
     request: StoreAndKeys & {
       readonly folder: ClusterFolder;
       readonly segmentBytes: number;
+      /** Only what touches it is looked for, and no history: cheap however much log is stored. */
+      readonly range?: WalRun;
       readonly signal: AbortSignal;
     },
   ): Promise<WalInventory>;
@@ -62,4 +65,15 @@ export interface WalStored {
   /** The newest position the server told of, RFC 3339 of when it told. */
   readonly serverLsn: Lsn;
   readonly at: string;
+}
+
+/** An object of the log that is durable in the store: written just now, or found there. Plain JSON. */
+export interface WalObjectStored {
+  readonly server: ServerName;
+  readonly systemId: string;
+  readonly timeline: number;
+  readonly key: ObjectKey;
+  readonly kind: 'segment' | 'tail' | 'history';
+  /** What of the log it holds; undefined: it is a history file. */
+  readonly range?: { readonly from: Lsn; readonly to: Lsn };
 }

@@ -25,11 +25,16 @@ export function endingOf(error: unknown, { run, signal, log }: EndedRun): Ended 
     return { state: 'failed', problem: problemJson(problem) };
   }
   if (!isAbort(error, signal)) log.warn('A run that was stopped also failed', { error });
-  const reason = asProblem(signal.reason, doing);
+  const reason = asProblem(isSaidBetter(error, signal) ? error : signal.reason, doing);
   const problem = problemJson(reason);
   if (isProblem(reason, CANCELLED)) return { state: 'cancelled', problem };
   if (isProblem(reason, SHUTDOWN)) return { state: 'interrupted', problem };
   return { state: 'failed', problem };
+}
+
+/** Work that left something behind says so: the same problem, with more words. */
+function isSaidBetter(error: unknown, { reason }: AbortSignal): boolean {
+  return isProblem(reason) && isProblem(error, reason.kind) && error.cause === reason;
 }
 
 function isAbort(error: unknown, signal: AbortSignal): boolean {

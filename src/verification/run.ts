@@ -49,6 +49,7 @@ export async function prove(
   const marked = {
     server,
     backupId: base.backupId,
+    store: plan.store,
     verdict: ownVerdict(plan, book),
     at,
     runId: run.id,

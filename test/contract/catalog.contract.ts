@@ -47,14 +47,16 @@ function recordsContract(open: OpenCatalog): void {
   const backupId = backupIdAt(Temporal.Instant.from(AT));
   const runId = newRunId(Temporal.Instant.from(AT));
 
-  test('remembers backups, once for each store, with their verdict', async () => {
+  test('remembers backups, once for each store, each copy with its own verdict', async () => {
     await using opened = await open();
     const { backups } = opened.catalog;
     await backups.record({ server: 'shop', backupId, store: 'here', summary: { bytes: 1 } });
     await backups.record({ server: 'shop', backupId, store: 'here', summary: { bytes: 2 } });
     await backups.record({ server: 'books', backupId, store: 'here', summary: {} });
 
-    await backups.markVerified({ server: 'shop', backupId, verdict: 'PASS', at: LATER, runId });
+    await backups.record({ server: 'shop', backupId, store: 'west', summary: { bytes: 3 } });
+    const verdict = { verdict: 'PASS', at: LATER, runId };
+    await backups.markVerified({ server: 'shop', backupId, store: 'here', ...verdict });
     await backups.remove('books', backupId, 'here');
 
     expect(await backups.list()).toEqual([
@@ -66,6 +68,15 @@ function recordsContract(open: OpenCatalog): void {
         verdict: 'PASS',
         verifiedAt: LATER,
         verifyRunId: runId,
+      },
+      {
+        server: 'shop',
+        backupId,
+        store: 'west',
+        summary: { bytes: 3 },
+        verdict: null,
+        verifiedAt: null,
+        verifyRunId: null,
       },
     ]);
     expect(await backups.list('books')).toEqual([]);

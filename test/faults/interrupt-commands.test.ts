@@ -1,6 +1,7 @@
 /** Ctrl-C and `kill` at random moments of a backup, a restore and a proof: nothing is lost or left. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 
 import { ask, leftovers, openShop, type Shop } from '../support/bad-input-shop.ts';
 import { type Ended, startCommand } from '../support/command-line.ts';
@@ -40,7 +41,7 @@ describe.each(['backup', 'restore shop', 'verify'])('%s', (words) => {
   test.each(moments)(`ended by $signal at $percent % of its way (seed ${SEED})`, async (moment) => {
     // One store and one catalogue for all moments: what one of them lost, the next would miss.
     const { cwd } = shop;
-    const before = countBackups((await ask('backups', cwd)).json);
+    const before = backupsIn((await ask('backups', cwd)).json);
 
     const ended = await interrupt(words, moment.signal, (wholeMs * moment.percent) / 100);
     const runs = await ask('runs', cwd);
@@ -52,7 +53,15 @@ describe.each(['backup', 'restore shop', 'verify'])('%s', (words) => {
     expect.soft([EXIT[moment.signal], 0]).toContain(ended.exitCode);
     expect.soft(ended.stdout === '' || isDocument(ended.stdout)).toBe(true);
     expect.soft(runs.stdout).not.toMatch(/"state":"(?:running|approved|waiting)"/);
-    expect.soft(countBackups(backups.json)).toBe(before + (words === 'backup' && isWhole ? 1 : 0));
+    const [kept, ...others] = backupsIn(backups.json).filter(
+      ({ backupId }) => !isIn(before, backupId),
+    );
+    expect.soft(others).toEqual([]);
+    if (kept === undefined) expect.soft([isWhole, words]).not.toEqual([true, 'backup']);
+    // Its manifest was put before the signal came: the run names it, and it is whole or says it is not.
+    else if (!isWhole) expect.soft(problemOf(ended)).toContain(kept.backupId);
+    if (isWhole) expect.soft(kept?.walComplete ?? true).toBe(true);
+    if (kept?.walComplete === true) await restores(kept.endLsn, cwd);
     expect.soft(backups.exitCode).toBe(0);
     expect.soft(journal.exitCode, journal.stdout).toBe(0);
     await removeInstances(cwd);
@@ -89,9 +98,30 @@ async function removeInstances(cwd: string): Promise<void> {
     await ask(`instances remove ${runId}`, cwd);
 }
 
-function countBackups(json: unknown): number {
-  if (typeof json !== 'object' || json === null || !('backups' in json)) return -1;
-  return Array.isArray(json.backups) ? json.backups.length : -1;
+const Listed = z.object({
+  backups: z.array(
+    z.object({ backupId: z.string(), endLsn: z.string(), walComplete: z.boolean().nullable() }),
+  ),
+});
+type Listed = z.infer<typeof Listed>['backups'];
+
+function backupsIn(json: unknown): Listed {
+  return Listed.parse(json).backups;
+}
+
+function isIn(backups: Listed, id: string): boolean {
+  return backups.some(({ backupId }) => backupId === id);
+}
+
+/** The message of the document that the interrupted command printed. */
+function problemOf({ stdout }: Ended): string {
+  const Told = z.object({ problem: z.object({ message: z.string() }) });
+  return Told.parse(JSON.parse(stdout)).problem.message;
+}
+
+async function restores(lsn: string, cwd: string): Promise<void> {
+  const restored = await ask(`restore shop --to ${lsn}`, cwd);
+  expect.soft([restored.told, restored.exitCode]).toEqual([': \n', 0]);
 }
 
 function isDocument(text: string): boolean {

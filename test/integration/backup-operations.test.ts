@@ -190,6 +190,7 @@ test('`backups` lists what the store holds, with the verdict the catalogue remem
   await catalog.backups.markVerified({
     server: 'shop',
     backupId: row.backupId,
+    store: 'here',
     verdict: 'PASS',
     at,
     runId: testRun().id,

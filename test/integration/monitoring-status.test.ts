@@ -51,6 +51,7 @@ async function rememberBackup(catalog: Catalog): Promise<void> {
   await catalog.backups.markVerified({
     server: 'shop',
     backupId,
+    store: 'here',
     verdict: 'PASS',
     at: '2026-11-22T04:06:00.000000Z',
     runId: newRunId(BEGAN),

@@ -48,7 +48,8 @@ export function backupRecords(database: Database): BackupRecords {
         .updateTable('backups')
         .set({ verdict: row.verdict, verified_at: row.at, verify_run_id: row.runId })
         .where('server', '=', row.server)
-        .where('backup_id', '=', row.backupId);
+        .where('backup_id', '=', row.backupId)
+        .where('store', '=', row.store);
       await database.write((session) => session.change(query));
     },
 

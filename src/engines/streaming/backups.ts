@@ -3,6 +3,7 @@ import { concernsKeyFile } from '../../encryption/problems.ts';
 import { isProblem } from '../../kernel/problem.ts';
 import {
   isObjectKey,
+  type ListOptions,
   type ObjectInfo,
   type ObjectKey,
   type ObjectStore,
@@ -156,13 +157,34 @@ interface Found {
   readonly object: BackupObject;
 }
 
+/**
+ * Seeks from cluster folder to cluster folder: the log beside the backups, a hundred thousand segments
+ * maybe, is never walked.
+ */
 async function* backupObjects({
   store,
   server,
   signal,
 }: Parameters<Engine['listBackups']>[0]): AsyncGenerator<Found, void, undefined> {
-  for await (const info of store.list(`${server}/`, { signal })) {
-    const object = parseBackupKey(info.key);
-    if (object !== undefined) yield { info, object };
+  let after = '';
+  for (;;) {
+    const first = await firstAfter(store, { prefix: `${server}/`, after, signal });
+    if (first === undefined) return;
+    const [, folder] = /^([^/]+\/[^/]+\/)/.exec(first) ?? [];
+    // No key has this character, and it sorts behind all that keys have.
+    after = folder === undefined ? first : `${folder}~`;
+    if (folder === undefined) continue;
+    for await (const info of store.list(`${folder}base/`, { signal })) {
+      const object = parseBackupKey(info.key);
+      if (object !== undefined) yield { info, object };
+    }
   }
+}
+
+async function firstAfter(
+  store: ObjectStore,
+  { prefix, ...options }: { readonly prefix: string } & ListOptions,
+): Promise<ObjectKey | undefined> {
+  for await (const { key } of store.list(prefix, options)) return key;
+  return undefined;
 }

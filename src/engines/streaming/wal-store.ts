@@ -6,7 +6,7 @@
  */
 import { rename, writeFile } from 'node:fs/promises';
 
-import { type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
+import { compareLsn, type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
 import { Problem } from '../../kernel/problem.ts';
 import {
   isSegmentName,
@@ -15,7 +15,7 @@ import {
   segmentPlace,
 } from '../../kernel/wal-name.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
-import type { WalArchive, WalInventory } from '../wal-archive.ts';
+import type { WalArchive, WalInventory, WalRun } from '../wal-archive.ts';
 import {
   clusterPrefix,
   historyKey,
@@ -23,6 +23,7 @@ import {
   segmentPrefix,
   type TailPlace,
   tailPrefix,
+  type WalObject,
 } from './wal-format.ts';
 import { HISTORY_BYTES_MAX, readWal, type WalPlace } from './wal-objects.ts';
 import { WAL_DAMAGED } from './wal-problems.ts';
@@ -35,15 +36,13 @@ type SegmentRequest = Omit<FetchRequest, 'name' | 'destination'>;
 export const walStore: WalArchive = { inventory, fetch: fetchFile };
 
 async function inventory(request: InventoryRequest): Promise<WalInventory> {
-  const { store, folder, segmentBytes, signal } = request;
+  const { segmentBytes } = request;
   const pieces: StoredPiece[] = [];
   const histories: string[] = [];
   const segments = new Map<SegmentName, number>();
   let storedBytes = 0;
-  for (const part of ['wal/', 'tail/']) {
-    for await (const { key, sizeBytes } of store.list(clusterPrefix(folder) + part, { signal })) {
-      const object = readWalKey(folder, key);
-      if (object === undefined) continue;
+  for (const part of ['wal/', 'tail/'] as const) {
+    for await (const { sizeBytes, object } of storedWal(request, part)) {
       storedBytes += sizeBytes;
       if (object.kind === 'history') histories.push(object.name);
       if (object.kind === 'segment')
@@ -57,6 +56,34 @@ async function inventory(request: InventoryRequest): Promise<WalInventory> {
   const { runs, holes } = findRuns(pieces, segmentBytes);
   const missing = holes.map(({ timeline, lsn }) => segmentNameAt(timeline, lsn, segmentBytes));
   return { runs, missing, histories, segments: segments.size, storedBytes };
+}
+
+interface StoredObject {
+  readonly sizeBytes: number;
+  readonly object: WalObject;
+}
+
+/** Names sort the way positions do, so a range is sought and then left. */
+async function* storedWal(
+  { store, folder, segmentBytes, range, signal }: InventoryRequest,
+  part: 'wal/' | 'tail/',
+): AsyncGenerator<StoredObject, void, undefined> {
+  const all = clusterPrefix(folder) + part;
+  const first = range && segmentNameAt(range.timeline, range.fromLsn, segmentBytes);
+  const prefix = first === undefined ? all : `${all}${first.slice(0, 8)}/`;
+  const options = first === undefined ? { signal } : { signal, after: `${prefix}${first}` };
+  for await (const { key, sizeBytes } of store.list(prefix, options)) {
+    const object = readWalKey(folder, key);
+    if (object === undefined) continue;
+    if (range !== undefined && isBehind(object, range, segmentBytes)) return;
+    yield { sizeBytes, object };
+  }
+}
+
+function isBehind(object: WalObject, { toLsn }: WalRun, segmentBytes: number): boolean {
+  if (object.kind === 'history') return false;
+  const name = object.kind === 'tail' ? object.segment : object.name;
+  return compareLsn(segmentPlace(name, segmentBytes).beginLsn, toLsn) >= 0;
 }
 
 function wholeSegment(name: SegmentName, segmentBytes: number): StoredPiece {

@@ -27,7 +27,14 @@ export async function setAside(
   // A catalogue that was lost does not know it yet.
   const summary = summaryJson(base);
   await catalog.backups.record({ server, backupId, store: storeName, summary });
-  await catalog.backups.markVerified({ server, backupId, verdict: 'FAIL', at, runId });
+  await catalog.backups.markVerified({
+    server,
+    backupId,
+    store: storeName,
+    verdict: 'FAIL',
+    at,
+    runId,
+  });
   const hint =
     `Ask again: backup ${backupId} is set aside now, and an earlier one is used if there is one. ` +
     'Then take a new one with `backup`.';

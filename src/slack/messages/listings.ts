@@ -45,6 +45,7 @@ const Backups = z.looseObject({
       stores: z.array(z.unknown()).optional().catch(undefined),
       verified: z.union([z.string(), Verified]).optional().catch(undefined),
       damagedFiles: z.array(z.string()).optional().catch(undefined),
+      walComplete: z.boolean().nullish().catch(undefined),
     }),
   ),
   older: z.number().optional().catch(undefined),
@@ -128,6 +129,7 @@ function backupLines(result: Json, reader: Reader): readonly string[] | undefine
         stores(backup.stores ?? []),
         proof(backup.verified, reader),
         (backup.damagedFiles ?? []).length === 0 ? '' : 'DAMAGED when it was taken',
+        backup.walComplete === false ? 'NOT WHOLE: its log is not all stored' : '',
       ]),
     );
   return [

@@ -1,0 +1,43 @@
+/**
+ * The log of one cluster over several stores: what one of them lacks another may have, and recovery may
+ * take each file from whichever has it. Pure.
+ */
+import { compareLsn, lsnBytes } from '../kernel/lsn.ts';
+import { segmentNameAt } from '../kernel/wal-name.ts';
+import type { BackupSummary } from './engine.ts';
+import { findRuns } from './streaming/wal-runs.ts';
+import type { WalInventory, WalRun } from './wal-archive.ts';
+
+/** Runs that touch are one; `segments` and `storedBytes` count every store's own copies. */
+export function joinInventories(
+  inventories: readonly WalInventory[],
+  segmentBytes: number,
+): WalInventory {
+  const pieces = inventories.flatMap(({ runs }) =>
+    runs.map(({ timeline, fromLsn, toLsn }) => ({
+      timeline,
+      from: lsnBytes(fromLsn),
+      to: lsnBytes(toLsn),
+    })),
+  );
+  const { runs, holes } = findRuns(pieces, segmentBytes);
+  return {
+    runs,
+    missing: holes.map(({ timeline, lsn }) => segmentNameAt(timeline, lsn, segmentBytes)),
+    histories: [...new Set(inventories.flatMap(({ histories }) => histories))].toSorted(),
+    segments: inventories.reduce((sum, { segments }) => sum + segments, 0),
+    storedBytes: inventories.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+  };
+}
+
+type OwnLog = Pick<BackupSummary, 'timeline' | 'beginLsn' | 'endLsn'>;
+
+/** Whether the log that makes the backup consistent is there without a break. */
+export function isOwnLogStored(backup: OwnLog, runs: readonly WalRun[]): boolean {
+  return runs.some(
+    (run) =>
+      run.timeline === backup.timeline &&
+      compareLsn(run.fromLsn, backup.beginLsn) <= 0 &&
+      compareLsn(run.toLsn, backup.endLsn) >= 0,
+  );
+}
