@@ -127,13 +127,14 @@ function proved({
   copies,
   walComplete,
 }: z.infer<typeof Backups>['backups'][number]): string {
-  function say(one: z.infer<typeof Verified>): string {
-    return one === null ? 'not yet' : `${one.verdict} ${shortMoment(one.at)}`;
-  }
   if (walComplete === false) return 'NOT WHOLE: its log is not all stored';
   const isOne = new Set(copies.map((copy) => copy.verified?.verdict)).size < 2;
-  if (isOne) return say(verified);
-  return copies.map((copy) => `${copy.store}: ${say(copy.verified)}`).join(', ');
+  if (isOne) return verdictText(verified);
+  return copies.map((copy) => `${copy.store}: ${verdictText(copy.verified)}`).join(', ');
+}
+
+function verdictText(one: z.infer<typeof Verified>): string {
+  return one === null ? 'not yet' : `${one.verdict} ${shortMoment(one.at)}`;
 }
 
 const RunRow = z.object({

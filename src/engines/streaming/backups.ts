@@ -157,10 +157,8 @@ interface Found {
   readonly object: BackupObject;
 }
 
-/**
- * Seeks from cluster folder to cluster folder: the log beside the backups, a hundred thousand segments
- * maybe, is never walked.
- */
+// Seeks from cluster folder to cluster folder: the log beside the backups, a hundred thousand segments
+// maybe, is never walked.
 async function* backupObjects({
   store,
   server,

@@ -63,7 +63,7 @@ interface StoredObject {
   readonly object: WalObject;
 }
 
-/** Names sort the way positions do, so a range is sought and then left. */
+// Names sort the way positions do, so a range is sought and then left.
 async function* storedWal(
   { store, folder, segmentBytes, range, signal }: InventoryRequest,
   part: 'wal/' | 'tail/',
