@@ -7,6 +7,9 @@ import { parseRunbook } from './parse.ts';
 import { RUNBOOK_MISSING } from './problems.ts';
 import type { Runbook } from './runbook.ts';
 
+/** Pages that explain something and lead through nothing; every other page must be a runbook. */
+const NO_RUNBOOKS: readonly string[] = ['README.md', 'format.md'];
+
 export interface Runbooks {
   /** By title. */
   readonly all: readonly Runbook[];
@@ -19,7 +22,7 @@ export async function readRunbooks(folder: string): Promise<Runbooks> {
   const files = await readdir(folder).catch((error: unknown) => {
     throw new Problem(RUNBOOK_MISSING, `Cannot read the runbooks in "${folder}"`, { cause: error });
   });
-  const pages = files.filter((file) => file.endsWith('.md') && file !== 'README.md');
+  const pages = files.filter((file) => file.endsWith('.md') && !NO_RUNBOOKS.includes(file));
   const books = await Promise.all(
     pages.map(async (file) => parseRunbook(file, await readFile(join(folder, file), 'utf8'))),
   );

@@ -28,6 +28,7 @@ describe('the runbooks', () => {
     expect(BOOKS.all.map(({ id }) => id).toSorted()).toEqual([
       'accidental-deletion',
       'point-in-time',
+      'without-dbdr',
     ]);
   });
 
