@@ -84,6 +84,8 @@ async function receiveTimeline(reception: Reception): Promise<TimelinePlace | un
       throw new Problem(WAL_GAP, `Cannot read the history of timeline ${place.timeline}`);
     const key = historyKey(folder, historyName(place.timeline));
     await putWal(wal, key, Buffer.from(content, 'utf8'));
+    const { server, systemId } = folder;
+    request.onObject?.({ server, systemId, timeline: place.timeline, key, kind: 'history' });
   }
   const timeline = new WalTimeline({
     request,

@@ -4,7 +4,7 @@ import type { ServerName } from '../../kernel/ids.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Lsn } from '../../kernel/lsn.ts';
 import type { StoreAndKeys } from '../engine.ts';
-import type { WalStored } from '../wal-archive.ts';
+import type { WalObjectStored, WalStored } from '../wal-archive.ts';
 
 export interface ReceiveWalRequest extends StoreAndKeys {
   readonly url: string;
@@ -18,6 +18,13 @@ export interface ReceiveWalRequest extends StoreAndKeys {
   readonly signal: AbortSignal;
   /** After each store, and when the server confirms that there is nothing new. One call at a time. */
   readonly onStored: (stored: WalStored) => Promise<void>;
+  /** After each object that is durable, before `onStored` counts it in. Must not throw. */
+  readonly onObject?: ((object: WalObjectStored) => void) | undefined;
+  /**
+   * Up to where others have the log of a timeline, who must have it before the server may forget it.
+   * Undefined: nobody is waited for. What is stored goes on without them; only the slot waits.
+   */
+  readonly flushLimit?: ((timeline: number) => bigint | undefined) | undefined;
   /** Called once: what is received is being stored. */
   readonly ready: () => void;
   /** Of which moment the stored log was known to be complete, RFC 3339; default: when we connect. */

@@ -12,6 +12,7 @@ import type {
   Row,
 } from '../../postgres/replication-connection.ts';
 import { queryProblem } from '../../postgres/server-problems.ts';
+import type { WalObjectStored } from '../wal-archive.ts';
 import { WalCutter, type WholeSegment } from './wal-cutter.ts';
 import { segmentKey, segmentPrefix, tailKey, tailPrefix } from './wal-format.ts';
 import { DurableMark, StoredAge } from './wal-marks.ts';
@@ -52,6 +53,8 @@ export class WalTimeline implements Conversation {
   /** Up to where tails of the current segment are stored. */
   #tailLsn: bigint;
   #serverLsn = 0n;
+  /** What we have said that the server may forget. */
+  #flushed: bigint;
   #stopping = false;
   #ended = false;
   #ready = false;
@@ -64,6 +67,7 @@ export class WalTimeline implements Conversation {
     this.#parts = parts;
     this.#mark = new DurableMark(parts.beginLsn);
     this.#tailLsn = parts.beginLsn;
+    this.#flushed = parts.beginLsn;
     this.#watchdog = new WalWatchdog(parts.request.clock);
     this.#beganAt = utcText(parts.request.clock.now());
     this.#pendingMax = Math.max(
@@ -197,7 +201,7 @@ export class WalTimeline implements Conversation {
     }
     await this.#watchdog.store(() => putWal(wal, key, bytes));
     this.#cutter.giveBack(bytes);
-    this.#stored(beginLsn, beginLsn + BigInt(segmentBytes));
+    this.#stored({ key, kind: 'segment' }, beginLsn, beginLsn + BigInt(segmentBytes));
     await this.#removeTails(name);
   }
 
@@ -229,11 +233,16 @@ export class WalTimeline implements Conversation {
     const segment = segmentNameAt(timeline, lsnFromBytes(begin), segmentBytes);
     const place = { segment, from: lsnFromBytes(from), to: lsnFromBytes(to) };
     const bytes = this.#cutter.copyFrom(from);
-    await this.#watchdog.store(() => putWal(wal, tailKey(wal.folder, place), bytes));
-    this.#stored(from, to);
+    const key = tailKey(wal.folder, place);
+    await this.#watchdog.store(() => putWal(wal, key, bytes));
+    this.#stored({ key, kind: 'tail' }, from, to);
   }
 
-  #stored(from: bigint, to: bigint): void {
+  #stored(object: Pick<WalObjectStored, 'key' | 'kind'>, from: bigint, to: bigint): void {
+    const { request, wal, timeline } = this.#parts;
+    const range = { from: lsnFromBytes(from), to: lsnFromBytes(to) };
+    const { server, systemId } = wal.folder;
+    request.onObject?.({ ...object, server, systemId, timeline, range });
     this.#mark.add(from, to);
     this.#status(false);
     this.#report();
@@ -241,12 +250,29 @@ export class WalTimeline implements Conversation {
 
   #status(askReply: boolean): void {
     if (this.#ended) return;
+    const stored = this.#mark.value;
+    const limit = this.#parts.request.flushLimit?.(this.#parts.timeline) ?? stored;
+    if (limit >= stored) {
+      this.#say({ written: this.#cutter.position, flushed: stored }, askReply);
+      return;
+    }
+    // The slot goes as far as every store that counts, never back.
+    if (limit > this.#flushed) this.#say({ written: stored, flushed: limit }, false);
+    // PostgreSQL, walsender.c, WalSndDone(): a server that shuts down waits for what is flushed, and
+    // where nothing is said of that for what is written. It shall wait for the first store only.
+    this.#say({ written: stored, flushed: 0n }, askReply);
+  }
+
+  #say(
+    { written, flushed }: { readonly written: bigint; readonly flushed: bigint },
+    askReply: boolean,
+  ): void {
     const { connection, request, beginLsn } = this.#parts;
-    const flushed = this.#mark.value;
+    if (flushed > this.#flushed) this.#flushed = flushed;
     const message = statusMessage({
-      writtenLsn: this.#cutter.position,
+      writtenLsn: written,
       // Nothing is said about what lies before our begin: the slot knows better.
-      flushedLsn: flushed === beginLsn ? 0n : flushed,
+      flushedLsn: flushed <= beginLsn ? 0n : flushed,
       at: request.clock.now(),
       askReply,
     });
