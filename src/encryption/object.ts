@@ -30,7 +30,7 @@ import {
 
 const FIXED_BYTES = 8;
 /** The first read; objects that are not larger are read at once. */
-const FIRST_READ_BYTES = 64 * 1024;
+export const FIRST_READ_BYTES = 64 * 1024;
 
 /** An object's plain header, and the key that was drawn for what follows it. */
 export interface ObjectBeginning {
@@ -111,8 +111,8 @@ export interface SealedStream {
   /** Secret. */
   readonly dataKey: Buffer;
   readonly streamBytes: number;
-  /** Sealed segments in order, tags included, from `segment` on. */
-  segments(segment: number): AsyncGenerator<Buffer, void, undefined>;
+  /** Sealed segments in order, tags included, from `segment` on, up to `end` if it is given. */
+  segments(segment: number, end?: number): AsyncGenerator<Buffer, void, undefined>;
 }
 
 /**
@@ -129,6 +129,8 @@ export async function openObject<Key extends string>(
   // A missing object is told by open(), in the store's own words.
   const first = await reader.read(0, info === undefined ? 1 : wanted);
   const { wrapped, headBytes } = readHead(first, key);
+  // A key that is not known may have been made since the ring was read.
+  if (!ring.keyIds.includes(wrapped.keyId)) await ring.refresh?.({ signal });
   const dataKey = ring.unwrap(wrapped, identity);
   const header = Buffer.from(first.subarray(headBytes, headBytes + STREAM_HEADER_BYTES));
   const objectBytes = (info?.sizeBytes ?? 0) - startByte;
@@ -175,7 +177,8 @@ class OpenObject implements EncryptedObject {
 
   get sealed(): SealedStream {
     const { header, dataKey, streamBytes } = this.#opened;
-    return { header, dataKey, streamBytes, segments: (segment) => this.#segments(segment) };
+    const segments: SealedStream['segments'] = (segment, end) => this.#segments(segment, end);
+    return { header, dataKey, streamBytes, segments };
   }
 
   async readRange(startByte: number, lengthBytes: number): Promise<Buffer> {
@@ -213,13 +216,16 @@ class OpenObject implements EncryptedObject {
     return Buffer.concat(await Array.fromAsync(this.stream()));
   }
 
-  async *#segments(first: number): AsyncGenerator<Buffer, void, undefined> {
+  async *#segments(first: number, wanted?: number): AsyncGenerator<Buffer, void, undefined> {
     const { reader, opener, streamBytes, headBytes } = this.#opened;
     let [segment, held, heldBytes] = [first, [] as Buffer[], 0];
+    const beyond = Math.min(wanted ?? opener.shape.segments, opener.shape.segments);
     const [begin] = segmentRange(first, streamBytes);
-    for await (const chunk of reader.stream(headBytes + begin)) {
+    const [, last] = segmentRange(beyond - 1, streamBytes);
+    const lengthBytes = wanted === undefined ? undefined : last - begin;
+    for await (const chunk of reader.stream(headBytes + begin, lengthBytes)) {
       let rest = chunk;
-      while (segment < opener.shape.segments && rest.length > 0) {
+      while (segment < beyond && rest.length > 0) {
         const [start, end] = segmentRange(segment, streamBytes);
         const taken = Math.min(end - start - heldBytes, rest.length);
         held.push(rest.subarray(0, taken));
@@ -230,7 +236,7 @@ class OpenObject implements EncryptedObject {
         [segment, held, heldBytes] = [segment + 1, [], 0];
       }
     }
-    if (segment < opener.shape.segments) throw endedEarly(reader.key);
+    if (segment < beyond) throw endedEarly(reader.key);
   }
 }
 

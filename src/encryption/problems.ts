@@ -36,6 +36,48 @@ export const KEY_UNREADABLE: ProblemKind = {
   fault: 'world',
 };
 
+export const KEY_FILE_LOCKED: ProblemKind = {
+  code: 'KEY_FILE_LOCKED',
+  retry: 'now',
+  hint: 'Ask again in a moment: another process is changing the key file.',
+  fault: 'refused',
+};
+
+export const KEY_SECRETS_MISSING: ProblemKind = {
+  code: 'KEY_SECRETS_MISSING',
+  retry: 'never',
+  hint: 'Compare `keys.name` and `keys.regions` with the AWS console; only if there are no backups yet, make keys with `keys create`.',
+  fault: 'world',
+};
+
+export const KEY_SECRETS_EXIST: ProblemKind = {
+  code: 'KEY_SECRETS_EXIST',
+  retry: 'never',
+  hint: 'Keep them: they may be all that can read your backups. Add a generation with `keys rotate`, or give `keys.name` another name for a new ring.',
+  fault: 'refused',
+};
+
+export const KEY_SECRET_INVALID: ProblemKind = {
+  code: 'KEY_SECRET_INVALID',
+  retry: 'never',
+  hint: 'Bring the secret’s value back from the safe place you keep a copy in.',
+  fault: 'world',
+};
+
+export const KEY_UNREACHABLE: ProblemKind = {
+  code: 'KEY_UNREACHABLE',
+  retry: 'later',
+  hint: 'See whether one of the regions in `keys.regions` can be reached from here, then ask again.',
+  fault: 'world',
+};
+
+export const KEY_NOT_REPLICATED: ProblemKind = {
+  code: 'KEY_NOT_REPLICATED',
+  retry: 'later',
+  hint: 'See in the AWS console why the copy to that region fails, then ask again: what was begun is finished.',
+  fault: 'world',
+};
+
 export const DECRYPTION_FAILED: ProblemKind = {
   code: 'DECRYPTION_FAILED',
   retry: 'never',
@@ -59,7 +101,15 @@ export const OBJECT_TOO_LARGE: ProblemKind = {
   fault: 'world',
 };
 
-/** The key file as a whole is meant: it says nothing of the object that was to be read. */
+/** The ring as a whole is meant: it says nothing of the object that was to be read. */
 export function concernsKeyFile(error: unknown): boolean {
-  return [KEY_FILE_MISSING, KEY_FILE_MODE, KEY_UNREADABLE].some((kind) => isProblem(error, kind));
+  return RING_KINDS.some((kind) => isProblem(error, kind));
 }
+
+const RING_KINDS = [
+  KEY_FILE_MISSING,
+  KEY_FILE_MODE,
+  KEY_UNREADABLE,
+  KEY_SECRETS_MISSING,
+  KEY_UNREACHABLE,
+];
