@@ -154,6 +154,24 @@ export async function openObject<Key extends string>(
   });
 }
 
+/**
+ * The generation that an object is wrapped with, as its plain header says: needs no key, proves nothing.
+ *
+ * @throws Problem STORAGE_OBJECT_MISSING, OBJECT_DAMAGED
+ */
+export async function readKeyId<Key extends string>({
+  store,
+  key,
+  signal,
+  startByte = 0,
+}: Omit<OpenObjectRequest<Key>, 'ring' | 'identity'>): Promise<string> {
+  const lengthBytes = FIXED_BYTES + HEADER_JSON_BYTES_MAX;
+  const body = await store.open(key, { signal, startByte, lengthBytes });
+  const chunks: Buffer[] = [];
+  for await (const chunk of body as AsyncIterable<unknown>) chunks.push(asBuffer(chunk));
+  return readHead(Buffer.concat(chunks), key).wrapped.keyId;
+}
+
 interface Opened {
   readonly reader: RangeReader<string>;
   readonly opener: StreamOpener;

@@ -1,0 +1,156 @@
+/** What is wrong with the keys, from what was seen: issues for whoever asked, findings for everybody. Pure. */
+import type { KeyDanger } from '../encryption/key-keeper.ts';
+import type { Finding } from '../kernel/finding.ts';
+import type { KeyIssue, KeyReport, KeyUse, Proof } from './report.ts';
+
+/** Everything `judgeKeys()` can open, so that whoever keeps findings can close what is over. */
+export const KEY_CODES = [
+  'KEY_MISSING',
+  'KEY_COPY_MISSING',
+  'KEY_DELETION_SCHEDULED',
+  'KEY_PROOF_FAILED',
+  'KEY_UNPROVED',
+] as const;
+
+export interface JudgedKeys {
+  readonly keys: readonly KeyReport[];
+  readonly dangers: readonly KeyDanger[];
+  /** What could not be looked at, and of which server. */
+  readonly unclear: readonly { readonly server: string; readonly why: string }[];
+}
+
+export function judgeKeys({ keys, dangers, unclear }: JudgedKeys): readonly KeyIssue[] {
+  const needed = keys.filter(isNeeded);
+  return [
+    ...needed.flatMap(keyIssues),
+    ...dangers.filter(({ keyId }) => needed.some((key) => key.keyId === keyId)).map(dangerIssue),
+    ...unclear.map(({ server, why }) => ({ ...unproved(why), keyId: null, server })),
+  ];
+}
+
+/** Objects need it, new ones will, or WAL is named with it. */
+export function isNeeded({ isCurrent, namesWal, objects }: KeyReport): boolean {
+  return isCurrent || namesWal || (objects ?? 0) > 0;
+}
+
+function keyIssues(key: KeyReport): readonly KeyIssue[] {
+  const { keyId, places, uses } = key;
+  const readable = places.filter(({ readable: is }) => is === true);
+  if (readable.length === 0) return whereNeeded(key).map((server) => nowhere(key, server));
+  return [
+    ...places.filter(({ readable: is }) => is !== true).map((place) => notAt(keyId, place)),
+    ...uses.flatMap((use) => proofIssues(keyId, use)),
+  ];
+}
+
+/** Null: all of them, because what is new needs it. */
+function whereNeeded({ isCurrent, namesWal, uses }: KeyReport): readonly (string | null)[] {
+  return isCurrent || namesWal ? [null] : [...new Set(uses.map(({ server }) => server))];
+}
+
+function nowhere({ keyId, places, objects }: KeyReport, server: string | null): KeyIssue {
+  const why = places.flatMap(({ problem }) => (problem === null ? [] : [problem])).join('; ');
+  const many = objects === null ? '' : ` (${objects} objects need it)`;
+  if (places.some(({ readable }) => readable === null)) {
+    const told = `Nobody can tell now whether the key "${keyId}" is still there${many}: ${why}`;
+    return { ...unproved(told), keyId, server };
+  }
+  return {
+    code: 'KEY_MISSING',
+    keyId,
+    server,
+    verdict: 'FAIL',
+    severity: 'page',
+    summary: `The key "${keyId}" is readable nowhere${many}: ${why}`,
+    hint: `Bring the key "${keyId}" back from the copy you keep: what it encrypted cannot be read without it.`,
+  };
+}
+
+function notAt(keyId: string, { place, problem, readable }: KeyReport['places'][number]): KeyIssue {
+  const why = problem ?? 'nobody knows why';
+  if (readable === null)
+    return {
+      ...unproved(`The key "${keyId}" could not be read from ${place}: ${why}`),
+      keyId,
+      server: null,
+    };
+  return {
+    code: 'KEY_COPY_MISSING',
+    keyId,
+    server: null,
+    verdict: 'FAIL',
+    severity: 'warn',
+    summary: `The key "${keyId}" is not readable from ${place}, and should be: ${why}`,
+    hint: `Bring the copy in ${place} back while another one is there; without it nothing can be restored from there alone.`,
+  };
+}
+
+function proofIssues(keyId: string, use: KeyUse): readonly KeyIssue[] {
+  const { oldest, newest, server, store } = use;
+  const proofs = oldest.object === newest.object ? [oldest] : [oldest, newest];
+  return proofs
+    .filter(({ proved }) => proved !== true)
+    .map((proof) => ({
+      ...notProved(keyId, proof, store),
+      keyId,
+      server,
+    }));
+}
+
+function notProved(
+  keyId: string,
+  { object, proved, problem }: Proof,
+  store: string,
+): Omit<KeyIssue, 'keyId' | 'server'> {
+  const told = `"${object}" in ${store} was not decrypted with the key "${keyId}": ${problem ?? ''}`;
+  if (proved === null) return unproved(told);
+  return {
+    code: 'KEY_PROOF_FAILED',
+    verdict: 'FAIL',
+    severity: 'page',
+    summary: told,
+    hint: `Compare the key "${keyId}" with the copy you keep; if it is the same, run \`verify\` to see what else of the store is damaged.`,
+  };
+}
+
+function dangerIssue({ keyId, kind, summary, hint }: KeyDanger): KeyIssue {
+  const isDeletion = kind === 'deletion scheduled';
+  return {
+    code: isDeletion ? 'KEY_DELETION_SCHEDULED' : 'KEY_COPY_MISSING',
+    keyId,
+    server: null,
+    verdict: 'FAIL',
+    severity: isDeletion ? 'page' : 'warn',
+    summary,
+    hint,
+  };
+}
+
+function unproved(summary: string): Omit<KeyIssue, 'keyId' | 'server'> {
+  return {
+    code: 'KEY_UNPROVED',
+    verdict: 'ERROR',
+    severity: 'warn',
+    summary,
+    hint: 'See why it could not be looked at, then ask again with `keys check`.',
+  };
+}
+
+export interface FindingsRequest {
+  readonly issues: readonly KeyIssue[];
+  readonly server: string;
+  /** RFC 3339. */
+  readonly since: string;
+}
+
+/** One for each code: what is wrong with several keys stands in one sentence. */
+export function findingsOf({ issues, server, since }: FindingsRequest): readonly Finding[] {
+  const ours = issues.filter((one) => one.server === null || one.server === server);
+  return KEY_CODES.flatMap((code) => {
+    const [first, ...more] = ours.filter((one) => one.code === code);
+    if (first === undefined) return [];
+    const others = more.length === 0 ? '' : ` (and ${more.length} more, see \`keys check\`)`;
+    const { severity, hint } = first;
+    return [{ code, server, severity, summary: `${first.summary}${others}`, hint, since }];
+  });
+}
