@@ -54,6 +54,8 @@ function isolation(place: ScratchPlace, major: number): Record<string, string> {
     session_preload_libraries: '',
     local_preload_libraries: '',
     autovacuum: 'off',
+    // Else it refuses to start where a tablespace stands inside the data directory.
+    allow_in_place_tablespaces: 'on',
     ...(major >= 17 ? { event_triggers: 'off' } : {}),
   };
 }

@@ -52,8 +52,8 @@ function whole(text: string | undefined, otherwise: number): number {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : otherwise;
 }
 
-/** `pg_control_version` of PostgreSQL 13 to 17: they share one layout. */
-const CONTROL_VERSION = 1300;
+/** `pg_control_version` of PostgreSQL 13 to 16, 17 and 18: what is read stands at the same place. */
+const CONTROL_VERSIONS: ReadonlySet<number> = new Set([1300, 1700, 1800]);
 // src/include/catalog/pg_control.h, ControlFileData: these five stand side by side.
 const CONTROL_VERSION_AT = 8;
 const MAX_CONNECTIONS_AT = 180;
@@ -61,7 +61,7 @@ const MAX_CONNECTIONS_AT = 180;
 /** What the control file says; undefined when its layout is not one we know. Pure. */
 export function parseControlSettings(control: Buffer): ReplaySettings | undefined {
   if (control.length < 512) return undefined;
-  if (control.readUInt32LE(CONTROL_VERSION_AT) !== CONTROL_VERSION) return undefined;
+  if (!CONTROL_VERSIONS.has(control.readUInt32LE(CONTROL_VERSION_AT))) return undefined;
   const [connections, workers, senders, prepared, locks] = [0, 1, 2, 3, 4].map((index) =>
     control.readInt32LE(MAX_CONNECTIONS_AT + index * 4),
   );

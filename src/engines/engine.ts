@@ -38,6 +38,13 @@ export interface BackupSummary {
   readonly keyId: string;
   /** Files whose page checksums PostgreSQL reported as wrong: a damaged backup, kept apart. */
   readonly damagedFiles: readonly string[];
+  /** Of those files the pages, as far as PostgreSQL named them: the first five of each. */
+  readonly damagedBlocks?: Readonly<Record<string, readonly number[]>>;
+  /**
+   * What belongs to the server and is not in the backup: configuration outside of its data directory,
+   * links and other special files. Undefined: our role may not see.
+   */
+  readonly leftOut?: readonly string[];
 }
 
 export interface Progress {
@@ -61,8 +68,14 @@ export interface BackupRequest extends StoreAndKeys {
 
 export interface RestoreFilesRequest extends StoreAndKeys {
   readonly summary: BackupSummary;
-  /** An empty or absent directory; it becomes the data directory, mode 0700. */
+  /** An empty or absent directory; it becomes the data directory, with the source's permissions. */
   readonly directory: string;
+  /**
+   * Which files are wanted, by their path in the backup: `base/16384/16402`, a tablespace's
+   * `pg_tblspc/16401/PG_15_…/…`. Little more than their own bytes is read then, and what is made is no
+   * cluster unless `global/pg_control` is among them. Default: all of them.
+   */
+  readonly only?: (path: string) => boolean;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
 }
@@ -70,6 +83,7 @@ export interface RestoreFilesRequest extends StoreAndKeys {
 export interface RestoredFiles {
   readonly files: number;
   readonly writtenBytes: number;
+  /** Of packs. */
   readonly readBytes: number;
 }
 

@@ -34,6 +34,11 @@ export interface BaseBackupOptions {
   readonly label: string;
   /** True: the checkpoint happens at once. False: it is spread, and the backup waits for it. */
   readonly fastCheckpoint: boolean;
+  /**
+   * False: the links to tablespaces come as links, whose target may have 99 bytes at most. PostgreSQL 15
+   * leaves tablespaces that stand inside the data directory out when it is true.
+   */
+  readonly tablespaceMap: boolean;
 }
 
 export interface Tablespace {
@@ -75,7 +80,7 @@ const DATA_CORRUPTED = 'XX001';
 /** The connection is used up afterwards when it rejects. @throws Problem POSTGRES_* */
 export async function streamBaseBackup(
   connection: ReplicationConnection,
-  { label, fastCheckpoint }: BaseBackupOptions,
+  { label, fastCheckpoint, tablespaceMap }: BaseBackupOptions,
   sink: BaseBackupSink,
   { signal, onStart }: StreamBaseBackupContext,
 ): Promise<BaseBackupResult> {
@@ -86,7 +91,7 @@ export async function streamBaseBackup(
     `LABEL '${label.replaceAll("'", "''")}'`,
     'PROGRESS',
     `CHECKPOINT '${fastCheckpoint ? 'fast' : 'spread'}'`,
-    'TABLESPACE_MAP',
+    ...(tablespaceMap ? ['TABLESPACE_MAP'] : []),
     "MANIFEST 'yes'",
     // With it, the server would wait for its own archive_command, which may never succeed.
     'WAIT false',

@@ -125,6 +125,15 @@ export async function readTablesBySize(
   }));
 }
 
+/** Whether a tablespace stands inside the data directory: a developer's option makes it so. */
+export async function hasTablespacesInPlace(session: Session): Promise<boolean> {
+  const rows = await session.query(
+    `SELECT 1 FROM pg_tablespace
+      WHERE spcname NOT IN ('pg_default', 'pg_global') AND pg_tablespace_location(oid) NOT LIKE '/%'`,
+  );
+  return rows.length > 0;
+}
+
 interface FactsRow {
   readonly system_id: string;
   readonly timeline: number;

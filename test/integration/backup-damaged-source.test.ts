@@ -41,6 +41,7 @@ test('a backup with a damaged page is kept, listed, and names the file', async (
   });
 
   expect(summary.damagedFiles).toEqual([path]);
+  expect(summary.damagedBlocks).toEqual({ [path]: [3] });
   const { backups } = await engine.listBackups({ ...access, server: SERVER, signal });
   expect(backups).toEqual([summary]);
 });

@@ -130,7 +130,7 @@ test.each([
 
   const result = await streamBaseBackup(
     connection,
-    { label: "it's a test", fastCheckpoint: true },
+    { label: "it's a test", fastCheckpoint: true, tablespaceMap: true },
     reading,
     { signal },
   );
@@ -168,7 +168,7 @@ test('keeps a backup whose pages are damaged, and says in which file', async () 
 
   const result = await streamBaseBackup(
     connection,
-    { label: 'damaged', fastCheckpoint: true },
+    { label: 'damaged', fastCheckpoint: true, tablespaceMap: true },
     reading,
     { signal },
   );
@@ -189,7 +189,7 @@ test('ends with the reason of the signal when it is aborted in the middle', asyn
 
   const streaming = streamBaseBackup(
     connection,
-    { label: 'cancelled', fastCheckpoint: true },
+    { label: 'cancelled', fastCheckpoint: true, tablespaceMap: true },
     reading,
     { signal },
   );

@@ -3,7 +3,7 @@
  * superuser `postgres` without a password. Takes the programs of this machine, else the embedded
  * ones. Ready means that a connection was accepted. Disposing stops it and removes its folder.
  */
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -40,6 +40,8 @@ export interface TestPostgres extends AsyncDisposable {
   readonly programs: Programs;
   /** The user of this machine that it runs as; undefined: ourselves. */
   readonly user: ProgramUser | undefined;
+  /** Makes a folder that the server may write in, gone with it; answers its path. */
+  makeFolder(name: string): Promise<string>;
   /** Runs SQL as superuser; answers the rows. */
   query(sql: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
   /** Fast shutdown. */
@@ -99,6 +101,12 @@ function testPostgres(
     user,
     superuser: 'postgres',
     url: (database) => cluster.url(database),
+    async makeFolder(name) {
+      const path = join(home, name);
+      await mkdir(path);
+      if (user !== undefined) await chown(path, user.uid, user.gid);
+      return path;
+    },
     query: async (sql, values = []) => {
       const where = { host: socketDirectory, port, user: 'postgres', database: 'postgres' };
       const client = new pg.Client(where);

@@ -46,6 +46,8 @@ const Preamble = z.strictObject({
   packs: whole,
   keyId: z.string(),
   damagedFiles: z.array(z.string()),
+  damagedBlocks: z.record(z.string(), z.array(whole)).optional(),
+  leftOut: z.array(z.string()).optional(),
 });
 
 const ManifestHead = z.strictObject({
@@ -204,7 +206,12 @@ async function readPreamble({
 
 function parsePreamble(json: Buffer, key: string): BackupSummary {
   try {
-    return Preamble.parse(JSON.parse(json.toString('utf8')));
+    const { damagedBlocks, leftOut, ...rest } = Preamble.parse(JSON.parse(json.toString('utf8')));
+    return {
+      ...rest,
+      ...(damagedBlocks === undefined ? {} : { damagedBlocks }),
+      ...(leftOut === undefined ? {} : { leftOut }),
+    };
   } catch (error) {
     throw damaged(key, 'its plain part cannot be read', error);
   }

@@ -1,7 +1,8 @@
 /**
  * Restores the files of a backup into a new directory: several workers take packs from one list. The
  * order protects: files, then everything fsynced, then `pg_control` under its own name; a directory
- * without it cannot be started, so half a restore is never mistaken for a cluster.
+ * without it cannot be started, so half a restore is never mistaken for a cluster. When only a few files
+ * are wanted, only the stretches of packs that hold them are read.
  *
  * On failure what was written stays: the caller made the room and removes it.
  */
@@ -18,8 +19,10 @@ import { type OpenPack, openPack } from './pack-reader.ts';
 import { RESTORE_PLACE_TAKEN } from './problems.ts';
 import { placeProblem, RestoreLane } from './restore-lane.ts';
 import { type PlacedFile, placeFiles, type RestorePlaces } from './restore-paths.ts';
+import { restoreRuns } from './restore-runs.ts';
 
-const FOLDER_MODE = 0o700;
+/** Until a file is whole; then it gets its own. */
+const UNFINISHED_MODE = 0o600;
 /** Files that are made or fsynced at once. */
 const FILES_AT_ONCE = 8;
 
@@ -32,8 +35,10 @@ export async function restoreFiles(
   const key = manifestKey(summary, summary.backupId);
   const manifest = await openManifest({ ...request, key });
   const entries = await manifest.files();
-  const { tablespaces } = manifest;
-  const places = placeFiles({ directory, entries, tablespaces, name: key });
+  const { tablespaces, settings } = manifest;
+  const { only } = request;
+  const directoryMode = Number.parseInt(settings['data_directory_mode'] ?? '0700', 8);
+  const places = placeFiles({ directory, directoryMode, entries, tablespaces, only, name: key });
   try {
     await prepare(places, signal);
     const done = await writePacks({ ...request, directory }, places, manifest.packs, workers);
@@ -51,14 +56,14 @@ export async function restoreFiles(
 async function prepare(places: RestorePlaces, signal: AbortSignal): Promise<void> {
   await requireEmpty(places.directory);
   if (places.links.length > 0) await requireEmpty(places.tablespaces);
-  for (const folder of places.folders) await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
-  await chmod(places.directory, FOLDER_MODE);
-  for (const { path, target } of places.links) {
-    await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
-    await symlink(target, path);
+  for (const { path, mode } of places.folders) {
+    await mkdir(path, { recursive: true, mode });
+    // It was there already, or our umask took something away.
+    await chmod(path, mode);
   }
-  await eachFile(places, signal, async ({ path, sizeBytes, mode }) => {
-    await using file = await open(path, 'wx', mode & 0o777);
+  for (const { path, target } of places.links) await symlink(target, path);
+  await eachFile(places, signal, async ({ path, sizeBytes }) => {
+    await using file = await open(path, 'wx', UNFINISHED_MODE);
     if (sizeBytes > 0) await file.truncate(sizeBytes);
   });
 }
@@ -84,27 +89,44 @@ async function writePacks(
 ): Promise<{ writtenBytes: number; readBytes: number }> {
   const failure = new AbortController();
   const signal = AbortSignal.any([request.signal, failure.signal]);
+  const { summary } = request;
   let [next, writtenBytes, readBytes] = [0, 0, 0];
 
-  async function lane(): Promise<void> {
-    await using worker = new RestoreLane((bytes) => {
-      writtenBytes += bytes;
-      request.onProgress({ doneBytes: writtenBytes, totalBytes: places.totalBytes });
-    });
+  function onWritten(bytes: number): void {
+    writtenBytes += bytes;
+    request.onProgress({ doneBytes: writtenBytes, totalBytes: places.totalBytes });
+  }
+
+  /** Takes one pack after the other from the list that all lanes share. */
+  async function eachPack(work: (pack: OpenPack) => Promise<void>): Promise<void> {
     for (;;) {
       const entry = packs[next++];
       if (entry === undefined) return;
-      const key = packKey(request.summary, request.summary.backupId, entry.name);
-      const pack = await openPack(request, request.summary, key, { signal });
+      const key = packKey(summary, summary.backupId, entry.name);
+      const pack = await openPack(request, summary, key, { signal });
       if (pack.frames.length !== entry.frames) throw damaged(key, 'its number of frames is wrong');
-      await worker.restore(packOrder(request, places, pack), pack.object.sealed.segments(0), {
-        signal,
-      });
-      readBytes += entry.sizeBytes;
+      await work(pack);
     }
   }
 
-  const lanes = Array.from({ length: Math.min(workers, packs.length) }, async () => {
+  async function lane(): Promise<void> {
+    if (request.only !== undefined) {
+      await eachPack(async (pack) => {
+        const runBytes = await restoreRuns({ folder: summary, pack, places, signal, onWritten });
+        readBytes += pack.indexBytes + runBytes;
+      });
+      return;
+    }
+    await using worker = new RestoreLane(onWritten);
+    await eachPack(async (pack) => {
+      const segments = pack.object.sealed.segments(0);
+      await worker.restore(packOrder(request, places, pack), segments, { signal });
+      readBytes += pack.indexBytes + pack.object.sealed.streamBytes;
+    });
+  }
+
+  const count = places.files.size === 0 ? 0 : Math.min(workers, packs.length);
+  const lanes = Array.from({ length: count }, async () => {
     try {
       await lane();
     } catch (error) {
@@ -140,12 +162,17 @@ function packOrder(
 
 /** `pg_control` gets its name last, when a power cut can take nothing else away. */
 async function makeDurable(places: RestorePlaces, signal: AbortSignal): Promise<void> {
-  await eachFile(places, signal, async ({ path }) => syncPath(path));
-  for (const folder of places.folders.toReversed()) await syncPath(folder);
-  if (places.links.length > 0) await syncPath(dirname(places.links[0]?.path ?? places.directory));
-  const { unfinished, path } = places.control;
-  await rename(unfinished, path);
-  await syncPath(dirname(path));
+  await eachFile(places, signal, async ({ path, mode }) => {
+    await using file = await open(path, 'r');
+    await file.chmod(mode);
+    await file.sync();
+  });
+  for (const { path } of places.folders.toReversed()) await syncPath(path);
+  if (places.control !== undefined) {
+    const { unfinished, path } = places.control;
+    await rename(unfinished, path);
+    await syncPath(dirname(path));
+  }
   await syncPath(dirname(places.directory));
 }
 

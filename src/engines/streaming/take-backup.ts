@@ -5,21 +5,30 @@
  */
 import type { Clock } from '../../kernel/clock.ts';
 import { utcText } from '../../kernel/codecs.ts';
+import { isProblem } from '../../kernel/problem.ts';
 import {
+  type BaseBackupOptions,
   type BaseBackupResult,
   type BaseBackupSink,
   streamBaseBackup,
 } from '../../postgres/base-backup.ts';
+import { connect } from '../../postgres/connect.ts';
+import { PERMISSION_MISSING } from '../../postgres/problems.ts';
 import {
   openReplication,
   type ReplicationConnection,
 } from '../../postgres/replication-connection.ts';
-import { identifyServer, type ServerIdentity } from '../../postgres/server-facts.ts';
+import {
+  hasTablespacesInPlace,
+  identifyServer,
+  type ServerIdentity,
+} from '../../postgres/server-facts.ts';
 import { type TarEntry, TarReader } from '../../postgres/tar-reader.ts';
 import type { ObjectKey, ObjectStore } from '../../storage/object-store.ts';
 import type { BackupRequest, BackupSummary, Progress } from '../engine.ts';
-import { damagedFiles } from './damaged-files.ts';
+import { damagedBlocks } from './damaged-files.ts';
 import { manifestKey, packKey } from './format.ts';
+import { leftOut, PLACE_SETTINGS } from './left-out.ts';
 import { type FileEntry, type PackEntry, writeManifest } from './manifest.ts';
 import { damaged } from './pack-format.ts';
 import { Packer } from './packer.ts';
@@ -34,6 +43,7 @@ const SETTINGS = [
   'max_locks_per_transaction',
   'wal_segment_size',
   'data_checksums',
+  'data_directory_mode',
 ];
 /** PostgreSQL's own manifest: about 200 bytes for each file. */
 const POSTGRES_MANIFEST_BYTES_MAX = 512 << 20;
@@ -58,7 +68,8 @@ export async function takeBackup(
   const { store, ring, server, backupId } = request;
   await using connection = await openReplication(source.url, { signal });
   const identity = await identifyServer(connection);
-  const settings = await readSettings(connection);
+  const settings = await readSettings(connection, SETTINGS);
+  const places = await readPlaces(connection);
   const sink = new BackupSink(request.onProgress);
   await using packer = new Packer({
     store,
@@ -71,10 +82,13 @@ export async function takeBackup(
     onFailure: (error) => failure.abort(error),
     ...(source.packBytesMax === undefined ? {} : { packBytesMax: source.packBytesMax }),
   });
-  const result = await sink.receive(connection, packer, { label: `dbdr ${backupId}`, signal });
+  const tablespaceMap = !(await losesTablespaces(source.url, identity, signal));
+  const label = `dbdr ${backupId}`;
+  const result = await sink.receive(connection, packer, { label, tablespaceMap, signal });
   const packs = await packer.finish();
   signal.throwIfAborted();
-  const summary = summarise({ request, beganAt, identity, result, files: sink.files, packs });
+  const { files: entries } = sink;
+  const summary = summarise({ request, beganAt, identity, result, files: entries, packs, places });
   const { tablespaces, postgresManifest, files } = { ...result, ...sink.parts() };
   const content = {
     summary: { ...summary, endedAt: utcText(source.clock.now()) },
@@ -138,10 +152,13 @@ interface Taken {
   readonly result: BaseBackupResult;
   readonly files: readonly FileEntry[];
   readonly packs: readonly PackEntry[];
+  readonly places: Readonly<Record<string, string>> | undefined;
 }
 
 function summarise(taken: Taken): Omit<BackupSummary, 'endedAt'> {
-  const { request, beganAt, identity, result, files, packs } = taken;
+  const { request, beganAt, identity, result, files, packs, places } = taken;
+  const blocks = result.damaged ? damagedBlocks(result.notices) : {};
+  const left = leftOut(places, result.notices);
   return {
     backupId: request.backupId,
     server: request.server,
@@ -157,13 +174,41 @@ function summarise(taken: Taken): Omit<BackupSummary, 'endedAt'> {
     files: files.filter(({ kind }) => kind === 'file').length,
     packs: packs.length,
     keyId: request.ring.currentKeyId,
-    damagedFiles: result.damaged ? damagedFiles(result.notices) : [],
+    damagedFiles: Object.keys(blocks),
+    ...(result.damaged ? { damagedBlocks: blocks } : {}),
+    ...(left === undefined ? {} : { leftOut: left }),
   };
 }
 
-async function readSettings(connection: ReplicationConnection): Promise<Record<string, string>> {
+/** PostgreSQL 15 sends no tablespace that stands inside the data directory along with a map. */
+async function losesTablespaces(
+  url: string,
+  { major }: ServerIdentity,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (major > 15) return false;
+  await using session = await connect(url, { signal });
+  return await hasTablespacesInPlace(session);
+}
+
+/** Undefined: our role may not see where they are. */
+async function readPlaces(
+  connection: ReplicationConnection,
+): Promise<Record<string, string> | undefined> {
+  try {
+    return await readSettings(connection, PLACE_SETTINGS);
+  } catch (error) {
+    if (isProblem(error, PERMISSION_MISSING)) return undefined;
+    throw error;
+  }
+}
+
+async function readSettings(
+  connection: ReplicationConnection,
+  names: readonly string[],
+): Promise<Record<string, string>> {
   const settings: Record<string, string> = {};
-  for (const name of SETTINGS) {
+  for (const name of names) {
     const [row] = await connection.rows(`SHOW ${name}`);
     settings[name] = row?.[0] ?? '';
   }
@@ -195,10 +240,13 @@ class BackupSink implements BaseBackupSink {
   async receive(
     connection: ReplicationConnection,
     packer: Packer,
-    { label, signal }: { readonly label: string; readonly signal: AbortSignal },
+    {
+      signal,
+      ...more
+    }: Omit<BaseBackupOptions, 'fastCheckpoint'> & { readonly signal: AbortSignal },
   ): Promise<BaseBackupResult> {
     this.#packer = packer;
-    const options = { label, fastCheckpoint: true };
+    const options = { ...more, fastCheckpoint: true };
     const result = await streamBaseBackup(connection, options, this, {
       signal,
       onStart: ({ totalBytes }) => {

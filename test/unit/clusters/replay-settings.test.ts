@@ -15,18 +15,21 @@ function control(version: number, values: readonly number[]): Buffer {
   return buffer;
 }
 
-test('parseControlSettings() reads the five settings', () => {
-  expect(parseControlSettings(control(1300, [300, 12, 20, 5, 128]))).toEqual({
-    maxConnections: 300,
-    maxWorkerProcesses: 12,
-    maxWalSenders: 20,
-    maxPreparedTransactions: 5,
-    maxLocksPerTransaction: 128,
-  });
-});
+test.each([1300, 1700, 1800])(
+  'parseControlSettings() reads the five settings of version %i',
+  (version) => {
+    expect(parseControlSettings(control(version, [300, 12, 20, 5, 128]))).toEqual({
+      maxConnections: 300,
+      maxWorkerProcesses: 12,
+      maxWalSenders: 20,
+      maxPreparedTransactions: 5,
+      maxLocksPerTransaction: 128,
+    });
+  },
+);
 
 test('parseControlSettings() does not guess at a layout it does not know', () => {
-  expect(parseControlSettings(control(1800, [300, 12, 20, 5, 128]))).toBeUndefined();
+  expect(parseControlSettings(control(1900, [300, 12, 20, 5, 128]))).toBeUndefined();
   expect(parseControlSettings(control(1300, [-1, 12, 20, 5, 128]))).toBeUndefined();
   expect(parseControlSettings(Buffer.alloc(10))).toBeUndefined();
 });

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 
-import { damagedFiles } from '../../../../src/engines/streaming/damaged-files.ts';
+import { damagedBlocks } from '../../../../src/engines/streaming/damaged-files.ts';
 
 function warning(message: string): { severity: string; code: string; message: string } {
   return { severity: 'WARNING', code: '01000', message };
 }
 
-test('damagedFiles() names each file once, whatever the language and the number of blocks', () => {
+test('damagedBlocks() names each file once, with its blocks, whatever the language and the number of blocks', () => {
   const notices = [
     'checksum verification failed in file "./base/5/2619", block 3: calculated 1A2B but expected 3C4D',
     'checksum verification failed in file "./base/5/2619", block 4: calculated 1A2B but expected 3C4D',
@@ -16,13 +16,13 @@ test('damagedFiles() names each file once, whatever the language and the number 
     'all required WAL segments have been archived',
   ];
 
-  expect(damagedFiles(notices.map(warning))).toEqual([
-    'base/5/2619',
-    'global/1262',
-    'pg_tblspc/16401/PG_15_202209061/5/16402.1',
-  ]);
+  expect(damagedBlocks(notices.map(warning))).toEqual({
+    'base/5/2619': [3, 4],
+    'global/1262': [0],
+    'pg_tblspc/16401/PG_15_202209061/5/16402.1': [],
+  });
 });
 
-test('damagedFiles() is never empty: damage that cannot be placed is damage', () => {
-  expect(damagedFiles([warning('something else')])).toEqual(['a file that was not named']);
+test('damagedBlocks() is never empty: damage that cannot be placed is damage', () => {
+  expect(damagedBlocks([warning('something else')])).toEqual({ 'a file that was not named': [] });
 });
