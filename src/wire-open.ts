@@ -13,8 +13,10 @@ import type { LoadedConfig } from './config/load.ts';
 import type { KeysSection } from './config/sections/keys.ts';
 import type { StoresSection } from './config/sections/stores.ts';
 import { catalogPath } from './config/views.ts';
-import { openFileKeyRing } from './encryption/file-key-ring.ts';
+import { fileKeeper } from './encryption/file-keeper.ts';
+import type { KeyKeeper } from './encryption/key-keeper.ts';
 import type { KeyRing } from './encryption/key-ring.ts';
+import { type LivingRing, openLivingRing } from './encryption/living-ring.ts';
 import type { Gate } from './gate/gate.ts';
 import { livingLeases } from './gate/living-leases.ts';
 import type { People } from './gate/people.ts';
@@ -27,6 +29,8 @@ import { type Runbooks, readRunbooks } from './runbooks/read-runbooks.ts';
 import type { Environment } from './secrets/sources.ts';
 import { directoryStore } from './storage/directory.ts';
 import type { ObjectStore } from './storage/object-store.ts';
+import type { S3Credentials, S3Settings } from './storage/s3/settings.ts';
+import { s3Store } from './storage/s3/store.ts';
 import type { ProgramUser } from './subprocess/run.ts';
 import { resolveUser } from './subprocess/user.ts';
 
@@ -40,6 +44,10 @@ export interface Parts {
   readonly catalog: Catalog;
   readonly processes: Processes;
   readonly ring: KeyRing;
+  /** Where the keys of the ring are kept for good. */
+  readonly keeper: KeyKeeper;
+  /** The ring as one that learns; undefined: it could not be opened. */
+  readonly living: LivingRing | undefined;
   readonly stores: ReadonlyMap<string, ObjectStore>;
   readonly runbooks: Runbooks;
   /** Who runs PostgreSQL; undefined: ourselves. */
@@ -64,15 +72,17 @@ export async function openParts(
   const path = catalogPath(config);
   const processes = systemProcesses();
   const runbooks = await readRunbooks(RUNBOOKS);
-  const ring = await openRing(config.keys);
-  const stores = openStores(config);
+  const keeper = await openKeyKeeper(config.keys, clock);
+  const opened = await openRing(keeper, { clock, signal });
+  const stores = openStores(config, log);
   const catalog = await openSqliteCatalog({ path, clock, random });
   return {
     config,
     environment,
     user: await resolveUser(config.scratch.user, { signal }),
     runbooks,
-    ring,
+    ...opened,
+    keeper,
     stores,
     catalog: { ...catalog, leases: livingLeases(catalog.leases, processes) },
     processes,
@@ -83,27 +93,78 @@ export async function openParts(
   };
 }
 
-export function openStores({ stores }: Config): ReadonlyMap<string, ObjectStore> {
-  return new Map(Object.entries(stores).map(([name, store]) => [name, openStore(name, store)]));
+export function openStores({ stores }: Config, log: Log): ReadonlyMap<string, ObjectStore> {
+  return new Map(Object.entries(stores).map(([name, store]) => [name, openStore(store, log)]));
 }
 
-function openStore(name: string, store: StoresSection[string]): ObjectStore {
+function openStore(store: StoresSection[string], log: Log): ObjectStore {
   if (store.kind === 'directory') return directoryStore(store.path);
-  throw new TypeError(`The store "${name}" is in a bucket: its part of the house is not built yet`);
+  return s3Store(s3SettingsOf(store), {
+    clock: systemClock,
+    random,
+    warn: (message) => log.warn(message),
+  });
+}
+
+function s3SettingsOf(store: Extract<StoresSection[string], { kind: 's3' }>): S3Settings {
+  return {
+    bucket: store.bucket,
+    prefix: store.prefix,
+    region: store.region,
+    endpoint: store.endpoint,
+    forcePathStyle: store.force_path_style,
+    storageClass: store.storage_class,
+    encryption: store.encryption,
+    objectLock: store.object_lock,
+    credentials: credentialsOf(store.credentials),
+    deleter: credentialsOf(store.deleter),
+  };
+}
+
+function credentialsOf(
+  credentials: Extract<StoresSection[string], { kind: 's3' }>['credentials'],
+): S3Credentials | undefined {
+  if (credentials === undefined || 'profile' in credentials) return credentials;
+  return {
+    accessKeyId: credentials.access_key_id,
+    secretAccessKey: credentials.secret_access_key,
+    sessionToken: credentials.session_token,
+  };
+}
+
+/** AWS's packages come only for keys that are kept there. */
+export async function openKeyKeeper(keys: KeysSection, clock: Clock): Promise<KeyKeeper> {
+  if (keys.kind === 'file') return fileKeeper(keys.path, { clock });
+  const { regionSecrets } = await import('./secrets/secrets-manager.ts');
+  const { secretsKeeper } = await import('./encryption/secrets-keeper.ts');
+  const { name, endpoint, kms_keys: kmsKeys } = keys;
+  const regions = keys.regions.map((region) =>
+    regionSecrets({
+      region,
+      endpoint: typeof endpoint === 'object' ? endpoint[region] : endpoint,
+    }),
+  );
+  return secretsKeeper({ name, regions, kmsKeys, clock });
 }
 
 /** @throws Problem KEY_* */
-export async function openKeyRing(keys: KeysSection): Promise<KeyRing> {
-  if (keys.kind === 'file') return await openFileKeyRing(keys.path);
-  throw new TypeError(`The keys "${keys.name}" are in Secrets Manager: that part is not built yet`);
+export async function openKeyRing(
+  keys: KeysSection,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<LivingRing> {
+  return await openLivingRing(await openKeyKeeper(keys, clock), { clock, signal });
 }
 
 /** Without its key the house still opens: `status`, `runs` and `journal` need none. */
-async function openRing(keys: KeysSection): Promise<KeyRing> {
+async function openRing(
+  keeper: KeyKeeper,
+  options: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<Pick<Parts, 'ring' | 'living'>> {
   try {
-    return await openKeyRing(keys);
+    const living = await openLivingRing(keeper, options);
+    return { ring: living, living };
   } catch (error) {
-    if (isProblem(error)) return closedRing(error);
+    if (isProblem(error)) return { ring: closedRing(error), living: undefined };
     throw error;
   }
 }
