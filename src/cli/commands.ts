@@ -24,7 +24,7 @@ export const PLAIN_COMMANDS: readonly CommandLine[] = [
   {
     name: 'keys',
     usage: 'keys create',
-    summary: 'Make the key file that the config names',
+    summary: 'Make the first key where the config says: a file, or AWS Secrets Manager',
   },
 ];
 
@@ -62,6 +62,11 @@ export const OPERATIONS: readonly CommandLine[] = [
     usage: 'rebuild [--store NAME]',
     summary: 'Make the catalogue again from a store alone',
   },
+  {
+    name: 'keys',
+    usage: 'keys check|rotate',
+    summary: 'Prove that every key is there, or rotate to a new one',
+  },
   { name: 'runs', usage: 'runs [SERVER]', summary: 'List what was asked for, and how it ended' },
   { name: 'cancel', usage: 'cancel RUN', summary: 'Stop a run, wherever it runs' },
   {
@@ -79,6 +84,7 @@ export const OPERATIONS: readonly CommandLine[] = [
     usage: 'update',
     summary: 'Write a stakeholder update from a template',
   },
+  { name: 'usage', usage: 'usage', summary: 'Say what each store holds, and what a month costs' },
   { name: 'journal', usage: 'journal [--verify]', summary: 'Show who did what; prove the chain' },
   { name: 'health', usage: 'health', summary: 'Say whether the bot lives and is ready' },
 ];

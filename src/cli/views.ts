@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Json } from '../kernel/codecs.ts';
 import { formatSeconds, formatUtc } from '../kernel/moment.ts';
 import { formatBytes } from '../kernel/size.ts';
+import { usageBlocks } from '../monitoring/usage-words.ts';
 import { tableText } from './table.ts';
 import { factLines, labelOf, type Reader, resultText, valueText } from './text.ts';
 
@@ -25,6 +26,7 @@ const VIEWS: Readonly<Record<string, View | undefined>> = {
   verify: verifyView,
   restore: restoreView,
   'restore-tables': tablesView,
+  usage: usageView,
 };
 
 const Status = z.object({
@@ -269,6 +271,12 @@ function tablesView(result: Json): string | undefined {
         ...(joinSql === null ? [] : ['', joinSql]),
       ].join('\n'),
     )
+    .join('\n\n');
+}
+
+function usageView(result: Json): string | undefined {
+  return usageBlocks(result)
+    ?.map(({ title, facts }) => [title, ...factLines(facts)].join('\n'))
     .join('\n\n');
 }
 

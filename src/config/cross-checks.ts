@@ -10,7 +10,13 @@ export interface CrossIssue {
 }
 
 export function crossChecks(config: ConfigParts): readonly CrossIssue[] {
-  return [...unknownStores(config), ...sharedPlaces(config), ...approvals(config), ...urls(config)];
+  return [
+    ...unknownStores(config),
+    ...unknownPrices(config),
+    ...sharedPlaces(config),
+    ...approvals(config),
+    ...urls(config),
+  ];
 }
 
 function unknownStores({ servers, stores }: ConfigParts): readonly CrossIssue[] {
@@ -22,13 +28,25 @@ function unknownStores({ servers, stores }: ConfigParts): readonly CrossIssue[] 
       if (store === undefined) return [];
       if (server.stores.indexOf(store) < index)
         return [{ path, message: `the store "${store}" is named twice` }];
-      if (known.includes(store)) return [];
-      const near = nearestWord(store, known);
-      const suggestion =
-        near === undefined ? `there are: ${known.join(', ')}` : `did you mean "${near}"?`;
-      return [{ path, message: `there is no store "${store}"`, suggestion }];
+      return known.includes(store) ? [] : [unknownStore(path, store, known)];
     }),
   );
+}
+
+/** A price under a mistyped name would leave its store without one. */
+function unknownPrices({ prices, stores }: ConfigParts): readonly CrossIssue[] {
+  if (stores === undefined) return [];
+  const known = Object.keys(stores);
+  return Object.keys(prices?.per_gb_month ?? {})
+    .filter((store) => !known.includes(store))
+    .map((store) => unknownStore(['prices', 'per_gb_month', store], store, known));
+}
+
+function unknownStore(path: ConfigPath, store: string, known: readonly string[]): CrossIssue {
+  const near = nearestWord(store, known);
+  const suggestion =
+    near === undefined ? `there are: ${known.join(', ')}` : `did you mean "${near}"?`;
+  return { path, message: `there is no store "${store}"`, suggestion };
 }
 
 /** Two stores in one place are one store: the second copy would not exist. */

@@ -20,6 +20,11 @@ keys:                            # make it once with: npx dbdr keys create
   kind: file                     # and keep a copy somewhere else: no backup can be read without it
   path: ./keyring.json
 
+# prices:                        # what usage reckons with: look them up, and say when you did
+#   as_of: 2026-11-01
+#   currency: USD
+#   per_gb_month: { here: { STANDARD: 0.023 } }
+
 # slack:                         # with SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET in the environment
 #   mode: http
 #   port: 3001

@@ -37,11 +37,14 @@ const Slack = z.object({
     .catch({ high: undefined, self: false }),
 });
 
+const Prices = z.object({ per_gb_month: z.record(z.string(), z.unknown()).catch({}) });
+
 /** A whole config is one too. */
 const ConfigParts = z.object({
   servers: z.record(z.string(), Server.catch({ stores: [] })).catch({}),
   /** Undefined: not even the names can be read, so nothing can be said about who names them. */
   stores: z.record(z.string(), Store.partial().catch({})).optional().catch(undefined),
+  prices: Prices.optional().catch(undefined),
   slack: Slack.optional().catch(undefined),
 });
 export type ConfigParts = z.infer<typeof ConfigParts>;

@@ -21,6 +21,7 @@ const TITLES: Readonly<Record<string, string>> = {
   instances: 'Restored copies',
   incident: 'Incidents',
   wal: 'The log, as far as it is stored',
+  usage: 'What the stores hold',
 };
 
 export function answerMessage(operation: string, result: Json, reader: Reader): Message {

@@ -1,8 +1,9 @@
-/** Lists as people read them, one line an entry: runs, backups, restored instances, coverage. Pure. */
+/** Lists as people read them, one line an entry: runs, backups, restored instances, stores. Pure. */
 import { z } from 'zod';
 
 import type { Json } from '../../kernel/codecs.ts';
 import { formatBytes } from '../../kernel/size.ts';
+import { usageBlocks } from '../../monitoring/usage-words.ts';
 import { sentenceList } from './blocks.ts';
 import type { Reader } from './status.ts';
 import { readInstant, sayShort } from './when.ts';
@@ -93,7 +94,8 @@ export function listingLines(result: Json, reader: Reader): readonly string[] | 
     runLines(result, reader) ??
     backupLines(result, reader) ??
     instanceLines(result, reader) ??
-    incidentLines(result, reader)
+    incidentLines(result, reader) ??
+    usageLines(result)
   );
 }
 
@@ -172,6 +174,13 @@ function incidentLines(result: Json, reader: Reader): readonly string[] | undefi
       incident.nextStep ? `step ${incident.nextStep} is due` : '',
     ]);
   });
+}
+
+function usageLines(result: Json): readonly string[] | undefined {
+  return usageBlocks(result)?.flatMap(({ title, facts }) => [
+    title,
+    ...facts.map(([label, value]) => `• ${label}: ${value}`),
+  ]);
 }
 
 function proof(verified: z.infer<typeof Verified> | string, reader: Reader): string {

@@ -128,6 +128,17 @@ slack:
     expect(issuesOf(text)).toEqual([expect.stringContaining('there would be one copy, not two')]);
   });
 
+  test('tells a price for a store that does not exist, a price below nothing and a day that is none', () => {
+    const table = `prices: { as_of: 2026-02-30, currency: usd, per_gb_month: { heer: {}, here: { STANDARD: -1 } } }`;
+
+    expect(issuesOf(GOOD + table)).toEqual([
+      expect.stringContaining('prices.as_of: '),
+      expect.stringContaining('prices.currency: must be three capital letters, such as USD'),
+      expect.stringContaining('heer: there is no store "heer" (did you mean "here"?)'),
+      expect.stringContaining('here.STANDARD: '),
+    ]);
+  });
+
   test('tells where YAML itself is broken', () => {
     expect(issuesOf('servers: [1\nstores: {')).not.toEqual([]);
     expect(issuesOf('timezone: UTC\ntimezone: UTC')).toEqual([
@@ -164,6 +175,19 @@ slack:
 
   test('takes the example as it is printed', () => {
     expect(issuesOf(EXAMPLE_CONFIG)).toEqual([]);
+  });
+
+  test('takes the sections that the example shows as comments, once they are none', () => {
+    const [before = '', prices = '', slack = ''] =
+      EXAMPLE_CONFIG.split(/^(?=# (?:prices|slack):)/m);
+    const text = [before, prices.replaceAll(/^# /gm, ''), slack.replaceAll(/^# /gm, '')].join('');
+    const environment = { SHOP_PASSWORD: 'x', SLACK_BOT_TOKEN: 'b', SLACK_SIGNING_SECRET: 's' };
+
+    const { config, issues } = parseConfig(text, { file: FILE, environment });
+
+    expect(issues).toEqual([]);
+    expect(config?.prices?.per_gb_month).toEqual({ here: { STANDARD: 0.023 } });
+    expect(config?.slack?.port).toBe(3001);
   });
 });
 
