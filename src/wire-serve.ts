@@ -4,27 +4,32 @@
  */
 
 import { archivingService } from './archiving/services.ts';
+import { storeSweeper } from './backup/store-sweeper.ts';
 import type { ServeOptions } from './cli/house.ts';
 import { serveParts } from './cli/serve.ts';
 import { createUpdates } from './communications/updates.ts';
 import type { Config } from './config/config.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { healthPath, schedulesOf, serverNames } from './config/views.ts';
+import { requireWritable } from './encryption/living-ring.ts';
 import type { People } from './gate/people.ts';
 import { recoverService } from './gate/recover.ts';
 import { runnerService } from './gate/runner.ts';
 import { composedPeople } from './gate/terminal-people.ts';
 import { incidentFollower } from './incidents/follower.ts';
 import { untilAborted } from './kernel/aborted.ts';
+import { systemClock } from './kernel/clock.ts';
 import { utcText } from './kernel/codecs.ts';
 import type { Finding } from './kernel/finding.ts';
 import type { Service } from './kernel/service.ts';
+import { keysService } from './keys/services.ts';
+import { mirrorServices } from './mirroring/services.ts';
 import { healthService } from './monitoring/health.ts';
 import { probeService } from './monitoring/probe-service.ts';
 import { instanceReaper } from './recovery/instances.ts';
 import { scheduleService } from './schedule/schedule-service.ts';
 import type { Environment } from './secrets/sources.ts';
-import { openHouse, sweepersOf, type WiredHouse } from './wire.ts';
+import { openHouse, type Rooms, sweepersOf, type WiredHouse } from './wire.ts';
 import { openKeyRing, openParts, type Parts, random } from './wire-open.ts';
 
 export async function serve(
@@ -34,7 +39,7 @@ export async function serve(
 ): Promise<void> {
   const { log, signal, say } = options;
   // Nothing can be kept without it: better no bot than one that only seems to work.
-  await openKeyRing(loaded.config.keys);
+  requireWritable(await openKeyRing(loaded.config.keys, { clock: systemClock, signal }));
   const opened = await openParts(loaded, environment, options);
   const { catalog, clock, config } = opened;
   const door = await openChat(opened);
@@ -43,7 +48,7 @@ export async function serve(
   const { gate, gateDeps, rooms } = house;
   const { interrupted, swept } = await house.recover({ signal });
   if (interrupted.length + swept.length > 0) say(foundLine(interrupted.length, swept.length));
-  const { incidents, archiving, monitoring, recovery } = rooms;
+  const { incidents, archiving, monitoring, mirroring, recovery } = rooms;
   const chat = await door?.start(house);
   const schedules = schedulesOf(config);
   const { schedules: records, cursors, runs } = catalog;
@@ -56,6 +61,9 @@ export async function serve(
       runs: [runnerService({ gate, runs, clock, log })],
       services: [
         ...archiving.servers.map((server) => archivingService(server, archiving)),
+        ...mirrorServices(mirroring),
+        storeSweeper({ ...rooms.backup, log }),
+        ...keysServices(rooms),
         recoverService({ ...gateDeps, sweepers: sweepersOf(rooms) }),
         probeService(monitoring),
         instanceReaper(recovery),
@@ -76,6 +84,11 @@ export async function serve(
         healthService({ path: healthPath(config), clock, services, onWell: closeFlapping(parts) }),
     },
   );
+}
+
+/** A ring that could not be opened has nothing to learn: the bot would not have started. */
+function keysServices({ keys, parts: { living } }: Rooms): readonly Service[] {
+  return living === undefined ? [] : [keysService({ ...keys, ring: living })];
 }
 
 /** The other half of `keepFinding()`: supervision names the server behind the colon. */

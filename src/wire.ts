@@ -30,7 +30,6 @@ import {
   urlOf,
   watchedServers,
 } from './config/views.ts';
-import { createKeyFile } from './encryption/file-key-ring.ts';
 import { streamingEngine } from './engines/streaming/streaming-engine.ts';
 import { walStore } from './engines/streaming/wal-store.ts';
 import { createGate } from './gate/create-gate.ts';
@@ -43,11 +42,16 @@ import type { Incidents } from './incidents/incidents.ts';
 import { incidentOperation } from './incidents/operation.ts';
 import { createIncidents } from './incidents/verbs.ts';
 import { createJournal } from './journal/journal.ts';
+import { systemClock } from './kernel/clock.ts';
 import type { ServerName } from './kernel/ids.ts';
+import type { KeysDeps } from './keys/deps.ts';
+import { keysOperation } from './keys/operation.ts';
+import type { MirroringDeps } from './mirroring/deps.ts';
+import { MirrorFeed } from './mirroring/feed.ts';
+import { mirrorUntil } from './mirroring/mirror-until.ts';
 import type { MonitoringDeps } from './monitoring/deps.ts';
 import { healthOperation } from './monitoring/health.ts';
 import { statusOperation } from './monitoring/status-operation.ts';
-import { usageOperation } from './monitoring/usage-operation.ts';
 import { connect } from './postgres/connect.ts';
 import { findPrograms } from './postgres/programs.ts';
 import type { RecoveryDeps } from './recovery/deps.ts';
@@ -61,18 +65,17 @@ import type { Environment } from './secrets/sources.ts';
 import type { ObjectStore } from './storage/object-store.ts';
 import type { VerificationDeps } from './verification/deps.ts';
 import { verifyOperation } from './verification/operation.ts';
-import { openParts, type Parts } from './wire-open.ts';
+import { openKeyKeeper, openParts, type Parts } from './wire-open.ts';
 
 export function houses(environment: Environment): Houses {
   return {
     async open(loaded, options) {
       return openHouse(await openParts(loaded, environment, options));
     },
-    async createKeys({ config }) {
-      const { keys } = config;
-      if (keys.kind !== 'file') throw new TypeError('That part of the house is not built yet');
-      await createKeyFile(keys.path);
-      return keys.path;
+    async createKeys({ config }, { signal }) {
+      const keeper = await openKeyKeeper(config.keys, systemClock);
+      const { keyId, places } = await keeper.create({ signal });
+      return { keyId, places, escrow: keeper.escrow };
     },
   };
 }
@@ -91,6 +94,8 @@ export interface Rooms {
   readonly recovery: RecoveryDeps;
   readonly verification: VerificationDeps;
   readonly monitoring: MonitoringDeps;
+  readonly mirroring: MirroringDeps;
+  readonly keys: KeysDeps;
   readonly incidents: Incidents;
 }
 
@@ -98,7 +103,10 @@ export function roomsOf(parts: Parts): Rooms {
   const { config, clock, catalog, runbooks, people, gate } = parts;
   const engine = streamingEngine({ connectionUrl: (server) => urlOf(config, server), clock });
   const means = { ...parts, engine, walArchive: walStore, storesOf: storesOf(parts) };
-  const archiving = { ...parts, servers: archivingServers(parts), archive: walStore };
+  const feed = new MirrorFeed();
+  const servers = archivingServers(parts);
+  const archiving = { ...parts, servers, archive: walStore, listener: feed };
+  const mirroring = { ...parts, mirrored: mirroredServers(servers, parts), engine, feed };
   const recovery = { ...means, ...recoveryMeans(parts) };
   return {
     parts,
@@ -109,12 +117,19 @@ export function roomsOf(parts: Parts): Rooms {
       recovery,
       servers: config.servers,
       catalog,
-      untilStored: untilStored(archiving),
+      untilStored: untilStored(archiving, mirroring),
     },
+    mirroring,
     monitoring: {
       ...parts,
       servers: watchedServers(config),
       backupDueAt: (server, now) => backupDueAt(config, server, now),
+    },
+    keys: {
+      ...parts,
+      servers: serverNames(config),
+      storesOf: means.storesOf,
+      ring: parts.living ?? parts.ring,
     },
     incidents: createIncidents({
       catalog,
@@ -134,6 +149,7 @@ export function operationsOf({
   recovery,
   verification,
   monitoring,
+  keys,
   incidents,
 }: Rooms): readonly AnyOperation[] {
   const { catalog, clock, config, gate } = parts;
@@ -148,11 +164,11 @@ export function operationsOf({
     instancesOperation(recovery),
     walOperation(archiving),
     forgetOperation(archiving),
+    keysOperation(keys),
     incidentOperation({ incidents, servers, clock, audience }),
     updateOperation({ incidents, publisher: publisher(parts), clock }),
     ...ownOperations({ gate, runs: catalog.runs, journal: createJournal(catalog.journal) }),
     healthOperation({ path: healthPath(config), clock }),
-    usageOperation({ stores: parts.stores, prices: config.prices, clock }),
   ];
 }
 
@@ -160,18 +176,37 @@ function archivingServers({ config, stores, ring }: Parts): readonly ArchivingSe
   return serversOf(config).map(([name, server]) => {
     const [storeName = ''] = server.stores;
     const store = requireStore(stores, storeName);
+    const otherStores = server.stores.slice(1);
     const { tail_seconds: tailSeconds, allow_unbounded_slot: allowUnboundedSlot } =
       server.archiving;
-    return { name, url: server.url, storeName, store, ring, tailSeconds, allowUnboundedSlot };
+    const where = { storeName, store, otherStores, ring };
+    return { name, url: server.url, ...where, tailSeconds, allowUnboundedSlot };
   });
 }
 
-/** By whoever archives the server, else by ourselves meanwhile. */
-function untilStored(deps: ArchivingOperationDeps): VerificationDeps['untilStored'] {
-  return ({ server: name, store, lsn, holder, signal }) => {
-    const known = requireServer(deps.servers, name);
-    const server = { ...known, storeName: store.name, store: store.store };
-    return archiveUntil({ server, lsn, deps, holder, signal });
+function mirroredServers(
+  servers: readonly ArchivingServer[],
+  { stores }: Parts,
+): MirroringDeps['mirrored'] {
+  return servers.map(({ name, storeName, store, otherStores = [] }) => ({
+    name,
+    first: { name: storeName, store },
+    others: otherStores.map((other) => ({ name: other, store: requireStore(stores, other) })),
+  }));
+}
+
+/** By whoever archives and copies, else by ourselves meanwhile: always by way of the first store. */
+function untilStored(
+  deps: ArchivingOperationDeps,
+  mirroring: MirroringDeps,
+): VerificationDeps['untilStored'] {
+  return async ({ server: name, store, lsn, holder, signal }) => {
+    const server = requireServer(deps.servers, name);
+    await archiveUntil({ server, lsn, deps, holder, signal });
+    if (store.name === server.storeName) return;
+    const source = { name: server.storeName, store: server.store };
+    const route = { server: name, source, target: store };
+    await mirrorUntil({ route, lsn, deps: mirroring, holder, signal });
   };
 }
 

@@ -1,7 +1,7 @@
 /** What archiving is given from above: the servers it looks after, and the means to do it. */
 import type { Catalog } from '../catalog/catalog.ts';
 import type { KeyRing } from '../encryption/key-ring.ts';
-import type { WalArchive } from '../engines/wal-archive.ts';
+import type { WalArchive, WalObjectStored, WalStored } from '../engines/wal-archive.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { ServerName } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
@@ -15,11 +15,19 @@ export interface ArchivingServer {
   /** The store's name in the config. */
   readonly storeName: string;
   readonly store: ObjectStore;
+  /** Names of the other stores, which the slot waits for as long as they count. Default: none. */
+  readonly otherStores?: readonly string[] | undefined;
   readonly ring: KeyRing;
   /** How long new bytes of the unfinished segment may wait before they are stored. */
   readonly tailSeconds: number;
   /** The config says that its disk is watched: `archiving.allow_unbounded_slot`. */
   readonly allowUnboundedSlot?: boolean | undefined;
+}
+
+/** Who wants to hear in this process what has been stored; must not throw. */
+export interface StoredListener {
+  object(object: WalObjectStored): void;
+  progress(stored: WalStored): void;
 }
 
 export interface ArchivingDeps {
@@ -29,6 +37,7 @@ export interface ArchivingDeps {
   >;
   readonly clock: Clock;
   readonly log: Log;
+  readonly listener?: StoredListener | undefined;
 }
 
 export interface ArchivingOperationDeps extends ArchivingDeps {

@@ -8,7 +8,9 @@ import type { WalStored } from '../engines/wal-archive.ts';
 import { isProblem } from '../kernel/problem.ts';
 import type { Service } from '../kernel/service.ts';
 import { type ArchivingDeps, type ArchivingServer, archivingLease } from './deps.ts';
+import { noteStore, storeAnswers } from './first-store.ts';
 import { beatWhenIdle } from './heartbeat.ts';
+import { holdSlot } from './hold-slot.ts';
 import { prepareSlot } from './prepare-slot.ts';
 
 export function archivingService(server: ArchivingServer, deps: ArchivingDeps): Service {
@@ -32,23 +34,27 @@ export interface ArchiveOptions {
 export async function archive(
   server: ArchivingServer,
   deps: ArchivingDeps,
-  { signal, ready, heartbeat, onStored }: ArchiveOptions,
+  options: ArchiveOptions,
 ): Promise<void> {
   const { catalog, clock } = deps;
+  const { signal } = options;
   const log = deps.log.with({ server: server.name });
   const slot = await prepareSlot(server, deps, { signal });
   const known = await catalog.walProgress.find(server.name, server.storeName);
-  const beating = new AbortController();
-  let newest: WalStored | undefined;
-  const beats = heartbeat
-    ? beatWhenIdle({
-        url: server.url,
-        clock,
-        log,
-        newest: () => newest,
-        signal: AbortSignal.any([signal, beating.signal]),
-      })
-    : Promise.resolve();
+  const held = await holdSlot(server, deps);
+  // Whatever goes on beside it ends with the receiver.
+  const ending = new AbortController();
+  const beside = AbortSignal.any([signal, ending.signal]);
+  const news: News = { newest: undefined };
+  const companions = Promise.all([
+    options.heartbeat
+      ? beatWhenIdle({ url: server.url, clock, log, newest: () => news.newest, signal: beside })
+      : undefined,
+    held?.watch({ signal: beside }),
+  ]);
+  // One that fails ends the receiver in order, and is then told.
+  const failed = new AbortController();
+  companions.catch((error: unknown) => failed.abort(error));
   try {
     await receiveWal({
       url: server.url,
@@ -59,23 +65,35 @@ export async function archive(
       slot,
       clock,
       log,
-      signal,
-      ready,
+      signal: AbortSignal.any([signal, failed.signal]),
+      ready: options.ready,
       completeAt: known?.at,
+      onObject: (object) => deps.listener?.object(object),
+      flushLimit: held?.limit,
       onStored: async (stored) => {
-        newest = stored;
+        if (news.newest === undefined) await storeAnswers(server, deps);
+        news.newest = stored;
         await catalog.walProgress.record({
           ...stored,
           store: server.storeName,
         });
-        onStored?.(stored);
+        held?.told(stored);
+        deps.listener?.progress(stored);
+        options.onStored?.(stored);
       },
     });
   } catch (error) {
-    if (isProblem(error)) log.warn('Archiving has stopped', { code: error.kind.code });
+    if (isProblem(error)) {
+      log.warn('Archiving has stopped', { code: error.kind.code });
+      if (!signal.aborted) await noteStore(error, server, deps);
+    }
     throw error;
   } finally {
-    beating.abort();
-    await beats;
+    ending.abort();
+    await companions;
   }
+}
+
+interface News {
+  newest: WalStored | undefined;
 }

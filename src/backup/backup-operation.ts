@@ -114,6 +114,10 @@ function place(deps: BackupDeps, plan: BackupPlan): Place {
     url: server.url,
     storeName: store.name,
     store: store.store,
+    otherStores: deps
+      .storesOf(name)
+      .slice(1)
+      .map((other) => other.name),
     tailSeconds: server.archiving.tail_seconds,
     allowUnboundedSlot: server.archiving.allow_unbounded_slot,
   };

@@ -1,0 +1,44 @@
+/**
+ * The finding that the first store does not take the log. The server keeps it meanwhile: it never goes
+ * to another store instead (`decisions/0012-second-region.md`).
+ */
+import { utcText } from '../kernel/codecs.ts';
+import type { Finding } from '../kernel/finding.ts';
+import type { Problem } from '../kernel/problem.ts';
+import type { ArchivingDeps, ArchivingServer } from './deps.ts';
+
+const STORE_FAILING = 'ARCHIVING_STORE_FAILING';
+
+/** Only what a store says; a server that does not answer is another matter. */
+export async function noteStore(
+  problem: Problem,
+  server: ArchivingServer,
+  { catalog, clock }: ArchivingDeps,
+): Promise<void> {
+  const { code } = problem.kind;
+  if (!/^(?:STORAGE_|WAL_STORE_)/.test(code)) return;
+  const { name, storeName, otherStores = [] } = server;
+  const [other] = otherStores;
+  const instead =
+    other === undefined
+      ? ''
+      : ` If it is gone for good, name "${other}" first in \`servers.${name}.stores\`, start the bot again and take a backup.`;
+  const at = utcText(clock.now());
+  const finding: Finding = {
+    code: STORE_FAILING,
+    server: name,
+    severity: 'page',
+    summary: `The store "${storeName}" does not take the log of ${name}, which stays on the server's disk meanwhile: ${problem.message}`,
+    hint: `${problem.hint}${instead}`,
+    since: at,
+  };
+  await catalog.findings.open({ code: STORE_FAILING, server: name, finding: { ...finding }, at });
+}
+
+/** It takes the log again. */
+export async function storeAnswers(
+  { name }: ArchivingServer,
+  { catalog }: ArchivingDeps,
+): Promise<void> {
+  await catalog.findings.close(STORE_FAILING, name);
+}
