@@ -52,6 +52,7 @@ import { mirrorUntil } from './mirroring/mirror-until.ts';
 import type { MonitoringDeps } from './monitoring/deps.ts';
 import { healthOperation } from './monitoring/health.ts';
 import { statusOperation } from './monitoring/status-operation.ts';
+import { usageOperation } from './monitoring/usage-operation.ts';
 import { connect } from './postgres/connect.ts';
 import { findPrograms } from './postgres/programs.ts';
 import type { RecoveryDeps } from './recovery/deps.ts';
@@ -169,6 +170,7 @@ export function operationsOf({
     updateOperation({ incidents, publisher: publisher(parts), clock }),
     ...ownOperations({ gate, runs: catalog.runs, journal: createJournal(catalog.journal) }),
     healthOperation({ path: healthPath(config), clock }),
+    usageOperation({ stores: parts.stores, prices: config.prices, clock }),
   ];
 }
 
