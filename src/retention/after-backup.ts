@@ -1,0 +1,114 @@
+/**
+ * After each backup that is done, asks for the removal that the config promises, like any caller. It
+ * reads run events from a cursor of its own, so that a backup made while the bot was down is made up for.
+ * Where nothing may go it does not ask; where it may not decide alone it leaves a finding for a person.
+ */
+import type { Catalog } from '../catalog/catalog.ts';
+import type { RunEvent } from '../catalog/runs.ts';
+import type { Gate } from '../gate/gate.ts';
+import type { Actor } from '../gate/people.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { utcText } from '../kernel/codecs.ts';
+import type { RunId, ServerName } from '../kernel/ids.ts';
+import type { Log } from '../kernel/log.ts';
+import { isProblem, type Problem } from '../kernel/problem.ts';
+import type { Service } from '../kernel/service.ts';
+import { BLOCKED, TOO_MUCH } from './problems.ts';
+import { RETENTION } from './retention-operation.ts';
+import { RetentionPlan } from './schema.ts';
+
+const CURSOR = 'retention:after-backup';
+const BATCH = 200;
+
+export interface AfterBackupDeps {
+  readonly gate: Pick<Gate, 'ask' | 'plan' | 'find' | 'eventsAfter' | 'waitForEvents'>;
+  readonly catalog: Pick<Catalog, 'cursors' | 'findings'>;
+  /** Servers whose config says so. */
+  readonly automatic: readonly ServerName[];
+  readonly zone: string;
+  /** Where its runs are spoken of. */
+  readonly audience: string | undefined;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly log: Log;
+}
+
+export function afterBackupService(deps: AfterBackupDeps): Service {
+  return {
+    name: CURSOR,
+    lease: CURSOR,
+    async run({ signal, ready }) {
+      const { cursors } = deps.catalog;
+      let cursor = await cursors.get(CURSOR);
+      ready();
+      while (!signal.aborted) {
+        const events = await deps.gate.eventsAfter(cursor, BATCH);
+        for (const event of events) await take(deps, event, signal);
+        const last = events.at(-1)?.seq;
+        if (last === undefined)
+          await deps.gate.waitForEvents(cursor, { signal }).catch(unlessAborted);
+        else await cursors.set(CURSOR, (cursor = last));
+      }
+
+      function unlessAborted(error: unknown): void {
+        if (!signal.aborted) throw error;
+      }
+    },
+  };
+}
+
+async function take(deps: AfterBackupDeps, event: RunEvent, signal: AbortSignal): Promise<void> {
+  if (event.kind !== 'done') return;
+  const run = await deps.gate.find(event.runId);
+  const server = deps.automatic.find((name) => name === run?.server);
+  if (run?.operation !== 'backup' || server === undefined) return;
+  try {
+    await askFor(deps, { server, after: event.runId, signal });
+    for (const { code } of [BLOCKED, TOO_MUCH]) await deps.catalog.findings.close(code, server);
+  } catch (error) {
+    if (signal.aborted || !isProblem(error)) throw error;
+    await openFinding(deps, server, error);
+  }
+}
+
+interface Asking {
+  readonly server: ServerName;
+  readonly after: RunId;
+  readonly signal: AbortSignal;
+}
+
+async function askFor(deps: AfterBackupDeps, { server, after, signal }: Asking): Promise<void> {
+  const { gate, audience } = deps;
+  const request = {
+    operation: RETENTION,
+    input: { server, apply: true },
+    actor: actorOf(deps, server),
+    signal,
+    performer: 'any' as const,
+    onceKey: `${CURSOR}:${after}`,
+    ...(audience === undefined ? {} : { audience }),
+  };
+  const { plan } = await gate.plan(request);
+  const { remove, wal } = RetentionPlan.parse(plan);
+  const isNothing = remove.length === 0 && wal.every(({ removeBytes }) => removeBytes === 0);
+  if (isNothing) return;
+  await gate.ask(request);
+  deps.log.info('Asked for the removal that follows a backup', { server, backup_run: after });
+}
+
+function actorOf({ zone }: AfterBackupDeps, server: ServerName): Actor {
+  const id = `retention:${server}`;
+  return { kind: 'schedule', id, name: `retention of ${server}`, zone };
+}
+
+async function openFinding(
+  { catalog, clock, log }: AfterBackupDeps,
+  server: ServerName,
+  problem: Problem,
+): Promise<void> {
+  const { code } = problem.kind;
+  log.warn('Backups that no rule keeps stay', { server, code, error: problem });
+  const at = utcText(clock.now());
+  const { message: summary, hint } = problem;
+  const finding = { code, server, severity: 'warn', summary, hint, since: at };
+  await catalog.findings.open({ code, server, finding, at });
+}

@@ -1,0 +1,165 @@
+/**
+ * What is known of a server's backups, looked at once: which are good and which are proved, which stand
+ * for a period, where the point-in-time window begins, and which clusters the server has had. Pure.
+ */
+import type { BackupFacts, RetentionFacts, SummaryFacts } from './facts.ts';
+import { backupName } from './facts.ts';
+import { type Standing, standingsOf } from './periods.ts';
+
+export type BackupState = 'proved' | 'unproved' | 'damaged' | 'unreadable';
+
+export interface Viewed {
+  readonly name: string;
+  readonly facts: BackupFacts;
+  readonly summary: SummaryFacts;
+  readonly state: Exclude<BackupState, 'unreadable'>;
+  /** Null unless it is proved. */
+  readonly provedAt: string | null;
+  readonly beganAt: Temporal.Instant;
+  readonly endedAt: Temporal.Instant;
+}
+
+export interface View {
+  readonly facts: RetentionFacts;
+  /** Oldest first. */
+  readonly backups: readonly Viewed[];
+  readonly standings: ReadonlyMap<string, readonly Standing[]>;
+  readonly countedFrom: Temporal.Instant;
+  readonly windowStart: Temporal.Instant;
+  readonly windowFrom: Temporal.Instant | undefined;
+  readonly newestProved: Viewed | undefined;
+  readonly clusters: readonly Cluster[];
+}
+
+export interface Cluster {
+  readonly major: number;
+  readonly systemId: string;
+  /** Oldest first. */
+  readonly backups: readonly Viewed[];
+  /** When a younger cluster took its place; undefined: it is the server's own. */
+  readonly endedAt: Temporal.Instant | undefined;
+  readonly windowBase: Viewed | undefined;
+}
+
+export function viewOf(facts: RetentionFacts): View {
+  const backups = facts.backups.map(viewBackup).toSorted(oldestFirst);
+  const good = backups.filter(isGood);
+  const newest = backups.at(-1)?.endedAt;
+  // A clock that runs ahead, or backups that stopped, must not move the window.
+  const countedFrom = newest === undefined ? facts.now : earlier(newest, facts.now);
+  const windowStart = countedFrom
+    .toZonedDateTimeISO(facts.zone)
+    .subtract(facts.rules.pitr)
+    .toInstant();
+  const clusters = clustersOf(backups, windowStart);
+  return {
+    facts,
+    backups,
+    standings: standingsOf(
+      good.map(({ name, summary, state }) => ({
+        name,
+        beganAt: summary.beganAt,
+        isProved: state === 'proved',
+      })),
+      facts.rules,
+      facts.zone,
+    ),
+    countedFrom,
+    windowStart,
+    windowFrom: windowBegin(clusters, windowStart),
+    newestProved: newestProved(backups),
+    clusters,
+  };
+}
+
+function viewBackup(facts: BackupFacts): Viewed {
+  const { summary, copies } = facts;
+  const proofs = copies.flatMap(({ verdict, verifiedAt }) =>
+    verdict === 'PASS' ? [verifiedAt ?? ''] : [],
+  );
+  const isBad =
+    summary.damagedFiles.length > 0 ||
+    (proofs.length === 0 && copies.some(({ verdict }) => verdict === 'FAIL'));
+  const provedAt = isBad ? undefined : proofs.toSorted().at(-1);
+  const good = provedAt === undefined ? 'unproved' : 'proved';
+  return {
+    name: backupName(summary),
+    facts,
+    summary,
+    state: isBad ? 'damaged' : good,
+    provedAt: provedAt ?? null,
+    beganAt: Temporal.Instant.from(summary.beganAt),
+    endedAt: Temporal.Instant.from(summary.endedAt),
+  };
+}
+
+export function isGood({ state }: Viewed): boolean {
+  return state !== 'damaged';
+}
+
+export function newestProved(backups: readonly Viewed[]): Viewed | undefined {
+  return backups.findLast(({ state }) => state === 'proved');
+}
+
+/** In the order in which the server lived in them: by their newest backup, never by numbers in names. */
+function clustersOf(backups: readonly Viewed[], windowStart: Temporal.Instant): readonly Cluster[] {
+  const bySystem = Map.groupBy(
+    backups,
+    ({ summary: { major, systemId } }) => `${major}-${systemId}`,
+  );
+  const inOrder = [...bySystem.values()].toSorted((a, b) => compareBegan(a.at(-1), b.at(-1)));
+  return inOrder.flatMap((own, index) => {
+    const [first] = own;
+    if (first === undefined) return [];
+    const last = own.at(-1) ?? first;
+    const next = inOrder[index + 1]?.[0];
+    const endedAt = next === undefined ? undefined : later(next.beganAt, last.endedAt);
+    const { major, systemId } = first.summary;
+    return [
+      { major, systemId, backups: own, endedAt, windowBase: baseOf(own, endedAt, windowStart) },
+    ];
+  });
+}
+
+/** The newest proved one that had ended when the window begins, else the newest good one, else the oldest. */
+function baseOf(
+  backups: readonly Viewed[],
+  endedAt: Temporal.Instant | undefined,
+  windowStart: Temporal.Instant,
+): Viewed | undefined {
+  if (endedAt !== undefined && Temporal.Instant.compare(endedAt, windowStart) <= 0)
+    return undefined;
+  const good = backups.filter(isGood);
+  const before = good.filter((one) => Temporal.Instant.compare(one.endedAt, windowStart) <= 0);
+  return newestProved(before) ?? before.at(-1) ?? good[0];
+}
+
+function windowBegin(
+  clusters: readonly Cluster[],
+  windowStart: Temporal.Instant,
+): Temporal.Instant | undefined {
+  const bases = clusters.flatMap(({ windowBase }) => windowBase ?? []);
+  const [first] = bases.toSorted(oldestFirst);
+  return first === undefined ? undefined : later(first.endedAt, windowStart);
+}
+
+export function oldestFirst(a: Viewed, b: Viewed): number {
+  return Temporal.Instant.compare(a.beganAt, b.beganAt) || compareText(a.name, b.name);
+}
+
+function compareBegan(a: Viewed | undefined, b: Viewed | undefined): number {
+  return a === undefined || b === undefined ? 0 : oldestFirst(a, b);
+}
+
+export function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+function earlier(a: Temporal.Instant, b: Temporal.Instant): Temporal.Instant {
+  return Temporal.Instant.compare(a, b) <= 0 ? a : b;
+}
+
+export function later(a: Temporal.Instant, b: Temporal.Instant): Temporal.Instant {
+  return Temporal.Instant.compare(a, b) >= 0 ? a : b;
+}
