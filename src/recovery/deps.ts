@@ -38,11 +38,12 @@ export interface RecoveryDeps {
   readonly engine: Engine;
   readonly walArchive: WalArchive;
   readonly ring: KeyRing;
-  /** In the order of the config: the first that can serve does. */
+  /** In the order of the config, which decides where several would do. */
   readonly storesOf: (server: ServerName) => readonly NamedStore[];
   readonly servers: ReadonlyMap<ServerName, RecoveryServer>;
-  /** Without `backups` nothing is remembered of damaged ones. */
-  readonly catalog: Pick<Catalog, 'walProgress' | 'instances'> & Partial<Pick<Catalog, 'backups'>>;
+  /** Without `backups` and `findings` nothing is remembered of damage. */
+  readonly catalog: Pick<Catalog, 'walProgress' | 'instances'> &
+    Partial<Pick<Catalog, 'backups' | 'findings'>>;
   /** A run by its id: `gate.find` or `catalog.runs.find`. */
   readonly findRun: (runId: RunId) => Promise<RunRecord | undefined>;
   readonly programsFor: (

@@ -1,6 +1,6 @@
 /** Turns readings and choices that are no answer into Problems a person can act on. Pure. */
 import { formatAge, formatLocal, formatUtc } from '../kernel/moment.ts';
-import { Problem } from '../kernel/problem.ts';
+import { isProblem, Problem } from '../kernel/problem.ts';
 import type { BaseChoice } from './choose-base.ts';
 import {
   DST_AMBIGUOUS,
@@ -68,12 +68,29 @@ function city(zone: string): string {
 
 export type FoundBase = Extract<BaseChoice, { outcome: 'found' }>;
 
+export interface AskedBase {
+  readonly server: string;
+  readonly target: Target;
+  /** Stores that could not be looked at: what is refused may lie there. */
+  readonly passedOver?: readonly string[];
+}
+
 /** @throws Problem NO_BACKUPS, TARGET_TOO_EARLY, TARGET_AFTER_LAST_WAL, WAL_HOLE */
-export function requireBase(
-  choice: BaseChoice,
-  asked: { readonly server: string; readonly target: Target },
-  reader: Reader,
-): FoundBase {
+export function requireBase(choice: BaseChoice, asked: AskedBase, reader: Reader): FoundBase {
+  const { passedOver = [] } = asked;
+  if (choice.outcome === 'found' || passedOver.length === 0)
+    return requireFound(choice, asked, reader);
+  try {
+    return requireFound(choice, asked, reader);
+  } catch (error) {
+    if (!isProblem(error)) throw error;
+    const { kind, message, facts, hint } = error;
+    const stores = passedOver.map((store) => `"${store}"`).join(' and ');
+    throw new Problem(kind, `${message}; what is in ${stores} could not be read`, { facts, hint });
+  }
+}
+
+function requireFound(choice: BaseChoice, asked: AskedBase, reader: Reader): FoundBase {
   const { server, target } = asked;
   switch (choice.outcome) {
     case 'found':

@@ -10,12 +10,16 @@ import { utcText } from '../kernel/codecs.ts';
 import { lsnBytes } from '../kernel/lsn.ts';
 import { formatUtc } from '../kernel/moment.ts';
 import { Problem } from '../kernel/problem.ts';
-import type { RecoveryDeps } from './deps.ts';
+import type { NamedStore, RecoveryDeps } from './deps.ts';
 import { NEVER_EXPIRES } from './instances.ts';
 import { explainRestore } from './point-in-time/explain.ts';
 import { MeasuredRestore } from './point-in-time/forecast.ts';
 import { planRestore, RestoreInput, RestoreOutlook, RestorePlan } from './point-in-time/plan.ts';
-import { restoreToScratch, type ScratchRestore } from './point-in-time/restore.ts';
+import {
+  restoreToScratch,
+  type ScratchRestore,
+  type ScratchRestoreRequest,
+} from './point-in-time/restore.ts';
 import { DATABASE_UNKNOWN, INSTANCE_GONE, WAL_HOLE } from './problems.ts';
 import { requireServer } from './servers.ts';
 import { surveyStores } from './survey.ts';
@@ -45,6 +49,8 @@ export const RestoreResult = z.strictObject({
   reachedHow: z.enum(['target', 'end of log']),
   /** What was looked at before the copy was believed. */
   verification: z.string(),
+  /** What one store could not give and another did; empty: nothing was wrong. */
+  warnings: z.array(z.string()).default([]),
   tables: z.array(z.strictObject({ table: z.string(), rows: z.number() })),
   steps: z.array(z.strictObject({ title: z.string(), seconds: z.number() })),
   /** For forecasts. */
@@ -104,13 +110,11 @@ async function recheckRestore(
 }
 
 async function runRestore(deps: RecoveryDeps, plan: RestorePlan, run: Run): Promise<RestoreResult> {
-  const store = deps.storesOf(plan.server).find(({ name }) => name === plan.store);
-  if (store === undefined)
-    throw new Problem(INSTANCE_GONE, `Cannot restore: the config has no store "${plan.store}"`);
   const { server, base, path, target, database } = plan;
+  const from = storesOf(deps, plan);
   const restored = await restoreToScratch(
     deps,
-    { server, store, base, path, target, database, into: plan.into ?? undefined },
+    { server, ...from, base, path, target, database, into: plan.into ?? undefined },
     run,
   );
   try {
@@ -122,6 +126,22 @@ async function runRestore(deps: RecoveryDeps, plan: RestorePlan, run: Run): Prom
     await restored.discard();
     throw error;
   }
+}
+
+/** The plan's stores, in its order, as far as the config still has them. */
+function storesOf(
+  deps: RecoveryDeps,
+  { server, store: best, copies, walStores }: RestorePlan,
+): Pick<ScratchRestoreRequest, 'store' | 'others' | 'walStores'> {
+  const known = deps.storesOf(server);
+  function named(names: readonly string[]): readonly NamedStore[] {
+    return names.flatMap((name) => known.find((store) => store.name === name) ?? []);
+  }
+  const [store, ...others] = named(copies.length === 0 ? [best] : copies);
+  if (store === undefined)
+    throw new Problem(INSTANCE_GONE, `Cannot restore: the config has no store "${best}"`);
+  const logs = named(walStores);
+  return { store, others, walStores: logs.length === 0 ? [store] : logs };
 }
 
 interface Restored {
@@ -201,6 +221,7 @@ function resultOf(
     reachedAt: reached.at === null ? null : utcText(reached.at),
     reachedHow: restored.how,
     verification: verificationWords(plan, restored),
+    warnings: [...restored.warnings],
     tables: [...tables],
     steps: restored.steps.map(({ title, seconds }) => ({ title, seconds })),
     measured: {

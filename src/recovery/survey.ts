@@ -1,14 +1,18 @@
 /**
  * Asks the stores what there is to start from, and chooses. The store is the truth; the catalogue only
- * adds up to which moment the log is known to be complete.
+ * adds up to which moment the log is known to be complete, and which copies were found bad. All stores
+ * are looked at together: a backup may come from one of them and its log from another.
  */
-import type { BackupSummary, Engine } from '../engines/engine.ts';
+import type { BackupListing, BackupSummary, Engine } from '../engines/engine.ts';
+import { joinInventories } from '../engines/joined-wal.ts';
 import { noneReadable } from '../engines/unreadable.ts';
 import type { WalArchive, WalInventory } from '../engines/wal-archive.ts';
 import type { ServerName } from '../kernel/ids.ts';
-import { isLsn } from '../kernel/lsn.ts';
+import { compareLsn, isLsn } from '../kernel/lsn.ts';
 import { isProblem, type Problem } from '../kernel/problem.ts';
 import { type BaseChoice, chooseBase, type WalKnown } from './choose-base.ts';
+import { type Copy, chooseCopies, failedOnly, sayCopies } from './copies.ts';
+import { followWal } from './coverage.ts';
 import type { NamedStore, RecoveryDeps } from './deps.ts';
 import type { Target } from './target.ts';
 
@@ -26,9 +30,19 @@ export interface SurveyDeps extends Pick<RecoveryDeps, 'ring' | 'storesOf' | 'cl
 }
 
 export interface Survey {
-  readonly store: NamedStore;
   readonly choice: BaseChoice;
+  /** That hold the chosen backup, the best first; empty: none was chosen. */
+  readonly stores: readonly NamedStore[];
+  /** That have log of its cluster, in the order of the config. */
+  readonly walStores: readonly NamedStore[];
+  /** That could not be looked at: there may be more in them. */
+  readonly passedOver: readonly string[];
   readonly warnings: readonly string[];
+}
+
+export interface Wanted {
+  readonly server: ServerName;
+  readonly target: Target;
 }
 
 /**
@@ -37,7 +51,7 @@ export interface Survey {
  */
 export async function surveyOnceStored(
   deps: SurveyDeps,
-  asked: { readonly server: ServerName; readonly target: Target },
+  asked: Wanted,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<Survey> {
   const beganMs = deps.clock.elapsedMs();
@@ -55,80 +69,164 @@ function isOnItsWay(choice: BaseChoice, now: Temporal.Instant): boolean {
 }
 
 /**
- * The first store that can serve, else what the first one answers.
+ * A store that cannot be read is passed over and told of.
  *
- * @throws Problem STORAGE_*, KEY_*, DECRYPTION_FAILED when no store can be read.
+ * @throws Problem STORAGE_*, KEY_*, DECRYPTION_FAILED when no backup can be found because of it.
  */
 export async function surveyStores(
   deps: SurveyDeps,
-  asked: { readonly server: ServerName; readonly target: Target },
+  { server, target }: Wanted,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<Survey> {
-  const warnings: string[] = [];
-  let refused: Survey | undefined;
-  let failure: Problem | undefined;
-  for (const store of deps.storesOf(asked.server)) {
+  const looked = await lookAt(deps, server, signal);
+  const { seen, failures } = looked;
+  const summaries = seen.flatMap(({ listing }) => listing.backups);
+  if (summaries.length === 0 && failures[0] !== undefined) throw failures[0].problem;
+  const failed = await failedCopies(deps, server);
+  const copies = seen.flatMap(({ store, listing }) =>
+    listing.backups.map((summary): Copy => {
+      const isFailed = failed.has(`${store.name} ${summary.backupId}`);
+      return { store, summary, isFailed };
+    }),
+  );
+  const logs = joinLogs(seen, segmentSizes(summaries));
+  const choice = chooseBase(
+    {
+      backups: chooseCopies(copies).map(([{ summary }]) => summary),
+      inventories: logs,
+      progress: await knownProgress(deps, server, seen),
+      failed: failedOnly(copies),
+    },
+    target,
+  );
+  const warnings = [
+    ...failures.map(
+      ({ store, problem }) => `Store ${store.name} cannot be used: ${problem.message}.`,
+    ),
+    ...seen.flatMap(({ listing }) =>
+      listing.unreadable.map(({ key, reason }) => `Backup "${key}" cannot be read: ${reason}.`),
+    ),
+    ...sayCopies(copies, choice),
+    ...sayLog(seen, choice),
+  ];
+  const chosen = choice.outcome === 'found' ? choice.base : undefined;
+  return {
+    choice,
+    stores: chosen === undefined ? [] : storesWith(copies, chosen),
+    walStores: seen
+      .filter(({ logs: own }) => chosen !== undefined && own.has(chosen.systemId))
+      .map(({ store }) => store),
+    passedOver: failures.map(({ store }) => store.name),
+    warnings,
+  };
+}
+
+interface Seen {
+  readonly store: NamedStore;
+  readonly listing: BackupListing;
+  /** By system identifier: of every cluster that any store has backups of. */
+  readonly logs: ReadonlyMap<string, WalInventory>;
+}
+
+interface Failure {
+  readonly store: NamedStore;
+  readonly problem: Problem;
+}
+
+async function lookAt(
+  deps: SurveyDeps,
+  server: ServerName,
+  signal: AbortSignal,
+): Promise<{ readonly seen: readonly Seen[]; readonly failures: readonly Failure[] }> {
+  const failures: Failure[] = [];
+  const listings: Omit<Seen, 'logs'>[] = [];
+  const stores = deps.storesOf(server);
+  if (stores.length === 0) throw new TypeError(`Server "${server}" has no stores`);
+  async function attempt(store: NamedStore, work: () => Promise<void>): Promise<void> {
     try {
-      const survey = await surveyStore(deps, { ...asked, store }, signal);
-      if (survey.choice.outcome === 'found')
-        return { ...survey, warnings: [...warnings, ...survey.warnings] };
-      refused ??= survey;
+      await work();
     } catch (error) {
       signal.throwIfAborted();
       if (!isProblem(error)) throw error;
-      failure ??= error;
-      warnings.push(`Store ${store.name} cannot be used: ${error.message}.`);
+      failures.push({ store, problem: error });
     }
   }
-  if (refused !== undefined) return refused;
-  throw failure ?? new TypeError(`Server "${asked.server}" has no stores`);
+  for (const store of stores)
+    await attempt(store, async () => {
+      const access = { store: store.store, ring: deps.ring, signal };
+      const listing = await deps.engine.listBackups({ ...access, server });
+      const locked = noneReadable(listing, `restore "${server}"`, store.name);
+      if (locked !== undefined) throw locked;
+      listings.push({ store, listing });
+    });
+  const clusters = clustersOf(listings.flatMap(({ listing }) => listing.backups));
+  const seen: Seen[] = [];
+  for (const one of listings)
+    await attempt(one.store, async () => {
+      const access = { store: one.store.store, ring: deps.ring, signal };
+      const logs = new Map<string, WalInventory>();
+      for (const cluster of clusters)
+        logs.set(cluster.systemId, await takeInventory(deps, access, cluster));
+      seen.push({ ...one, logs });
+    });
+  return { seen, failures };
 }
 
-interface AskedOfStore {
-  readonly server: ServerName;
-  readonly target: Target;
-  readonly store: NamedStore;
+function clustersOf(backups: readonly BackupSummary[]): readonly BackupSummary[] {
+  return [...new Map(backups.map((backup) => [backup.systemId, backup])).values()];
 }
 
-async function surveyStore(
-  deps: SurveyDeps,
-  { server, target, store }: AskedOfStore,
-  signal: AbortSignal,
-): Promise<Survey> {
-  const access = { store: store.store, ring: deps.ring, signal };
-  const listing = await deps.engine.listBackups({ ...access, server });
-  const locked = noneReadable(listing, `restore "${server}"`, store.name);
-  if (locked !== undefined) throw locked;
-  const { backups, unreadable } = listing;
-  const inventories = new Map<string, WalInventory>();
-  for (const backup of backups) {
-    if (inventories.has(backup.systemId)) continue;
-    inventories.set(backup.systemId, await takeInventory(deps, access, backup));
+function segmentSizes(backups: readonly BackupSummary[]): ReadonlyMap<string, number> {
+  return new Map(backups.map(({ systemId, segmentBytes }) => [systemId, segmentBytes]));
+}
+
+function joinLogs(
+  seen: readonly Seen[],
+  sizes: ReadonlyMap<string, number>,
+): ReadonlyMap<string, WalInventory> {
+  const joined = new Map<string, WalInventory>();
+  for (const [systemId, segmentBytes] of sizes) {
+    const own = seen.flatMap(({ logs }) => logs.get(systemId) ?? []);
+    const [only] = own;
+    const isAlone = own.length === 1 && only !== undefined;
+    joined.set(systemId, isAlone ? only : joinInventories(own, segmentBytes));
   }
-  const progress = await knownProgress(deps, server, store.name);
-  const failed = await failedBackups(deps, server);
-  const choice = chooseBase({ backups, inventories, progress, failed }, target);
-  const warnings = [
-    ...unreadable.map(({ key, reason }) => `Backup "${key}" cannot be read: ${reason}.`),
-    ...backups.flatMap(({ backupId }) => (failed.has(backupId) ? sayFailed(backupId, choice) : [])),
-  ];
-  return { store, choice, warnings };
+  return joined;
 }
 
-async function failedBackups(
+function storesWith(copies: readonly Copy[], base: BackupSummary): readonly NamedStore[] {
+  const found = chooseCopies(copies).find(
+    ([{ summary }]) => summary.backupId === base.backupId && summary.systemId === base.systemId,
+  );
+  return (found ?? []).map(({ store }) => store);
+}
+
+/** Of stores that should have had it all: one that comes later in the config may be a little behind. */
+function sayLog(seen: readonly Seen[], choice: BaseChoice): readonly string[] {
+  if (choice.outcome !== 'found') return [];
+  const { base, path } = choice;
+  const ends = seen.map(({ store, logs }) => {
+    const inventory = logs.get(base.systemId);
+    const own = inventory === undefined ? undefined : followWal(base, inventory);
+    return { store, own, isWhole: own !== undefined && compareLsn(own.toLsn, path.toLsn) >= 0 };
+  });
+  const lastWhole = ends.findLastIndex(({ isWhole }) => isWhole);
+  return ends.flatMap(({ store, own, isWhole }, index) => {
+    if (isWhole || (own?.broken !== true && index > lastWhole)) return [];
+    const from = own === undefined ? 'the log that this needs' : `log after ${own.toLsn}`;
+    return [`Store ${store.name} lacks ${from}; what another store has is read there.`];
+  });
+}
+
+/** `<store> <backup id>` of each copy whose last proof or restore found damage. */
+async function failedCopies(
   { catalog }: SurveyDeps,
   server: ServerName,
 ): Promise<ReadonlySet<string>> {
   const rows = (await catalog.backups?.list(server)) ?? [];
-  return new Set(rows.flatMap((row) => (row.verdict === 'FAIL' ? [row.backupId] : [])));
-}
-
-function sayFailed(backupId: string, choice: BaseChoice): readonly string[] {
-  if (choice.outcome !== 'found') return [];
-  if (choice.base.backupId === backupId)
-    return [`Backup ${backupId} failed its last proof or restore, and no other one serves.`];
-  if (backupId < choice.base.backupId) return [];
-  return [`Backup ${backupId} failed its last proof or restore, so an earlier one is used.`];
+  return new Set(
+    rows.flatMap((row) => (row.verdict === 'FAIL' ? [`${row.store} ${row.backupId}`] : [])),
+  );
 }
 
 async function takeInventory(
@@ -139,12 +237,19 @@ async function takeInventory(
   return walArchive.inventory({ ...access, folder: { server, major, systemId }, segmentBytes });
 }
 
+/** The newest that any of the stores is known to have. */
 async function knownProgress(
   { catalog }: SurveyDeps,
   server: ServerName,
-  store: string,
+  seen: readonly Seen[],
 ): Promise<WalKnown | undefined> {
-  const row = await catalog.walProgress.find(server, store);
-  if (row === undefined || !isLsn(row.storedLsn)) return undefined;
-  return { systemId: row.systemId, lsn: row.storedLsn, at: Temporal.Instant.from(row.at) };
+  let newest: WalKnown | undefined;
+  for (const { store } of seen) {
+    const row = await catalog.walProgress.find(server, store.name);
+    if (row === undefined || !isLsn(row.storedLsn)) continue;
+    const at = Temporal.Instant.from(row.at);
+    if (newest === undefined || Temporal.Instant.compare(at, newest.at) > 0)
+      newest = { systemId: row.systemId, lsn: row.storedLsn, at };
+  }
+  return newest;
 }

@@ -9,7 +9,7 @@ export function explainRestore(plan: RestorePlan, outlook?: RestoreOutlook): Exp
   const what = plan.tables.length === 0 ? server : `${plan.tables.join(', ')} of ${server}`;
   const facts: [string, string][] = [
     ['Target', targetWords(plan, outlook)],
-    ['Base', `${base.backupId} in ${plan.store}`],
+    ['Base', `${base.backupId} in ${plan.store}${elsewhere(plan)}`],
     ['WAL', walWords(plan)],
     ['Reads', `${formatBytes(base.storedBytes)} from ${plan.store}`],
     ['Writes', writesWords(plan, outlook)],
@@ -23,6 +23,11 @@ export function explainRestore(plan: RestorePlan, outlook?: RestoreOutlook): Exp
     approveLabel: `Approve restore of ${server}`,
     command: commandOf(plan),
   };
+}
+
+function elsewhere({ store, copies }: RestorePlan): string {
+  const others = copies.filter((name) => name !== store);
+  return others.length === 0 ? '' : `, and should that fail from ${others.join(' or ')}`;
 }
 
 function shortTarget({ target, targetUtc }: RestorePlan): string {

@@ -44,7 +44,11 @@ export type RestoreInput = z.infer<typeof RestoreInput>;
 
 export const RestorePlan = z.strictObject({
   server: ServerNameText,
+  /** The best copy's; `copies` names every store that holds the backup, this one first. */
   store: z.string(),
+  copies: z.array(z.string()).default([]),
+  /** Where its log is read: what one lacks another may have. Empty: from `store`. */
+  walStores: z.array(z.string()).default([]),
   target: TargetJson,
   /** The target for readers; null: it is no moment. */
   targetUtc: z.string().nullable(),
@@ -90,13 +94,16 @@ export async function planRestore(
   const reader = { zone: context.actor.zone, now: deps.clock.now() };
   const target = requireTarget(input.to, readTarget(input.to, reader), reader);
   const survey = await surveyOnceStored(deps, { server: name, target }, context);
-  const found = requireBase(survey.choice, { server: name, target }, reader);
+  const { passedOver } = survey;
+  const found = requireBase(survey.choice, { server: name, target, passedOver }, reader);
   const into = input.into === undefined ? null : resolve(input.into);
   if (into !== null) await assertEmpty(into);
   const { path, base } = found;
   const plan: RestorePlan = {
     server: name,
-    store: survey.store.name,
+    store: survey.stores[0]?.name ?? '',
+    copies: survey.stores.map((store) => store.name),
+    walStores: survey.walStores.map((store) => store.name),
     target,
     ...shown(target, reader.zone),
     base: summaryJson(base),

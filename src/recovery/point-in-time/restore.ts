@@ -27,12 +27,14 @@ import type { NamedStore, RecoveryDeps } from '../deps.ts';
 import { RECOVERY_FAILED, SERVER_UNKNOWN } from '../problems.ts';
 import { namesInUrl } from '../server-url.ts';
 import type { Target } from '../target.ts';
+import { type FetchWal, fetchFromStores } from '../wal-sources.ts';
 import { explainFailure } from './failures.ts';
 import { openCopy } from './open-copy.ts';
+import { readCopy } from './read-copy.ts';
 import { type ReplayTarget, recoverySettings } from './recovery-settings.ts';
 import { followReplay, type Reached } from './replay.ts';
+import { openRestoreNotes } from './restore-notes.ts';
 import { type CopyAccess, findCopyAccess } from './restored-copy.ts';
-import { setAside } from './set-aside.ts';
 import { openWalFeed } from './wal-feed.ts';
 
 /** The primary can raise its settings this often within the replayed log. */
@@ -42,7 +44,12 @@ const NO_MORE_WAL = 'exit 1';
 
 export interface ScratchRestoreRequest {
   readonly server: ServerName;
+  /** The best copy's. */
   readonly store: NamedStore;
+  /** Other stores that hold the backup, the best first: where the first fails on the way. */
+  readonly others?: readonly NamedStore[];
+  /** Where its log is read, in this order; default: from `store` alone, which then is what is proved. */
+  readonly walStores?: readonly NamedStore[];
   readonly base: BackupSummary;
   readonly path: WalPath;
   readonly target: Target;
@@ -61,6 +68,8 @@ export interface ScratchRestore extends CopyAccess {
   /** `end of log`: nothing was committed between there and the target, as far as the log is stored. */
   readonly how: 'target' | 'end of log';
   readonly steps: readonly StepTime[];
+  /** What one store could not give and another did; empty: nothing was wrong. */
+  readonly warnings: readonly string[];
   /** For forecasts. */
   readonly measured: { readonly restoreSeconds: number; readonly replaySeconds: number };
   /**
@@ -83,33 +92,31 @@ export async function restoreToScratch(
   request: ScratchRestoreRequest,
   run: Run,
 ): Promise<ScratchRestore> {
-  const { base, path } = request;
-  const place = planScratchPlace({
-    root: deps.scratch.path,
-    name: run.id,
-    into: request.into,
-  });
-  const walBytes = Number(lsnBytes(path.toLsn) - lsnBytes(path.fromLsn));
-  const folder = request.into === undefined ? deps.scratch.path : dirname(request.into);
-  const needed = roomNeeded(base.sourceBytes, walBytes);
-  assertRoom(folder, { needed, free: await freeBytes(folder) });
-
+  const { base } = request;
+  const root = deps.scratch.path;
+  const place = planScratchPlace({ root, name: run.id, into: request.into });
+  await requireRoom(deps, request);
   const claimId = await run.claim({ kind: SCRATCH_CLUSTER, reference: placeJson(place) });
   async function discard(): Promise<void> {
     await destroyScratch(place);
     await run.release(claimId);
   }
+  const { server, store, others = [], walStores = [store] } = request;
+  const notes = openRestoreNotes(deps, { server, log: run.log });
+  const fetch = fetchFromStores(deps, {
+    base,
+    stores: walStores,
+    tell: ({ name, ...trouble }) => notes.note({ ...trouble, what: `WAL file ${name}` }),
+  });
   try {
     await makeScratchFolders(place, deps.scratch.user);
-    const restoring = await timed(deps, run, readTitle(request), async (step) => {
-      await restoreFiles(deps, request, { place, step }).catch(async (error: unknown) => {
-        const { name } = request.store;
-        throw await setAside(deps, { base, storeName: name }, { error, runId: run.id });
-      });
-    });
-    const replaying = await timed(deps, run, replayTitle(request), async (step) =>
-      startAndReplay(deps, request, { place, step }),
+    const restoring = await timed(deps, run, readTitle(request), async (step) =>
+      readCopy(deps, { base, stores: [store, ...others], place, notes, step }, run),
     );
+    const replaying = await timed(deps, run, replayTitle(request), async (step) =>
+      startAndReplay(deps, request, { place, step, fetch }),
+    );
+    await notes.keep();
     const { cluster, access, reached, how } = replaying.answer;
     return {
       ...access,
@@ -124,6 +131,7 @@ export async function restoreToScratch(
         await openCopy(session, { clock: deps.clock, signal });
       },
       steps: [restoring.time, replaying.time],
+      warnings: notes.warnings,
       measured: {
         restoreSeconds: restoring.time.seconds,
         replaySeconds: replaying.time.seconds,
@@ -132,9 +140,20 @@ export async function restoreToScratch(
   } catch (error) {
     const told = await explainFailure(error, place);
     await discard();
+    await notes.keep();
     run.signal.throwIfAborted();
     throw told;
   }
+}
+
+async function requireRoom(
+  { scratch }: RecoveryDeps,
+  { base, path, into }: ScratchRestoreRequest,
+): Promise<void> {
+  const walBytes = Number(lsnBytes(path.toLsn) - lsnBytes(path.fromLsn));
+  const folder = into === undefined ? scratch.path : dirname(into);
+  const needed = roomNeeded(base.sourceBytes, walBytes);
+  assertRoom(folder, { needed, free: await freeBytes(folder) });
 }
 
 interface Timed<T> {
@@ -175,22 +194,7 @@ function replayTitle({ target }: ScratchRestoreRequest): string {
 interface Workplace {
   readonly place: ScratchPlace;
   readonly step: Step;
-}
-
-async function restoreFiles(
-  deps: RecoveryDeps,
-  { base, store }: ScratchRestoreRequest,
-  { place, step }: Workplace,
-): Promise<void> {
-  await deps.engine.restoreFiles({
-    store: store.store,
-    ring: deps.ring,
-    summary: base,
-    directory: place.dataDirectory,
-    signal: step.signal,
-    onProgress: (progress) => step.progress(progress),
-  });
-  step.signal.throwIfAborted();
+  readonly fetch: FetchWal;
 }
 
 interface Standing {
@@ -243,7 +247,7 @@ interface Attempt extends Workplace {
 async function replayOnce(
   deps: RecoveryDeps,
   request: ScratchRestoreRequest,
-  { place, step, attempt, target }: Attempt,
+  { place, step, fetch, attempt, target }: Attempt,
 ): Promise<Standing | undefined> {
   const { base, path } = request;
   const { clock, scratch } = deps;
@@ -252,7 +256,7 @@ async function replayOnce(
     user: scratch.user,
     path,
     segmentBytes: base.segmentBytes,
-    fetch: fetchFrom(deps, request),
+    fetch,
     clock,
     signal: step.signal,
   });
@@ -299,24 +303,6 @@ async function replayOnce(
   }
   await feed.finish();
   return { cluster, access, reached: end.state, how: end.how };
-}
-
-function fetchFrom(
-  { walArchive, ring }: RecoveryDeps,
-  { server, store, base }: ScratchRestoreRequest,
-): Parameters<typeof openWalFeed>[0]['fetch'] {
-  const folder = { server, major: base.major, systemId: base.systemId };
-  const { segmentBytes } = base;
-  return async (name, destination, signal) =>
-    walArchive.fetch({
-      store: store.store,
-      ring,
-      folder,
-      segmentBytes,
-      name,
-      destination,
-      signal,
-    });
 }
 
 async function enterCopy(

@@ -1,6 +1,7 @@
 /**
- * A backup whose stored files turn out damaged while they are restored is remembered as failed, so that the
- * next restore starts from another one: whoever asks again must not meet the same broken object.
+ * A copy whose stored files turn out damaged while they are restored is remembered as failed, in its store
+ * alone, so that the next restore starts from another one: whoever asks again must not meet the same
+ * broken object.
  */
 import { DECRYPTION_FAILED, OBJECT_DAMAGED } from '../../encryption/problems.ts';
 import type { BackupSummary } from '../../engines/engine.ts';
@@ -20,8 +21,7 @@ export async function setAside(
   { base, storeName }: { readonly base: BackupSummary; readonly storeName: string },
   { error, runId }: { readonly error: unknown; readonly runId: RunId },
 ): Promise<unknown> {
-  const isDamage = isProblem(error) && DAMAGE.some((kind) => isProblem(error, kind));
-  if (!isDamage || catalog.backups === undefined) return error;
+  if (!isDamage(error) || catalog.backups === undefined) return error;
   const { server, backupId } = base;
   const at = utcText(clock.now());
   // A catalogue that was lost does not know it yet.
@@ -36,7 +36,12 @@ export async function setAside(
     runId,
   });
   const hint =
-    `Ask again: backup ${backupId} is set aside now, and an earlier one is used if there is one. ` +
+    `Ask again: the copy of ${backupId} in ${storeName} is set aside now, and an earlier one is used if no other copy is sound. ` +
     'Then take a new one with `backup`.';
   return new Problem(error.kind, error.message, { facts: error.facts, hint, cause: error });
+}
+
+/** What says that the stored bytes are bad, rather than that they could not be read. */
+export function isDamage(error: unknown): error is Problem {
+  return DAMAGE.some((kind) => isProblem(error, kind));
 }

@@ -20,12 +20,13 @@ function scene() {
   const server = 'shop';
   if (!isServerName(server)) throw new TypeError(server);
   const recorded: { store: string }[] = [];
-  const marked: { verdict: string }[] = [];
+  const marked: { verdict: string; store: string }[] = [];
   const backups = {
     record: async (row: { readonly store: string }) => void recorded.push(row),
     list: async () => [],
     remove: async () => undefined,
-    markVerified: async (row: { readonly verdict: string }) => void marked.push(row),
+    markVerified: async (row: { readonly verdict: string; readonly store: string }) =>
+      void marked.push(row),
   };
   const nothing = { record: unused, find: unused, add: unused, list: unused };
   const catalog = {
@@ -71,10 +72,12 @@ test('setAside() marks a damaged backup as failed and says that asking again hel
 
   // Also where the catalogue was lost and has no row to mark.
   expect(recorded).toMatchObject([{ store: 'here' }]);
-  expect(marked).toMatchObject([{ backupId: backup.base.backupId, verdict: 'FAIL', runId }]);
+  expect(marked).toMatchObject([
+    { backupId: backup.base.backupId, verdict: 'FAIL', store: 'here' },
+  ]);
   expect(told).toMatchObject({ kind: { code: 'DECRYPTION_FAILED' }, message: error.message });
   expect(isProblem(told) ? told.hint : '').toContain(
-    'Ask again: backup 20261122T144600Z is set aside now',
+    'Ask again: the copy of 20261122T144600Z in here is set aside now',
   );
 });
 
