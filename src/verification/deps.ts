@@ -29,7 +29,8 @@ export interface StoredWalRequest {
 export interface VerificationDeps {
   readonly recovery: RecoveryDeps;
   readonly servers: Readonly<Record<string, VerifiedServer>>;
-  readonly catalog: Pick<Catalog, 'backups' | 'walProgress'>;
+  /** Without `findings` what a proof finds well again stays noticed. */
+  readonly catalog: Pick<Catalog, 'backups' | 'walProgress'> & Partial<Pick<Catalog, 'findings'>>;
   /**
    * Resolves when the log is stored up to `lsn`: waits for whoever archives, or archives meanwhile.
    *

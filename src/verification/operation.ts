@@ -13,8 +13,9 @@ import { formatBytes } from '../kernel/size.ts';
 import type { NamedStore } from '../recovery/deps.ts';
 import { namesInUrl } from '../recovery/server-url.ts';
 import { summaryJson } from '../recovery/summary-schema.ts';
+import { chooseCopy } from './choose-store.ts';
 import type { VerificationDeps, VerifiedServer } from './deps.ts';
-import { chooseBackup, VerifyPlan } from './plan.ts';
+import { VerifyPlan } from './plan.ts';
 import { PLAN_OUTDATED, SERVER_UNKNOWN, STORE_UNKNOWN } from './problems.ts';
 import { requireStore } from './proving.ts';
 import { VerifyResult } from './result.ts';
@@ -25,7 +26,7 @@ const DEADLINE_MS = 24 * 3_600_000;
 const VerifyInput = z.strictObject({
   server: z.string().optional().describe('Which server; default: the only one'),
   backup: z.string().optional().describe('Which backup; default: the newest'),
-  store: z.string().optional().describe('From which store; default: its first'),
+  store: z.string().optional().describe('From which store; default: the one proved longest ago'),
 });
 type VerifyInput = z.infer<typeof VerifyInput>;
 
@@ -38,7 +39,7 @@ export function verifyOperation(deps: VerificationDeps): VerifyOperation {
     words: {
       positional: ['server'],
       describe: {},
-      examples: ['verify', 'verify shop', 'verify shop --backup 20261122T010000Z'],
+      examples: ['verify', 'verify shop', 'verify shop --backup 20261122T010000Z --store west'],
     },
     input: VerifyInput,
     plan: VerifyPlan,
@@ -69,20 +70,20 @@ async function planProof(
   signal: AbortSignal,
 ): Promise<VerifyPlan> {
   const { name, server } = requireServer(deps, input.server);
-  const store = chooseStore(deps, name, input.store);
-  const { engine, ring } = deps.recovery;
-  const listing = await engine.listBackups({ store: store.store, ring, server: name, signal });
-  const wish = { server: name, store: store.name, backup: input.backup };
-  const { base, isNewest } = chooseBackup(listing, wish);
+  const stores = storesFor(deps, name, input.store);
+  const wish = { server: name, stores, isAsked: input.store !== undefined, backup: input.backup };
+  const copy = await chooseCopy(deps, wish, { signal });
   return {
     server: name,
-    store: store.name,
-    base: summaryJson(base),
-    isNewest,
+    store: copy.store.name,
+    why: copy.why,
+    passedOver: [...copy.passedOver],
+    base: summaryJson(copy.base),
+    isNewest: copy.isNewest,
     databases: [...(server.databases ?? [namesInUrl(server.url).database])],
     tables: server.verification.tables,
     maxAgeSeconds: Temporal.Duration.from(server.verification.max_age).total('seconds'),
-    unreadable: listing.unreadable.map(({ key, reason }) => ({ key, reason })),
+    unreadable: copy.listing.unreadable.map(({ key, reason }) => ({ key, reason })),
   };
 }
 
@@ -100,17 +101,18 @@ function requireServer(
   throw new Problem(SERVER_UNKNOWN, message);
 }
 
-/** @throws Problem VERIFY_STORE_UNKNOWN */
-function chooseStore(
+/** The one that was asked for, or all of them. @throws Problem VERIFY_STORE_UNKNOWN */
+function storesFor(
   { recovery }: VerificationDeps,
   server: ServerName,
   said: string | undefined,
-): NamedStore {
+): readonly NamedStore[] {
   const stores = recovery.storesOf(server);
-  const store = said === undefined ? stores[0] : stores.find(({ name }) => name === said);
-  if (store !== undefined) return store;
+  if (said === undefined) return stores;
+  const store = stores.find(({ name }) => name === said);
+  if (store !== undefined) return [store];
   const names = stores.map(({ name }) => name);
-  throw unknown(STORE_UNKNOWN, 'store', said ?? '', names);
+  throw unknown(STORE_UNKNOWN, 'store', said, names);
 }
 
 function unknown(kind: ProblemKind, what: string, name: string, known: readonly string[]): Problem {
@@ -122,19 +124,23 @@ function unknown(kind: ProblemKind, what: string, name: string, known: readonly 
 }
 
 function explain(plan: VerifyPlan): Explanation {
-  const { server, store, base, isNewest, databases, tables, maxAgeSeconds } = plan;
+  const { server, store, why, base, isNewest, databases, tables, maxAgeSeconds } = plan;
   const which = isNewest ? 'the newest' : 'as asked';
   const size = `${formatBytes(base.storedBytes)} read, ${formatBytes(base.sourceBytes)} written`;
   return {
     title: `Prove that backup ${base.backupId} of ${server} can be restored`,
     facts: [
-      ['Backup', `${base.backupId} (${which}) from ${store}`],
+      ['Backup', `${base.backupId} (${which})`],
+      ['Store', `${store} (${why})`],
       ['Restores', `${size}, into a scratch cluster that is removed afterwards`],
       ['Compares', `row counts of the ${tables} largest tables of ${databases.join(', ')}`],
       ['Latest transaction', `at most ${formatSeconds(maxAgeSeconds)} old`],
       ['Danger', 'low: production is only read and counted'],
     ],
-    warnings: plan.unreadable.map(({ key, reason }) => `Manifest "${key}": ${reason}`),
+    warnings: [
+      ...plan.passedOver.map(({ store: name, reason }) => `Store ${name} is not proved: ${reason}`),
+      ...plan.unreadable.map(({ key, reason }) => `Manifest "${key}": ${reason}`),
+    ],
     approveLabel: `Verify ${server}`,
     command: `npx dbdr verify ${server} --backup ${base.backupId} --store ${store}`,
   };

@@ -5,12 +5,25 @@ import type { BackupListing, BackupSummary } from '../engines/engine.ts';
 import { noneReadable } from '../engines/unreadable.ts';
 import { nearestWord } from '../kernel/nearest.ts';
 import { Problem } from '../kernel/problem.ts';
+import { VERDICTS } from '../kernel/verdict.ts';
 import { ServerNameText, SummaryJson } from '../recovery/summary-schema.ts';
 import { BACKUP_UNKNOWN, NOTHING_TO_PROVE } from './problems.ts';
+
+const PassedOver = z.strictObject({
+  store: z.string(),
+  /** SKIPPED: there is nothing to prove, or it is away; FAIL: what is there cannot be read. */
+  verdict: z.enum(VERDICTS),
+  reason: z.string(),
+});
+export type PassedOver = z.infer<typeof PassedOver>;
 
 export const VerifyPlan = z.strictObject({
   server: ServerNameText,
   store: z.string(),
+  /** Why this store: `as asked`, `its only store`, `proved longest ago`. */
+  why: z.string().default('as asked'),
+  /** Stores that were looked at before and could not be proved from now, each with the reason. */
+  passedOver: z.array(PassedOver).default([]),
   base: SummaryJson,
   /** The newest one, or the one that was asked for. */
   isNewest: z.boolean(),

@@ -41,7 +41,10 @@ export const NO_COPY: CopyFindings = {
 
 interface Aim {
   readonly path: WalPath;
+  /** What the copy is compared with; undefined: with nothing. */
   readonly source: Source | undefined;
+  /** Production was asked, and the log does not get there: a copy in another store that is behind. */
+  readonly isLate: boolean;
 }
 
 export async function proveCopy(proving: Proving, aim: Aim): Promise<CopyFindings> {
@@ -115,7 +118,7 @@ function targetOf(path: WalPath, source: Source | undefined): Target {
 
 async function lookAtCopy(
   { deps, plan, run, book }: Proving,
-  { source }: Aim,
+  { source, isLate }: Aim,
   restored: ScratchRestore,
 ): Promise<readonly ComparedTable[] | undefined> {
   const { recovery } = deps;
@@ -123,7 +126,7 @@ async function lookAtCopy(
   let tables: readonly ComparedTable[] | undefined;
   await run.step('Compare the copy with production', async ({ signal }) => {
     const context: CopyContext = { restored, recovery, clock: recovery.clock, signal };
-    if (source === undefined) noteUncompared(book);
+    if (source === undefined) noteUncompared(book, isLate);
     else {
       book.note('Log position', judgePosition(context, source));
       await book.look(`${source.tables.length} largest tables`, async () => {
@@ -151,8 +154,9 @@ async function lookAtCopy(
   return tables;
 }
 
-function noteUncompared(book: CheckBook): void {
-  const why = couldNotTell(new Error('production could not be asked'));
+function noteUncompared(book: CheckBook, isLate: boolean): void {
+  const state = isLate ? 'its log is not in this store yet' : 'production could not be asked';
+  const why = couldNotTell(new Error(state));
   book.note('Log position', why);
   book.note('Largest tables', why);
 }

@@ -3,15 +3,20 @@
  * everything, and removes the copy again. Whatever goes wrong inside is a check with a verdict; only a
  * cancelled proof throws.
  */
+import { z } from 'zod';
+
 import type { Run } from '../gate/operation.ts';
 import { utcText } from '../kernel/codecs.ts';
+import { compareLsn } from '../kernel/lsn.ts';
 import { combineVerdicts, type Verdict } from '../kernel/verdict.ts';
+import type { WalPath } from '../recovery/coverage.ts';
+import { COPY_DAMAGED } from '../recovery/point-in-time/restore-notes.ts';
 import { type CheckBook, openCheckBook } from './checks.ts';
 import { BOUNDED_SHOWS, type ComparedTable, compareTable } from './compare.ts';
 import type { VerificationDeps } from './deps.ts';
 import type { VerifyPlan } from './plan.ts';
 import { NO_COPY, proveCopy } from './prove-copy.ts';
-import { requireStore, roundSeconds } from './proving.ts';
+import { type Proving, requireStore, roundSeconds } from './proving.ts';
 import { type VerifyResult, withWords } from './result.ts';
 import type { Source } from './source.ts';
 import {
@@ -20,6 +25,8 @@ import {
   findPath,
   MANIFESTS,
   noteManifests,
+  notePassedOver,
+  otherStore,
   readRpo,
   waitForLog,
 } from './store-checks.ts';
@@ -35,12 +42,15 @@ export async function prove(
   const began = { at: clock.now(), ms: clock.elapsedMs() };
 
   noteManifests(proving);
+  notePassedOver(proving);
   const source = await askProduction(proving);
   await checkObjects(proving);
   if (source !== undefined) await waitForLog(proving, source);
   const rpoSeconds = await readRpo(proving);
   const path = await findPath(proving, source);
-  const copy = path === undefined ? NO_COPY : await proveCopy(proving, { path, source });
+  const isLate = isBehind(proving, path, source);
+  const aim = { source: isLate ? undefined : source, isLate };
+  const copy = path === undefined ? NO_COPY : await proveCopy(proving, { path, ...aim });
 
   const verdict = book.verdict();
   const { server, base } = plan;
@@ -58,6 +68,7 @@ export async function prove(
   // A catalogue that was lost does not know it yet.
   await deps.catalog.backups.record({ server, backupId, store: plan.store, summary: base });
   await deps.catalog.backups.markVerified(marked);
+  if (marked.verdict === 'PASS') await closeDamage(deps, plan);
   return withWords(
     {
       runId: run.id,
@@ -82,12 +93,39 @@ export async function prove(
   );
 }
 
-/** A proof fails for every manifest that is damaged; this backup only for what is its own. */
-function ownVerdict({ unreadable, base }: VerifyPlan, book: CheckBook): Verdict {
-  if (unreadable.length === 0 || base.damagedFiles.length > 0) return book.verdict();
-  const own = book.checks.filter(({ check }) => check !== MANIFESTS);
+/** A proof fails for whatever is damaged; this copy only for what is its own. */
+function ownVerdict({ unreadable, passedOver, base }: VerifyPlan, book: CheckBook): Verdict {
+  const foreign = passedOver.map(({ store }) => otherStore(store));
+  if (unreadable.length > 0 && base.damagedFiles.length === 0) foreign.push(MANIFESTS);
+  const own = book.checks.filter(({ check }) => !foreign.includes(check));
   return combineVerdicts(own.map(({ verdict }) => verdict));
 }
+
+/** The first store is where the log goes: there nothing may be missing. Others follow it. */
+function isBehind(
+  { deps, plan, store }: Proving,
+  path: WalPath | undefined,
+  source: Source | undefined,
+): boolean {
+  if (path === undefined || source === undefined) return false;
+  if (deps.recovery.storesOf(plan.server)[0]?.name === store.name) return false;
+  return compareLsn(path.toLsn, source.laterLsn) < 0;
+}
+
+/** What a restore had found wrong in this store is wrong no more. */
+async function closeDamage(
+  { catalog: { findings } }: VerificationDeps,
+  { server, store }: VerifyPlan,
+): Promise<void> {
+  const open = (await findings?.list(server)) ?? [];
+  const isOver = open.some((finding) => {
+    const read = DamagedCopy.safeParse(finding);
+    return read.success && read.data.store === store;
+  });
+  if (isOver) await findings?.close(COPY_DAMAGED, server);
+}
+
+const DamagedCopy = z.object({ code: z.literal(COPY_DAMAGED), store: z.string() });
 
 function notCompared(source: Source | undefined): readonly ComparedTable[] {
   return (source?.tables ?? []).map((table) => compareTable(table.table, table, undefined));

@@ -27,6 +27,17 @@ export function noteManifests({ book, plan }: Proving): void {
   }
 }
 
+/** A copy elsewhere was not looked at, or could not be: the reader must not believe that it was proved. */
+export function notePassedOver({ book, plan }: Proving): void {
+  for (const { store, verdict, reason } of plan.passedOver)
+    book.note(otherStore(store), { verdict, detail: `it was not proved: ${reason}` });
+}
+
+/** The check that is about another store than the one that is proved. */
+export function otherStore(name: string): string {
+  return `Store ${name}`;
+}
+
 /** Undefined: production is down or refuses; the copy is restored all the same, and nothing compared. */
 export async function askProduction({
   deps,
@@ -111,17 +122,23 @@ export async function findPath(
       return { verdict: 'FAIL', detail };
     }
     path = found;
-    return judgePath(found, source?.laterLsn);
+    const isFirst = deps.recovery.storesOf(server)[0]?.name === store.name;
+    return judgePath(found, source?.laterLsn, isFirst);
   });
   return path;
 }
 
-function judgePath(path: WalPath, needed: Lsn | undefined): Seen {
+function judgePath(path: WalPath, needed: Lsn | undefined, isFirst: boolean): Seen {
   const range = `${path.fromLsn} to ${path.toLsn}`;
   if (path.broken)
     return { verdict: 'FAIL', detail: `${range}, then a hole${sayMissing(path.missing)}` };
-  if (needed !== undefined && compareLsn(path.toLsn, needed) < 0)
-    return { verdict: 'FAIL', detail: `${range} only, production is at ${needed}` };
+  if (needed !== undefined && compareLsn(path.toLsn, needed) < 0) {
+    const detail = `${range} only, production is at ${needed}`;
+    // Late is not damaged: what has not been copied there yet says nothing of what has.
+    return isFirst
+      ? { verdict: 'FAIL', detail }
+      : { verdict: 'ERROR', detail: `${detail}: the copy is late` };
+  }
   return { verdict: 'PASS', detail: `${range}, no holes` };
 }
 
