@@ -9,6 +9,7 @@ import { PLACE_FILES, type ScratchPlace, tablespacesOf } from './place.ts';
 import { CLUSTER_PLACE_TAKEN, CLUSTER_PLACE_UNREACHABLE } from './problems.ts';
 
 const PRIVATE = 0o700;
+const GROUP_READS = 0o750;
 const CHOWN_MS = 10 * 60_000;
 
 /**
@@ -56,7 +57,9 @@ function taken(directory: string, why: string, cause?: unknown): Problem {
 
 /** Gives everything of `place` to `user`; nothing to do when we are that user. */
 export async function giveTo(place: ScratchPlace, user: ProgramUser | undefined): Promise<void> {
-  await chmod(place.dataDirectory, PRIVATE);
+  // PostgreSQL takes no other permissions than these two; with the second, a group may read along.
+  const { mode } = await stat(place.dataDirectory);
+  await chmod(place.dataDirectory, (mode & 0o777) === GROUP_READS ? GROUP_READS : PRIVATE);
   if (user === undefined) return;
   // -h: links (tablespaces) are not followed out of the tree.
   const owner = `${user.uid}:${user.gid}`;

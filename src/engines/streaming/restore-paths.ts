@@ -14,7 +14,7 @@ const CONTROL_UNFINISHED = 'global/pg_control.unfinished';
 /** The links that it describes are made by us, to other places. */
 const SKIPPED: ReadonlySet<string> = new Set(['tablespace_map']);
 
-/** What a folder has that the backup says nothing of. Only its owner may enter. */
+/** Its owner may do everything with a folder. */
 const FOLDER_MODE = 0o700;
 const PERMISSIONS = 0o777;
 
@@ -42,7 +42,7 @@ export interface PlacedFile extends PlacedFolder {
 export interface PlaceRequest {
   /** Absolute. */
   readonly directory: string;
-  /** Permissions of the data directory itself, which no entry tells. Default 0700. */
+  /** Permissions of the data directory itself, and of folders that no entry tells of. Default 0700. */
   readonly directoryMode?: number;
   readonly entries: readonly FileEntry[];
   /** `path` is relative where the tablespace stands inside the data directory. */
@@ -85,6 +85,7 @@ class Plan {
   hasControl = false;
   totalBytes = 0;
   readonly #request: PlaceRequest;
+  readonly #mode: number;
   /** Of those that do not stand inside the data directory. */
   readonly #far: ReadonlySet<string>;
   readonly #seen = new Set<string>();
@@ -95,7 +96,8 @@ class Plan {
     this.beside = `${directory}.tablespaces`;
     const far = tablespaces.filter(({ path }) => isAbsolute(path)).map(({ oid }) => String(oid));
     this.#far = new Set(far);
-    this.folders.set(directory, permissions(directoryMode));
+    this.#mode = permissions(directoryMode);
+    this.folders.set(directory, this.#mode);
     // An empty tablespace has no files, and is needed all the same.
     if (only === undefined) for (const oid of far) this.#addTablespace(oid);
   }
@@ -128,7 +130,7 @@ class Plan {
     const { directory } = this.#request;
     const parent = join(directory, 'pg_tblspc');
     for (const folder of [parent, this.beside, join(this.beside, oid)])
-      if (!this.folders.has(folder)) this.folders.set(folder, FOLDER_MODE);
+      if (!this.folders.has(folder)) this.folders.set(folder, this.#mode);
     this.links.set(join(parent, oid), join(this.beside, oid));
   }
 
@@ -137,7 +139,7 @@ class Plan {
     const parts = path.split('/');
     for (let count = 1; count < parts.length; count++) {
       const folder = this.#place(parts.slice(0, count).join('/'));
-      if (!this.folders.has(folder)) this.folders.set(folder, FOLDER_MODE);
+      if (!this.folders.has(folder)) this.folders.set(folder, this.#mode);
     }
   }
 }

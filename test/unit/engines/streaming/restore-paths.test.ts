@@ -100,7 +100,7 @@ describe('placeFiles()', () => {
         ['/scratch/data', 0o750],
         ['/scratch/data/base', 0o750],
         ['/scratch/data/odd', 0o750],
-        ['/scratch/data/global', 0o700],
+        ['/scratch/data/global', 0o750],
       ]),
     );
     expect(places.files.get(2)?.mode).toBe(0o640);
