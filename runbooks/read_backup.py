@@ -14,7 +14,8 @@
 DIR holds the store as it is: a directory store's folder, or what
 `aws s3 sync s3://BUCKET/PREFIX DIR` wrote. Objects keep their names, for these are part of their
 encryption. BACKUP is an id such as 20261122T010000Z, CLUSTER a server such as shop, or its folder such
-as shop/15-7341880284312345678 where there are several. --key may be given more than once.
+as shop/15-7341880284312345678 where there are several. --key may be given more than once, and may
+be what a secret NAME/KEY-ID of AWS Secrets Manager holds.
 
 Needs Python 3.9 or newer and the package `cryptography` (Debian: python3-cryptography). For zstd it
 takes Python's own (3.14 or newer), else the package `zstandard`, else the program `zstd`.
@@ -141,9 +142,11 @@ class KeyRing:
             try:
                 with open(path, encoding="utf-8") as file:
                     document = json.load(file)
-                if document["version"] != 1 or not document["keys"]:
+                # One secret of AWS Secrets Manager holds one key; a file holds several.
+                keys = document["keys"] if "keys" in document else [document]
+                if document["version"] != 1 or not keys:
                     raise ValueError
-                for one in document["keys"]:
+                for one in keys:
                     key = base64.b64decode(one["key"], validate=True)
                     if len(key) != 32:
                         raise ValueError
@@ -584,7 +587,8 @@ def restore_all(backup, into):
 
     for place in [into, os.path.join(into, "pg_tblspc")] + [os.path.join(beside, oid) for oid in far]:
         make_folder(place)
-    targets, modes = {}, {}
+    directory_mode = int(backup.head["settings"].get("data_directory_mode", "0700"), 8)
+    targets, modes = {}, {into: directory_mode & 0o777 | 0o700}
     for number, (path, kind, size, mode, *_) in enumerate(files):
         # The links of tablespace_map are made anew, to places of their own.
         if kind == "link" or path == "tablespace_map" or not path.strip("./"):
@@ -622,6 +626,8 @@ def restore_all(backup, into):
         f"{into}: {len(targets)} files of {backup.folder}. It is consistent once PostgreSQL {one['major']} "
         f"has replayed the log from {one['beginLsn']} to {one['endLsn']}"
     )
+    for path in one.get("leftOut", []):
+        print(f"{path} belongs to the server and is not in its backup")
 
 
 class Writer:
@@ -651,8 +657,9 @@ def make_folder(path):
 
 
 def make_file(path, size, mode):
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.truncate(size)
+        os.fchmod(file.fileno(), mode)
 
 
 def sync(path):

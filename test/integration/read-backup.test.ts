@@ -111,6 +111,16 @@ describe.skipIf(LACKS !== undefined)(`the reader without dbdr${WHY}`, () => {
     expect(await readdir(into)).toEqual(['PG_VERSION', 'base']);
   });
 
+  test('takes a key as a secret in AWS Secrets Manager holds it', async () => {
+    const own = KeyFile.parse(JSON.parse(await readFile(path('keyring.json'), 'utf8')));
+    const [key] = own.keys;
+    await writeFile(path('secret.json'), JSON.stringify({ version: 1, ...key }));
+
+    const told = await python({ key: path('secret.json') })('list');
+
+    expect(told).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
   test("gives out PostgreSQL's own manifest", async () => {
     const { stdout } = await python()('manifest', shop.summary.backupId);
 
