@@ -29,12 +29,15 @@ export function wantsJson(argv: readonly string[]): boolean {
 
 /** The first word that is neither a flag nor a flag's value. */
 export function commandOf(argv: readonly string[]): string | undefined {
-  for (let index = 0; index < argv.length; index += 1) {
-    const word = argv[index] ?? '';
-    if (!word.startsWith('-')) return word;
-    if (isTextFlag(word)) index += 1;
-  }
-  return undefined;
+  return plainWords(argv)[0];
+}
+
+/** Every word that is neither a flag nor a caller flag's value. */
+export function plainWords(argv: readonly string[]): readonly string[] {
+  return argv.filter((word, index) => {
+    const isValue = index > 0 && isTextFlag(argv[index - 1] ?? '');
+    return !isValue && !word.startsWith('-');
+  });
 }
 
 function isTextFlag(word: string): boolean {

@@ -29,8 +29,16 @@ export interface ServeOptions extends OpenOptions {
 
 export interface Houses {
   open(loaded: LoadedConfig, options: OpenOptions): Promise<OpenHouse>;
-  /** Makes the key file; answers its path. */
-  createKeys(loaded: LoadedConfig): Promise<string>;
+  /** Makes the first key where the config says. */
+  createKeys(loaded: LoadedConfig, options: { readonly signal: AbortSignal }): Promise<CreatedKeys>;
+}
+
+export interface CreatedKeys {
+  readonly keyId: string;
+  /** The file, or the regions. */
+  readonly places: readonly string[];
+  /** What a person must keep a copy of: one sentence. */
+  readonly escrow: string;
 }
 
 export type LoadHouses = () => Promise<Houses>;

@@ -7,18 +7,24 @@ import type { Answer } from './answer.ts';
 import type { CommandDeps } from './command-deps.ts';
 import { OPERATIONS, PLAIN_COMMANDS } from './commands.ts';
 import { configCommand } from './config-command.ts';
-import { readPlain, wantsJson } from './globals.ts';
+import { plainWords, readPlain, wantsJson } from './globals.ts';
 import { helpText } from './help.ts';
 import { COMMAND_UNREADABLE } from './problems.ts';
 
 type PlainAnswer = (words: readonly string[], deps: CommandDeps) => Answer | Promise<Answer>;
 
-export const PLAIN_ANSWERS: Readonly<Record<string, PlainAnswer | undefined>> = {
+const PLAIN_ANSWERS: Readonly<Record<string, PlainAnswer | undefined>> = {
   config: configAnswer,
-  keys: keysAnswer,
   serve: serveAnswer,
   version,
 };
+
+/** Undefined: these words ask for an operation. */
+export function plainAnswerOf(name: string, words: readonly string[]): PlainAnswer | undefined {
+  // The other words of `keys` need an open house, this one may have no key to open one with.
+  if (name === 'keys') return plainWords(words)[1] === 'create' ? keysAnswer : undefined;
+  return PLAIN_ANSWERS[name];
+}
 
 /** No command: help, unless a flag was mistyped. */
 export function answerWithoutCommand(words: readonly string[]): Answer {
@@ -52,16 +58,16 @@ function configAnswer(words: readonly string[], { terminal }: CommandDeps): Answ
 
 async function keysAnswer(words: readonly string[], deps: CommandDeps): Promise<Answer> {
   const plain = readPlain(words);
-  const verb = plain.words.slice(1).join(' ');
-  if (verb !== 'create') {
-    throw new Problem(COMMAND_UNREADABLE, `Cannot read "keys ${verb}": no such word`, {
-      hint: 'Say `keys create`.',
-    });
-  }
+  const [, , extra] = plain.words;
+  if (extra !== undefined)
+    throw new Problem(COMMAND_UNREADABLE, `Cannot read "keys create ${extra}": it takes no words`);
   const houses = await deps.loadHouses();
-  const path = await houses.createKeys(load(plain.config, deps));
-  const text = `Made ${path}\nKeep a copy of it somewhere else: without it no backup can be read.`;
-  return { json: { path }, text, exitCode: 0 };
+  const { signal } = deps.stop;
+  const made = await houses.createKeys(load(plain.config, deps), { signal });
+  const { keyId, places, escrow } = made;
+  const text = `Made the key ${keyId} in ${places.join(', ')}\n${escrow}`;
+  const [path = ''] = places;
+  return { json: { keyId, path, places, escrow }, text, exitCode: 0 };
 }
 
 async function serveAnswer(words: readonly string[], deps: CommandDeps): Promise<Answer> {

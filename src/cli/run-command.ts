@@ -9,7 +9,7 @@ import { type Answer, failure, tell } from './answer.ts';
 import type { CommandDeps } from './command-deps.ts';
 import { OPERATIONS, PLAIN_COMMANDS } from './commands.ts';
 import { CALLER_FLAGS, commandOf, mendDashes, wantsJson } from './globals.ts';
-import { answerWithoutCommand, help, load, PLAIN_ANSWERS, plainHelp } from './plain-commands.ts';
+import { answerWithoutCommand, help, load, plainAnswerOf, plainHelp } from './plain-commands.ts';
 import { COMMAND_UNREADABLE } from './problems.ts';
 import { terminalActor } from './terminal.ts';
 
@@ -42,7 +42,7 @@ async function answerTo(words: readonly string[], deps: CommandDeps): Promise<An
   const name = commandOf(words);
   if (name === undefined) return answerWithoutCommand(words);
   if (name === 'help' && words.filter((word) => !word.startsWith('-')).length === 1) return help();
-  const plain = PLAIN_ANSWERS[name];
+  const plain = plainAnswerOf(name, words);
   if (plain === undefined) return operationAnswer(words, name, deps);
   return words.includes('--help') || words.includes('-h') ? plainHelp(name) : plain(words, deps);
 }

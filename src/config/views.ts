@@ -66,12 +66,22 @@ export function schedulesOf(config: Config): readonly {
   readonly zone: string;
   readonly ask: {
     readonly operation: string;
-    readonly input: { readonly server: string };
+    readonly input: { readonly [key: string]: unknown };
     readonly audience?: string;
   };
 }[] {
   const audience = opsAudience(config);
-  return serversOf(config).flatMap(([server, { backup, verification }]) =>
+  const keys = {
+    name: 'keys',
+    cron: config.keys.check.schedule,
+    zone: config.timezone,
+    ask: {
+      operation: 'keys',
+      input: { action: 'check' },
+      ...(audience === undefined ? {} : { audience }),
+    },
+  };
+  const ofServers = serversOf(config).flatMap(([server, { backup, verification }]) =>
     [
       { operation: 'backup', cron: backup.schedule },
       { operation: 'verify', cron: verification.schedule },
@@ -82,6 +92,7 @@ export function schedulesOf(config: Config): readonly {
       ask: { operation, input: { server }, ...(audience === undefined ? {} : { audience }) },
     })),
   );
+  return [...ofServers, keys];
 }
 
 export function catalogPath({ state }: Config): string {

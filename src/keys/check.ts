@@ -44,15 +44,8 @@ export async function checkKeys(
       uses: own,
     };
   });
-  const issues = judgeKeys({ keys, dangers: dangersOf(copies), unclear: allUnclear() });
-
-  /** Where no list of keys can be read and nothing is stored, that is still nothing to rely on. */
-  function allUnclear(): Survey['unclear'] {
-    if (joined.order.length > 0 || keys.length > 0) return unclear;
-    const why = copies.flatMap(({ problem }) => (problem === undefined ? [] : [problem.message]));
-    return [...unclear, ...deps.servers.map((server) => ({ server, why: why.join('; ') }))];
-  }
-
+  const lost = joined.order.length > 0 ? [] : copies.flatMap(({ problem }) => problem ?? []);
+  const issues = judgeKeys({ keys, dangers: dangersOf(copies), unclear, lost });
   return {
     action: 'check',
     verdict: combineVerdicts(['PASS', ...issues.map(({ verdict }) => verdict)]),
@@ -66,6 +59,7 @@ export async function checkKeys(
 }
 
 function sampledText(headersRead: number): string {
+  if (headersRead === 0) return 'Nothing is stored yet';
   return `${headersRead} headers were read: the ends of every backup, and of the WAL of each timeline its ends, 30 between them and every change; objects between two that agree are counted with them`;
 }
 

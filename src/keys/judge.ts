@@ -1,6 +1,7 @@
 /** What is wrong with the keys, from what was seen: issues for whoever asked, findings for everybody. Pure. */
 import type { KeyDanger } from '../encryption/key-keeper.ts';
 import type { Finding } from '../kernel/finding.ts';
+import type { Problem } from '../kernel/problem.ts';
 import type { KeyIssue, KeyReport, KeyUse, Proof } from './report.ts';
 
 /** Everything `judgeKeys()` can open, so that whoever keeps findings can close what is over. */
@@ -17,14 +18,37 @@ export interface JudgedKeys {
   readonly dangers: readonly KeyDanger[];
   /** What could not be looked at, and of which server. */
   readonly unclear: readonly { readonly server: string; readonly why: string }[];
+  /** Why each place has no list of keys at all; empty: one has. */
+  readonly lost: readonly Problem[];
 }
 
-export function judgeKeys({ keys, dangers, unclear }: JudgedKeys): readonly KeyIssue[] {
+export function judgeKeys({ keys, dangers, unclear, lost }: JudgedKeys): readonly KeyIssue[] {
   const needed = keys.filter(isNeeded);
   return [
+    ...ringIssues(lost),
     ...needed.flatMap(keyIssues),
     ...dangers.filter(({ keyId }) => needed.some((key) => key.keyId === keyId)).map(dangerIssue),
     ...unclear.map(({ server, why }) => ({ ...unproved(why), keyId: null, server })),
+  ];
+}
+
+/** Without any list there is no key for what is new, whatever is stored. */
+function ringIssues(lost: readonly Problem[]): readonly KeyIssue[] {
+  const [first] = lost;
+  if (first === undefined) return [];
+  const why = lost.map(({ message }) => message).join('; ');
+  const silent = lost.find(({ kind }) => kind.retry !== 'never');
+  if (silent !== undefined) return [{ ...unproved(why), keyId: null, server: null }];
+  return [
+    {
+      code: 'KEY_MISSING',
+      keyId: null,
+      server: null,
+      verdict: 'FAIL',
+      severity: 'page',
+      summary: why,
+      hint: first.hint,
+    },
   ];
 }
 

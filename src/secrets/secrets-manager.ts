@@ -10,6 +10,7 @@ import {
   CreateSecretCommand,
   DescribeSecretCommand,
   GetSecretValueCommand,
+  ListSecretsCommand,
   PutSecretValueCommand,
   ReplicateSecretToRegionsCommand,
   type ReplicationStatusType,
@@ -78,6 +79,8 @@ export interface RegionSecrets extends Disposable {
   read(name: string, options: CallOptions): Promise<StoredSecret>;
   /** Undefined: there is none. */
   describe(name: string, options: CallOptions): Promise<SecretDescription | undefined>;
+  /** Names that begin with `prefix`, the marked for deletion too; at most a hundred. */
+  names(prefix: string, options: CallOptions): Promise<readonly string[]>;
   /** Repeatable with another value too: what is there first stays. */
   create(
     name: string,
@@ -99,6 +102,7 @@ const NEXT = 'DBDR_NEXT';
 const CALL_LIMIT_MS = 8000;
 const CONNECT_LIMIT_MS = 2000;
 const ANSWER_LIMIT_MS = 4000;
+const NAMES_MAX = 100;
 /** The first try and so many repeats, within the call's limit. */
 const ATTEMPTS_MAX = 3;
 
@@ -155,6 +159,20 @@ class OneRegion implements RegionSecrets {
       if (isProblem(error, SECRET_MISSING)) return undefined;
       throw error;
     }
+  }
+
+  async names(prefix: string, { signal }: CallOptions): Promise<readonly string[]> {
+    const command = new ListSecretsCommand({
+      Filters: [{ Key: 'name', Values: [prefix] }],
+      IncludePlannedDeletion: true,
+      MaxResults: NAMES_MAX,
+    });
+    const { SecretList = [] } = await this.#call(
+      { action: 'look for', name: prefix, signal },
+      async (options) => this.#client.send(command, options),
+    );
+    // The filter does not mind case.
+    return SecretList.flatMap(({ Name = '' }) => (Name.startsWith(prefix) ? [Name] : []));
   }
 
   async create(

@@ -169,7 +169,7 @@ slack:
     expect(config?.state).toBe('/etc/dbdr/state');
     expect(config?.stores['here']).toEqual({ kind: 'directory', path: '/etc/dbdr/store' });
     expect(config?.scratch.path).toBe('/etc/dbdr/state/scratch');
-    expect(config?.keys).toEqual({ kind: 'file', path: '/etc/dbdr/keyring.json' });
+    expect(config?.keys).toMatchObject({ kind: 'file', path: '/etc/dbdr/keyring.json' });
     expect(Object.isFrozen(config?.servers)).toBe(true);
   });
 

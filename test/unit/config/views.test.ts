@@ -40,6 +40,12 @@ describe('schedulesOf()', () => {
         zone: 'Europe/Berlin',
         ask: { operation: 'verify', input: { server: 'shop' }, audience: 'slack:C0OPS' },
       },
+      {
+        name: 'keys',
+        cron: '30 5 * * *',
+        zone: 'Europe/Berlin',
+        ask: { operation: 'keys', input: { action: 'check' }, audience: 'slack:C0OPS' },
+      },
     ]);
   });
 
