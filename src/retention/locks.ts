@@ -7,7 +7,7 @@
 import { parseBackupKey } from '../engines/streaming/format.ts';
 import type { RetentionRules } from './facts.ts';
 import { type Hold, isInForce } from './hold.ts';
-import { standingAt, type Tier } from './periods.ts';
+import { periodEnd, type Tier } from './periods.ts';
 
 /** A removal comes once a day, after the backup. */
 const SLACK_DAYS = 1;
@@ -52,7 +52,7 @@ export function lockOfKept(
 ): Temporal.Instant {
   const began = Temporal.Instant.from(beganAt).toZonedDateTimeISO(zone);
   const over = tiers.filter(
-    (tier) => Temporal.Instant.compare(standingAt(tier, beganAt, zone).endsAt, at) <= 0,
+    (tier) => Temporal.Instant.compare(periodEnd(tier, beganAt, zone), at) <= 0,
   );
   const held = holds
     .filter((hold) => isInForce(hold, at))

@@ -12,6 +12,8 @@ export type Tier = (typeof TIERS)[number];
 export interface Candidate {
   readonly name: string;
   readonly beganAt: string;
+  /** The calendar day it began on: `dayOf()`. */
+  readonly day: Temporal.PlainDate;
   /** A proof restored it, and no later one failed. */
   readonly isProved: boolean;
 }
@@ -21,85 +23,80 @@ export interface Standing {
   readonly tier: Tier;
   /** `2026-11-23`, `2026-W47`, `2026-11`. */
   readonly period: string;
-  /** Something newer can still come into a period that is not over. */
-  readonly endsAt: Temporal.Instant;
 }
 
 /** By the backup's name; damaged backups must not be among the candidates. */
 export function standingsOf(
   candidates: readonly Candidate[],
-  rules: RetentionRules,
-  zone: string,
+  rules: Pick<RetentionRules, Tier>,
 ): ReadonlyMap<string, readonly Standing[]> {
-  const newestFirst = candidates.toSorted((a, b) =>
-    a.beganAt === b.beganAt ? compareText(b.name, a.name) : compareText(b.beganAt, a.beganAt),
+  const newestFirst = candidates.toSorted(
+    (a, b) => compareText(b.beganAt, a.beganAt) || compareText(b.name, a.name),
   );
+  const inOrderOfChoice = [...newestFirst.filter(({ isProved }) => isProved), ...newestFirst];
   const standings = new Map<string, Standing[]>();
   for (const tier of TIERS) {
-    const chosen = new Map<string, { readonly name: string; readonly standing: Standing }>();
-    const proved = newestFirst.filter(({ isProved }) => isProved);
-    const count = rules[tier];
-    const periods = newestPeriods(newestFirst, { tier, count, zone });
-    for (const { name, beganAt } of [...proved, ...newestFirst]) {
-      const standing = standingAt(tier, beganAt, zone);
-      if (!periods.has(standing.period) || chosen.has(standing.period)) continue;
-      chosen.set(standing.period, { name, standing });
+    const periods = newestPeriods(newestFirst, tier, rules[tier]);
+    for (const { name, day } of inOrderOfChoice) {
+      const period = periodOf(tier, day);
+      // The first one stands for it.
+      if (!periods.delete(period)) continue;
+      standings.set(name, [...(standings.get(name) ?? []), { tier, period }]);
     }
-    for (const { name, standing } of chosen.values())
-      standings.set(name, [...(standings.get(name) ?? []), standing]);
   }
   return standings;
 }
 
 function newestPeriods(
-  newestFirst: readonly Candidate[],
-  { tier, count, zone }: { readonly tier: Tier; readonly count: number; readonly zone: string },
-): ReadonlySet<string> {
+  newestFirst: readonly { readonly day: Temporal.PlainDate }[],
+  tier: Tier,
+  count: number,
+): Set<string> {
   const periods = new Set<string>();
-  for (const { beganAt } of newestFirst) {
+  for (const { day } of newestFirst) {
     if (periods.size >= count) break;
-    periods.add(standingAt(tier, beganAt, zone).period);
+    periods.add(periodOf(tier, day));
   }
   return periods;
 }
 
-/** The period that holds a moment. */
-export function standingAt(tier: Tier, at: string, zone: string): Standing {
-  const day = Temporal.Instant.from(at).toZonedDateTimeISO(zone).toPlainDate();
+export function dayOf(at: string, zone: string): Temporal.PlainDate {
+  return Temporal.Instant.from(at).toZonedDateTimeISO(zone).toPlainDate();
+}
+
+function periodOf(tier: Tier, day: Temporal.PlainDate): string {
   switch (tier) {
     case 'daily':
-      return standingUntil(tier, day.toString(), { first: day.add({ days: 1 }), zone });
-    case 'weekly': {
-      const week = String(day.weekOfYear ?? 0).padStart(2, '0');
-      const first = day.add({ days: 8 - day.dayOfWeek });
-      return standingUntil(tier, `${day.yearOfWeek ?? day.year}-W${week}`, { first, zone });
-    }
-    case 'monthly': {
-      const first = day.with({ day: 1 }).add({ months: 1 });
-      return standingUntil(tier, day.toPlainYearMonth().toString(), { first, zone });
-    }
+      return day.toString();
+    case 'weekly':
+      return `${day.yearOfWeek ?? day.year}-W${String(day.weekOfYear ?? 0).padStart(2, '0')}`;
+    case 'monthly':
+      return day.toPlainYearMonth().toString();
     default:
       throw new TypeError(`Unreachable tier: ${JSON.stringify(tier satisfies never)}`);
   }
 }
 
-/** `first`: the first day that is not in it. */
-function standingUntil(
-  tier: Tier,
-  period: string,
-  { first, zone }: { readonly first: Temporal.PlainDate; readonly zone: string },
-): Standing {
-  return { tier, period, endsAt: first.toZonedDateTime(zone).toInstant() };
+/** When the period that holds a moment is over: until then something newer can come to stand for it. */
+export function periodEnd(tier: Tier, at: string, zone: string): Temporal.Instant {
+  const day = dayOf(at, zone);
+  const next = {
+    daily: () => day.add({ days: 1 }),
+    weekly: () => day.add({ days: 8 - day.dayOfWeek }),
+    monthly: () => day.with({ day: 1 }).add({ months: 1 }),
+  }[tier]();
+  return next.toZonedDateTime(zone).toInstant();
 }
 
 /** For lists: the tiers of each backup, by its name. */
 export function tiersOf(
-  candidates: readonly Candidate[],
-  rules: RetentionRules,
+  backups: readonly Omit<Candidate, 'day'>[],
+  rules: Pick<RetentionRules, Tier>,
   zone: string,
 ): ReadonlyMap<string, readonly Tier[]> {
+  const candidates = backups.map((one) => ({ ...one, day: dayOf(one.beganAt, zone) }));
   return new Map(
-    [...standingsOf(candidates, rules, zone)].map(([name, standings]) => [
+    [...standingsOf(candidates, rules)].map(([name, standings]) => [
       name,
       standings.map(({ tier }) => tier),
     ]),

@@ -125,18 +125,12 @@ export function whyGone(backup: Viewed, view: View): string {
 }
 
 /** The one that stands for the same period. */
-function rival(backup: Viewed, tier: Tier, view: View): SummaryFacts | undefined {
-  const { facts, standings, backups } = view;
-  const day = dayOf(backup, facts.zone);
+function rival(backup: Viewed, tier: Tier, { standings, backups }: View): SummaryFacts | undefined {
   return backups.find(
     (other) =>
-      (standings.get(other.name) ?? []).some((one) => one.tier === tier) &&
-      dayOf(other, facts.zone) === day,
+      other.day.equals(backup.day) &&
+      (standings.get(other.name) ?? []).some((one) => one.tier === tier),
   )?.summary;
-}
-
-function dayOf({ beganAt }: Viewed, zone: string): string {
-  return beganAt.toZonedDateTimeISO(zone).toPlainDate().toString();
 }
 
 function sayMoment(at: string): string {

@@ -4,7 +4,7 @@
  */
 import type { BackupFacts, RetentionFacts, SummaryFacts } from './facts.ts';
 import { backupName } from './facts.ts';
-import { type Standing, standingsOf } from './periods.ts';
+import { dayOf, type Standing, standingsOf } from './periods.ts';
 
 export type BackupState = 'proved' | 'unproved' | 'damaged' | 'unreadable';
 
@@ -17,6 +17,8 @@ export interface Viewed {
   readonly provedAt: string | null;
   readonly beganAt: Temporal.Instant;
   readonly endedAt: Temporal.Instant;
+  /** The calendar day it began on. */
+  readonly day: Temporal.PlainDate;
 }
 
 export interface View {
@@ -42,7 +44,7 @@ export interface Cluster {
 }
 
 export function viewOf(facts: RetentionFacts): View {
-  const backups = facts.backups.map(viewBackup).toSorted(oldestFirst);
+  const backups = facts.backups.map((one) => viewBackup(one, facts.zone)).toSorted(oldestFirst);
   const good = backups.filter(isGood);
   const newest = backups.at(-1)?.endedAt;
   // A clock that runs ahead, or backups that stopped, must not move the window.
@@ -56,13 +58,13 @@ export function viewOf(facts: RetentionFacts): View {
     facts,
     backups,
     standings: standingsOf(
-      good.map(({ name, summary, state }) => ({
+      good.map(({ name, summary, day, state }) => ({
         name,
         beganAt: summary.beganAt,
+        day,
         isProved: state === 'proved',
       })),
       facts.rules,
-      facts.zone,
     ),
     countedFrom,
     windowStart,
@@ -72,7 +74,7 @@ export function viewOf(facts: RetentionFacts): View {
   };
 }
 
-function viewBackup(facts: BackupFacts): Viewed {
+function viewBackup(facts: BackupFacts, zone: string): Viewed {
   const { summary, copies } = facts;
   const proofs = copies.flatMap(({ verdict, verifiedAt }) =>
     verdict === 'PASS' ? [verifiedAt ?? ''] : [],
@@ -90,6 +92,7 @@ function viewBackup(facts: BackupFacts): Viewed {
     provedAt: provedAt ?? null,
     beganAt: Temporal.Instant.from(summary.beganAt),
     endedAt: Temporal.Instant.from(summary.endedAt),
+    day: dayOf(summary.beganAt, zone),
   };
 }
 

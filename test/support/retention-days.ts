@@ -76,11 +76,21 @@ export function factsOf(
 
 /** The whole segments that were written from the first day to the end of that day. */
 export function logUntil(number: number, timeline = 1): readonly WalPiece[] {
-  return Array.from({ length: 1 + (number + 1) * SEGMENTS_PER_DAY }, (_, index) => ({
+  return segments(0, 1 + (number + 1) * SEGMENTS_PER_DAY, timeline);
+}
+
+/** The whole segments of one day. */
+export function logOf(number: number): readonly WalPiece[] {
+  const begin = number === 0 ? 0 : 1 + number * SEGMENTS_PER_DAY;
+  return segments(begin, 1 + (number + 1) * SEGMENTS_PER_DAY, 1);
+}
+
+function segments(begin: number, end: number, timeline: number): readonly WalPiece[] {
+  return Array.from({ length: end - begin }, (_, index) => ({
     kind: 'segment' as const,
     timeline,
-    from: BigInt(index) * BigInt(SEGMENT_BYTES),
-    to: BigInt(index + 1) * BigInt(SEGMENT_BYTES),
+    from: BigInt(begin + index) * BigInt(SEGMENT_BYTES),
+    to: BigInt(begin + index + 1) * BigInt(SEGMENT_BYTES),
   }));
 }
 
