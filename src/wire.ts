@@ -107,7 +107,7 @@ export function roomsOf(parts: Parts): Rooms {
   const feed = new MirrorFeed();
   const servers = archivingServers(parts);
   const archiving = { ...parts, servers, archive: walStore, listener: feed };
-  const mirroring = { ...parts, mirrored: mirroredServers(servers, parts), engine, feed };
+  const mirroring = { ...parts, mirrored: mirroredServers(servers), engine, feed };
   const recovery = { ...means, ...recoveryMeans(parts) };
   return {
     parts,
@@ -178,7 +178,11 @@ function archivingServers({ config, stores, ring }: Parts): readonly ArchivingSe
   return serversOf(config).map(([name, server]) => {
     const [storeName = ''] = server.stores;
     const store = requireStore(stores, storeName);
-    const otherStores = server.stores.slice(1);
+    const others = server.stores.slice(1);
+    const otherStores = others.map((other) => ({
+      name: other,
+      store: requireStore(stores, other),
+    }));
     const { tail_seconds: tailSeconds, allow_unbounded_slot: allowUnboundedSlot } =
       server.archiving;
     const where = { storeName, store, otherStores, ring };
@@ -186,14 +190,11 @@ function archivingServers({ config, stores, ring }: Parts): readonly ArchivingSe
   });
 }
 
-function mirroredServers(
-  servers: readonly ArchivingServer[],
-  { stores }: Parts,
-): MirroringDeps['mirrored'] {
+function mirroredServers(servers: readonly ArchivingServer[]): MirroringDeps['mirrored'] {
   return servers.map(({ name, storeName, store, otherStores = [] }) => ({
     name,
     first: { name: storeName, store },
-    others: otherStores.map((other) => ({ name: other, store: requireStore(stores, other) })),
+    others: otherStores,
   }));
 }
 

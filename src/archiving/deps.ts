@@ -9,14 +9,20 @@ import { Problem } from '../kernel/problem.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { SERVER_UNKNOWN } from './problems.ts';
 
+export interface OtherStore {
+  /** Its name in the config. */
+  readonly name: string;
+  readonly store: ObjectStore;
+}
+
 export interface ArchivingServer {
   readonly name: ServerName;
   readonly url: string;
   /** The store's name in the config. */
   readonly storeName: string;
   readonly store: ObjectStore;
-  /** Names of the other stores, which the slot waits for as long as they count. Default: none. */
-  readonly otherStores?: readonly string[] | undefined;
+  /** Copies of the first, which the slot waits for as long as they count. Default: none. */
+  readonly otherStores?: readonly OtherStore[] | undefined;
   readonly ring: KeyRing;
   /** How long new bytes of the unfinished segment may wait before they are stored. */
   readonly tailSeconds: number;

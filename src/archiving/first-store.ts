@@ -22,7 +22,7 @@ export async function noteStore(
   const instead =
     other === undefined
       ? ''
-      : ` If it is gone for good, name "${other}" first in \`servers.${name}.stores\`, start the bot again and take a backup.`;
+      : ` If it is gone for good, name "${other.name}" first in \`servers.${name}.stores\`, start the bot again and take a backup.`;
   const at = utcText(clock.now());
   const finding: Finding = {
     code: STORE_FAILING,

@@ -102,12 +102,9 @@ async function look(
     slot,
     slotExists: state !== undefined,
     schemas: schemas.map(({ schema }) => schema),
-    stays: [
-      {
-        store: server.storeName,
-        prefix: clusterPrefix({ server: server.name, major, systemId }),
-      },
-    ],
+    stays: [server.storeName, ...(server.otherStores ?? []).map(({ name: other }) => other)].map(
+      (store) => ({ store, prefix: clusterPrefix({ server: server.name, major, systemId }) }),
+    ),
   };
 }
 

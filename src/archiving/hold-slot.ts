@@ -34,7 +34,7 @@ export async function holdSlot(
   server: ArchivingServer,
   deps: ArchivingDeps,
 ): Promise<HeldSlot | undefined> {
-  const others = server.otherStores ?? [];
+  const others = (server.otherStores ?? []).map(({ name }) => name);
   if (others.length === 0) return undefined;
   const { walProgress } = deps.catalog;
   const rows = new Map<string, WalProgressRecord | undefined>();

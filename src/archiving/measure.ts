@@ -12,7 +12,7 @@ import { isProblem, type Problem } from '../kernel/problem.ts';
 import { connect } from '../postgres/connect.ts';
 import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
 import { readSlot, type SlotState, slotName } from '../postgres/slots.ts';
-import type { ArchivingOperationDeps, ArchivingServer } from './deps.ts';
+import type { ArchivingOperationDeps, ArchivingServer, OtherStore } from './deps.ts';
 
 export interface WalMeasure {
   readonly folder: ClusterFolder | undefined;
@@ -27,6 +27,20 @@ export interface WalMeasure {
   readonly lagSeconds: number | undefined;
   /** Why the server could not be asked. */
   readonly unreachable: Problem | undefined;
+  /** Every store, the first one first. */
+  readonly stores: readonly StoreMeasure[];
+}
+
+/** What one store has of the log. */
+export interface StoreMeasure {
+  readonly store: string;
+  /** Undefined: it did not answer. */
+  readonly inventory: WalInventory | undefined;
+  /** As listed; of a store that does not answer, as remembered. */
+  readonly storedLsn: Lsn | undefined;
+  readonly lagBytes: number | undefined;
+  readonly lagSeconds: number | undefined;
+  readonly unreachable: Problem | undefined;
 }
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
@@ -38,24 +52,73 @@ export async function measureWal(
 ): Promise<WalMeasure> {
   const asked = await askServer(server, signal);
   const known = await deps.catalog.walProgress.find(server.name, server.storeName);
-  const { folder, segmentBytes } = await findCluster(server, deps, asked.facts, { signal });
-  const { store, ring } = server;
-  const inventory =
-    folder === undefined
-      ? NOTHING
-      : await deps.archive.inventory({ store, ring, folder, segmentBytes, signal });
-  const storedLsn = inventory.runs.at(-1)?.toLsn;
-  const lagBytes = lagBetween(storedLsn, asked.facts?.lsn);
+  const cluster = await findCluster(server, deps, asked.facts, { signal });
+  const first = { name: server.storeName, store: server.store };
+  const look = { server, cluster, serverLsn: asked.facts?.lsn, signal };
+  const measure = await measureStore(first, look, deps);
+  const stores = [told(first.name, measure)];
+  for (const other of server.otherStores ?? []) stores.push(await tryStore(other, look, deps));
   return {
-    folder,
-    inventory,
+    folder: cluster.folder,
     slot: asked.slot,
-    storedLsn,
-    serverLsn: asked.facts?.lsn ?? toldLsn(known),
-    lagBytes,
-    lagSeconds: lagBytes === 0 ? 0 : ageSeconds(known, deps.clock.now()),
+    serverLsn: asked.facts?.lsn ?? toldLsn(known?.serverLsn),
     unreachable: asked.unreachable,
+    stores,
+    ...measure,
   };
+}
+
+interface Look {
+  readonly server: ArchivingServer;
+  readonly cluster: Cluster;
+  readonly serverLsn: Lsn | undefined;
+  readonly signal: AbortSignal;
+}
+
+type Measured = Pick<WalMeasure, 'inventory' | 'storedLsn' | 'lagBytes' | 'lagSeconds'>;
+
+async function measureStore(
+  { name, store }: OtherStore,
+  { server, cluster, serverLsn, signal }: Look,
+  deps: ArchivingOperationDeps,
+): Promise<Measured> {
+  const { folder, segmentBytes } = cluster;
+  const known = await deps.catalog.walProgress.find(server.name, name);
+  const place = { store, ring: server.ring, segmentBytes, signal };
+  const inventory =
+    folder === undefined ? NOTHING : await deps.archive.inventory({ ...place, folder });
+  const storedLsn = inventory.runs.at(-1)?.toLsn;
+  const lagBytes = lagBetween(storedLsn, serverLsn);
+  const lagSeconds = lagBytes === 0 ? 0 : ageSeconds(known, deps.clock.now());
+  return { inventory, storedLsn, lagBytes, lagSeconds };
+}
+
+/** A copy that does not answer is told as far as it is remembered; the first must answer. */
+async function tryStore(
+  other: OtherStore,
+  look: Look,
+  deps: ArchivingOperationDeps,
+): Promise<StoreMeasure> {
+  try {
+    return told(other.name, await measureStore(other, look, deps));
+  } catch (error) {
+    look.signal.throwIfAborted();
+    if (!isProblem(error)) throw error;
+    const known = await deps.catalog.walProgress.find(look.server.name, other.name);
+    const storedLsn = toldLsn(known?.storedLsn);
+    return {
+      store: other.name,
+      inventory: undefined,
+      storedLsn,
+      lagBytes: lagBetween(storedLsn, look.serverLsn),
+      lagSeconds: ageSeconds(known, deps.clock.now()),
+      unreachable: error,
+    };
+  }
+}
+
+function told(store: string, measured: Measured): StoreMeasure {
+  return { store, ...measured, unreachable: undefined };
 }
 
 const NOTHING: WalInventory = {
@@ -66,8 +129,8 @@ const NOTHING: WalInventory = {
   storedBytes: 0,
 };
 
-function toldLsn(known: WalProgressRecord | undefined): Lsn | undefined {
-  return known !== undefined && isLsn(known.serverLsn) ? known.serverLsn : undefined;
+function toldLsn(text: string | undefined): Lsn | undefined {
+  return text !== undefined && isLsn(text) ? text : undefined;
 }
 
 function ageSeconds(

@@ -1,10 +1,13 @@
 /** The operation `wal`: what is stored of a server's log, what is missing, how far it is behind. */
 import { z } from 'zod';
 
+import type { WalInventory } from '../engines/wal-archive.ts';
 import type { Operation } from '../gate/operation.ts';
+import type { Problem } from '../kernel/problem.ts';
 import type { SlotState } from '../postgres/slots.ts';
 import { type ArchivingOperationDeps, requireServer } from './deps.ts';
-import { measureWal, type WalMeasure } from './measure.ts';
+import { LEFT_OUT_AFTER_MS } from './flush-limit.ts';
+import { measureWal, type StoreMeasure, type WalMeasure } from './measure.ts';
 
 const WalInput = z.strictObject({
   server: z.string().optional().meta({ description: 'which server; default: the only one' }),
@@ -23,12 +26,33 @@ const SlotReport = z.strictObject({
   safeBytes: z.number().nullable(),
 });
 
+const Unreachable = z
+  .strictObject({ code: z.string(), message: z.string(), hint: z.string() })
+  .nullable();
+
+/** Runs of log without a hole. `from` and `to` are positions; `to` counts the tail. */
+const Coverage = z.array(
+  z.strictObject({ from: z.string(), to: z.string(), timeline: z.number() }),
+);
+
+const StoreReport = z.strictObject({
+  store: z.string(),
+  /** False: the slot no longer waits for it, and `rpoSeconds` above does not heed it. */
+  counts: z.boolean(),
+  /** Empty where the store does not answer. */
+  coverage: Coverage,
+  missing: z.array(z.string()),
+  storedLsn: z.string().nullable(),
+  lagBytes: z.number().nullable(),
+  rpoSeconds: z.number().nullable(),
+  unreachable: Unreachable,
+});
+
 export const WalReport = z.strictObject({
   server: z.string(),
   store: z.string(),
   systemId: z.string().nullable(),
-  /** Runs of log without a hole. `from` and `to` are positions; `to` counts the tail. */
-  coverage: z.array(z.strictObject({ from: z.string(), to: z.string(), timeline: z.number() })),
+  coverage: Coverage,
   /** Names of segments that are missing between runs. */
   missing: z.array(z.string()),
   segments: z.number(),
@@ -38,14 +62,15 @@ export const WalReport = z.strictObject({
   /** Null: the server does not answer. */
   lagBytes: z.number().nullable(),
   lagSeconds: z.number().nullable(),
-  /** What would be lost if the server were gone this moment. Null: unknown. */
+  /** What would be lost if the server were gone this moment: the worst store's that counts. Null: unknown. */
   rpoSeconds: z.number().nullable(),
+  /** Every store, the first one first. */
+  stores: z.array(StoreReport),
   slot: SlotReport.nullable(),
   /** Why the server could not be asked. */
-  unreachable: z
-    .strictObject({ code: z.string(), message: z.string(), hint: z.string() })
-    .nullable(),
+  unreachable: Unreachable,
 });
+type StoreReport = z.infer<typeof StoreReport>;
 export type WalReport = z.infer<typeof WalReport>;
 
 export function walOperation(
@@ -82,22 +107,20 @@ export function walOperation(
       return report(server.name, server.storeName, await measureWal(server, deps, { signal }));
     },
     // A hole is a result that is not good.
-    exitCode: ({ missing }) => (missing.length === 0 ? 0 : 1),
+    exitCode: ({ missing, stores }) =>
+      missing.length === 0 && stores.every((store) => store.missing.length === 0) ? 0 : 1,
   };
 }
 
 /** The measure as a program reads it. Pure. */
 function report(server: string, store: string, measure: WalMeasure): WalReport {
   const { folder, inventory, slot, unreachable } = measure;
+  const stores = measure.stores.map((one) => storeReport(one, measure.stores[0]));
   return {
     server,
     store,
     systemId: orNull(folder?.systemId),
-    coverage: inventory.runs.map(({ fromLsn, toLsn, timeline }) => ({
-      from: fromLsn,
-      to: toLsn,
-      timeline,
-    })),
+    coverage: coverageOf(inventory),
     missing: [...inventory.missing],
     segments: inventory.segments,
     storedBytes: inventory.storedBytes,
@@ -105,13 +128,41 @@ function report(server: string, store: string, measure: WalMeasure): WalReport {
     serverLsn: orNull(measure.serverLsn),
     lagBytes: orNull(measure.lagBytes),
     lagSeconds: orNull(measure.lagSeconds),
-    rpoSeconds: orNull(measure.lagSeconds),
+    rpoSeconds: worstRpo(stores),
+    stores,
     slot: slot === undefined ? null : slotReport(slot),
-    unreachable:
-      unreachable === undefined
-        ? null
-        : { code: unreachable.kind.code, message: unreachable.message, hint: unreachable.hint },
+    unreachable: problemReport(unreachable),
   };
+}
+
+function storeReport(one: StoreMeasure, first: StoreMeasure | undefined): StoreReport {
+  const behind = (one.lagSeconds ?? Number.POSITIVE_INFINITY) - (first?.lagSeconds ?? 0);
+  return {
+    store: one.store,
+    counts: one === first || behind < LEFT_OUT_AFTER_MS / 1000,
+    coverage: one.inventory === undefined ? [] : coverageOf(one.inventory),
+    missing: [...(one.inventory?.missing ?? [])],
+    storedLsn: orNull(one.storedLsn),
+    lagBytes: orNull(one.lagBytes),
+    rpoSeconds: orNull(one.lagSeconds),
+    unreachable: problemReport(one.unreachable),
+  };
+}
+
+/** Null: of a store that counts nothing is known. */
+function worstRpo(stores: readonly StoreReport[]): number | null {
+  const counting = stores.filter(({ counts }) => counts).map(({ rpoSeconds }) => rpoSeconds);
+  if (counting.includes(null)) return null;
+  return Math.max(0, ...counting.map((seconds) => seconds ?? 0));
+}
+
+function coverageOf({ runs }: WalInventory): StoreReport['coverage'] {
+  return runs.map(({ fromLsn, toLsn, timeline }) => ({ from: fromLsn, to: toLsn, timeline }));
+}
+
+function problemReport(problem: Problem | undefined): StoreReport['unreachable'] {
+  if (problem === undefined) return null;
+  return { code: problem.kind.code, message: problem.message, hint: problem.hint };
 }
 
 function slotReport(slot: SlotState): WalReport['slot'] {

@@ -40,7 +40,10 @@ const BackupResult = z.strictObject({
   packs: z.number(),
   beginLsn: z.string(),
   endLsn: z.string(),
+  /** Those that have it now. */
   stores: z.array(z.string()),
+  /** Those that get their copy from the first, by themselves. */
+  due: z.array(z.string()),
   /** Files whose page checksums PostgreSQL reported as wrong on the server itself. */
   damagedFiles: z.array(z.string()),
   /** What reading back found wrong in the store. */
@@ -114,10 +117,7 @@ function place(deps: BackupDeps, plan: BackupPlan): Place {
     url: server.url,
     storeName: store.name,
     store: store.store,
-    otherStores: deps
-      .storesOf(name)
-      .slice(1)
-      .map((other) => other.name),
+    otherStores: deps.storesOf(name).slice(1),
     tailSeconds: server.archiving.tail_seconds,
     allowUnboundedSlot: server.archiving.allow_unbounded_slot,
   };
@@ -183,7 +183,7 @@ async function finish(
   );
   tell(run, summary, damage);
   if (damage.length > 0) await markDamaged(deps, { summary, store }, run);
-  return resultOf(summary, store.name, damage);
+  return resultOf(summary, await whereItIs(deps, summary), damage);
 }
 
 /** Whoever stops it now has a backup more, though perhaps one whose log is not whole: they must know. */
@@ -281,7 +281,26 @@ function tell(run: Run, summary: BackupSummary, damage: readonly string[]): void
     });
 }
 
-function resultOf(summary: BackupSummary, store: string, damage: readonly string[]): BackupResult {
+/** Copies are made by whoever mirrors, and may be there already when the backup is done. */
+async function whereItIs(
+  { catalog, storesOf }: BackupDeps,
+  { server, backupId }: BackupSummary,
+): Promise<Pick<BackupResult, 'stores' | 'due'>> {
+  const rows = await catalog.backups.list(server);
+  const there = new Set(rows.flatMap((row) => (row.backupId === backupId ? [row.store] : [])));
+  const names = storesOf(server).map(({ name }) => name);
+  const [first, ...others] = names;
+  return {
+    stores: names.filter((name) => name === first || there.has(name)),
+    due: others.filter((name) => !there.has(name)),
+  };
+}
+
+function resultOf(
+  summary: BackupSummary,
+  where: Pick<BackupResult, 'stores' | 'due'>,
+  damage: readonly string[],
+): BackupResult {
   const { backupId, server, beganAt, endedAt, sourceBytes, storedBytes } = summary;
   const { files, packs, beginLsn, endLsn, damagedFiles } = summary;
   return {
@@ -295,7 +314,7 @@ function resultOf(summary: BackupSummary, store: string, damage: readonly string
     packs,
     beginLsn,
     endLsn,
-    stores: [store],
+    ...where,
     damagedFiles: [...damagedFiles],
     damage: [...damage],
   };

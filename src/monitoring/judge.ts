@@ -4,6 +4,7 @@ import type { Finding } from '../kernel/finding.ts';
 import { formatSeconds, formatUtc } from '../kernel/moment.ts';
 import { formatBytes } from '../kernel/size.ts';
 import { ageSeconds, type Standing } from './standing.ts';
+import type { StoreStanding } from './store-standing.ts';
 
 export interface JudgedServer {
   readonly name: string;
@@ -36,12 +37,16 @@ export const JUDGED_CODES = [
   'ARCHIVING_BEHIND',
   'SLOT_HEADROOM_LOW',
   'RESTORE_TOO_SLOW',
+  'MIRROR_BEHIND',
 ] as const;
 
 /** A daily proof that is two hours late was missed. */
 const PROOF_AGE_MAX_SECONDS = 26 * 3600;
 /** Less than this share of the slot's limit left: there is still time to act. */
 const HEADROOM_SHARE_MIN = 0.25;
+
+/** A copy that is late for so long is none; a backup is copied within. */
+const COPY_LATE_SECONDS = 6 * 3600;
 
 type Noticed = Omit<Finding, 'server' | 'since'>;
 
@@ -53,6 +58,7 @@ export function judge(facts: JudgedFacts): readonly Finding[] {
     archivingBehind(facts),
     slotHeadroom(facts),
     restoreTooSlow(facts),
+    copiesLate(facts),
   ];
   return noticed
     .filter((one) => one !== undefined)
@@ -134,4 +140,32 @@ function restoreTooSlow({ server, standing }: JudgedFacts): Noticed | undefined 
     summary: `The last proof restored ${server.name} in ${formatSeconds(rtoSeconds)}, and it should take at most ${formatSeconds(server.rtoSeconds)}`,
     hint: 'Give the restore faster disks, or agree on a longer objective in `objectives.rto`.',
   };
+}
+
+/** One finding for all the copies of a server: each is named. */
+function copiesLate({ server, standing, now }: JudgedFacts): Noticed | undefined {
+  const late = standing.stores.filter((store) => !store.counts || isBackupLate(store, now));
+  if (late.length === 0) return undefined;
+  const longest = Math.max(0, ...late.map(({ behindSeconds }) => behindSeconds ?? 0));
+  return {
+    code: 'MIRROR_BEHIND',
+    severity: longest >= COPY_LATE_SECONDS ? 'page' : 'warn',
+    summary: late.map((store) => sayLate(server.name, store)).join('; '),
+    hint: `Copying goes on by itself while \`serve\` runs; see with \`wal ${server.name}\` whether it comes closer, and with \`health\` whether it runs.`,
+  };
+}
+
+/** A large one takes its time. */
+function isBackupLate({ lateSince }: StoreStanding, now: Temporal.Instant): boolean {
+  return lateSince !== null && ageSeconds(lateSince, now) >= COPY_LATE_SECONDS;
+}
+
+function sayLate(server: string, { store, behindSeconds, lateBackups }: StoreStanding): string {
+  const log =
+    behindSeconds === null
+      ? `has no log of ${server} yet`
+      : `is ${formatSeconds(behindSeconds)} behind with the log of ${server}`;
+  const count = lateBackups.length;
+  const lacks = count === 0 ? '' : ` and lacks ${count === 1 ? 'a backup' : `${count} backups`}`;
+  return `The store "${store}" ${log}${lacks}, and should be a full copy`;
 }

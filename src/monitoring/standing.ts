@@ -1,9 +1,10 @@
 /** How one server stands, as the catalogue remembers it: works with the server and Slack down. */
 import { z } from 'zod';
 
-import type { BackupRecord } from '../catalog/records.ts';
+import type { BackupRecord, WalProgressRecord } from '../catalog/records.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
+import { type StoreStanding, standingOfStores, worstRpo } from './store-standing.ts';
 
 /** Moments are RFC 3339 in UTC. Null: there is none, or nobody knows. */
 export interface Standing {
@@ -13,10 +14,12 @@ export interface Standing {
   readonly lastVerifiedAt: string | null;
   readonly recoverableFrom: string | null;
   readonly recoverableTo: string | null;
-  /** What would be lost if the server were gone this moment. */
+  /** What would be lost if the server were gone this moment: in the worst of the stores that count. */
   readonly rpoSeconds: number | null;
   /** As the newest proof measured it. */
   readonly rtoSeconds: number | null;
+  /** In the order of the config. */
+  readonly stores: readonly StoreStanding[];
 }
 
 const Summary = z.object({ endedAt: z.string(), damagedFiles: z.array(z.string()).default([]) });
@@ -53,15 +56,22 @@ export async function readStanding(server: WatchedServer, deps: StandingDeps): P
   const proofs = backups.flatMap(({ verdict, verifiedAt }) =>
     verdict === 'PASS' && verifiedAt !== null ? [verifiedAt] : [],
   );
-  const [store = ''] = server.stores;
-  const wal = await catalog.walProgress.find(server.name, store);
+  const progress = new Map<string, WalProgressRecord>();
+  for (const store of server.stores) {
+    const row = await catalog.walProgress.find(server.name, store);
+    if (row !== undefined) progress.set(store, row);
+  }
+  const wal = progress.get(server.stores[0] ?? '');
+  const { stores: names } = server;
+  const stores = standingOfStores({ stores: names, backups, progress, now: clock.now() });
   return {
     lastBackupAt: ends.at(-1) ?? null,
     lastVerifiedAt: proofs.toSorted().at(-1) ?? null,
     recoverableFrom: ends.at(0) ?? null,
     recoverableTo: ends.length === 0 ? null : (latest(wal?.at, ends.at(-1)) ?? null),
-    rpoSeconds: wal === undefined ? null : ageSeconds(wal.at, clock.now()),
+    rpoSeconds: worstRpo(stores),
     rtoSeconds: await measuredRto(server, deps),
+    stores,
   };
 }
 

@@ -10,6 +10,7 @@ import type { MonitoringDeps, WatchedServer } from './deps.ts';
 import { JUDGED_CODES, judge } from './judge.ts';
 import { SERVER_UNKNOWN } from './problems.ts';
 import { dueBackup, readStanding } from './standing.ts';
+import { StoreStanding } from './store-standing.ts';
 
 const StatusInput = z.strictObject({
   server: z.string().optional().meta({ description: 'which server; default: all of them' }),
@@ -37,6 +38,7 @@ const ServerStatus = z.strictObject({
   recoverableTo: z.string().nullable(),
   rpoSeconds: z.number().nullable(),
   rtoSeconds: z.number().nullable(),
+  stores: z.array(StoreStanding),
   findings: z.array(StoredFinding),
 });
 
@@ -111,6 +113,7 @@ async function describe(
   return {
     server: server.name,
     ...standing,
+    stores: [...standing.stores],
     findings: [...keyFindings(server, deps), ...fresh, ...others],
   };
 }

@@ -86,7 +86,7 @@ test('a store that is away is told of, holds up nothing but the slot, and is cau
 });
 
 test('a server whose slot waits for another store shuts down all the same', async () => {
-  await using _running = setting.start();
+  await using running = setting.start();
   const before = await setting.write();
   await waitUntil(async () => compareLsn(await slotLsn(), before) >= 0);
   setting.west.isAway = true;
@@ -96,6 +96,7 @@ test('a server whose slot waits for another store shuts down all the same', asyn
   await postgres.stop();
   const tookMs = performance.now() - beganMs;
   await postgres.start();
+  await expect(running.stop()).rejects.toThrow('closed the connection');
 
   expect(tookMs).toBeLessThan(6000);
 });

@@ -90,7 +90,7 @@ export async function mirrorSetting(
     url,
     storeName: 'here',
     store: here,
-    otherStores: ['west'],
+    otherStores: [second],
     ring,
     tailSeconds: 0.1,
   };
@@ -160,10 +160,11 @@ function running(services: readonly Service[], { leases }: Catalog): Running {
   const stopping = new AbortController();
   const holder = 'the supervisor';
   const ended = Promise.all(
-    services.map(async ({ lease, run }) => {
+    services.map(async (service) => {
+      const { lease } = service;
       const [until, now] = ['2099-01-01T00:00:00.000000Z', '2026-11-24T12:00:00.000000Z'];
       if (lease !== undefined) await leases.take(lease, holder, until, now);
-      await run({ signal: stopping.signal, ready: () => undefined });
+      await service.run({ signal: stopping.signal, ready: () => undefined });
       if (lease !== undefined) await leases.release(lease, holder);
     }),
   );

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import { judge } from '../../../src/monitoring/judge.ts';
 import type { Standing } from '../../../src/monitoring/standing.ts';
+import type { StoreStanding } from '../../../src/monitoring/store-standing.ts';
 
 const NOW = Temporal.Instant.from('2026-11-22T15:00:00Z');
 const SERVER = { name: 'shop', rpoSeconds: 300, rtoSeconds: 1800 };
@@ -13,6 +14,7 @@ const WELL: Standing = {
   recoverableTo: '2026-11-22T14:59:58Z',
   rpoSeconds: 2,
   rtoSeconds: 372,
+  stores: [],
 };
 
 function codes(standing: Partial<Standing>, slot?: { keptBytes: number; safeBytes: number }) {
@@ -64,5 +66,55 @@ describe('judge()', () => {
 
   test('says that a restore takes longer than the objective', () => {
     expect(codes({ rtoSeconds: 1801 })).toEqual(['RESTORE_TOO_SLOW']);
+  });
+
+  test('says which copies are late: the log by a quarter of an hour, a backup by six', () => {
+    const west: StoreStanding = {
+      store: 'west',
+      isFirst: false,
+      counts: true,
+      backups: 3,
+      lastBackupAt: '2026-11-22T02:00:00Z',
+      lateBackups: [],
+      lateSince: null,
+      storedLsn: '0/3000000',
+      behindSeconds: 0,
+      rpoSeconds: 2,
+    };
+    const late = { ...west, lateBackups: ['20261122T080000Z'] };
+
+    expect(codes({ stores: [west] })).toEqual([]);
+    expect(codes({ stores: [{ ...west, counts: false, behindSeconds: 900 }] })).toEqual([
+      'MIRROR_BEHIND',
+    ]);
+    expect(codes({ stores: [{ ...late, lateSince: '2026-11-22T09:00:01Z' }] })).toEqual([]);
+    expect(codes({ stores: [{ ...late, lateSince: '2026-11-22T09:00:00Z' }] })).toEqual([
+      'MIRROR_BEHIND',
+    ]);
+  });
+
+  test('pages once a second region has been late for hours, and names each store', () => {
+    const store = {
+      isFirst: false,
+      counts: false,
+      backups: 0,
+      lastBackupAt: null,
+      lateBackups: ['20261122T020000Z', '20261121T020000Z'],
+      lateSince: '2026-11-21T02:05:00Z',
+      storedLsn: null,
+      rpoSeconds: null,
+    };
+    const stores = [
+      { ...store, store: 'west', behindSeconds: 6 * 3600 },
+      { ...store, store: 'east', behindSeconds: null },
+    ];
+
+    const [finding] = judge({ server: SERVER, standing: { ...WELL, stores }, now: NOW });
+
+    expect(finding).toMatchObject({ code: 'MIRROR_BEHIND', severity: 'page' });
+    expect(finding?.summary).toBe(
+      'The store "west" is 6 h behind with the log of shop and lacks 2 backups, and should be a full copy; ' +
+        'The store "east" has no log of shop yet and lacks 2 backups, and should be a full copy',
+    );
   });
 });
