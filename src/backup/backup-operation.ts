@@ -7,16 +7,18 @@ import { z } from 'zod';
 
 import { type ArchivingDeps, type ArchivingServer, archivingLease } from '../archiving/deps.ts';
 import { LOG_HOLE, prepareSlot } from '../archiving/prepare-slot.ts';
+import { guardStore } from '../archiving/store-guard.ts';
 import { archiveUntil } from '../archiving/wait-for-wal.ts';
 import type { BackupSummary } from '../engines/engine.ts';
 import { isOwnLogStored } from '../engines/joined-wal.ts';
 import type { Explanation, Operation, Run } from '../gate/operation.ts';
-import { utcText } from '../kernel/codecs.ts';
 import { backupIdAt, type ServerName } from '../kernel/ids.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
 import { type BackupDeps, type NamedStore, requireServer } from './deps.ts';
+import { tellOtherClusters } from './other-clusters.ts';
 import { BACKUP_PACKS, packsReference } from './packs-sweeper.ts';
 import { PLAN_OUTDATED, WAL_INCOMPLETE } from './problems.ts';
+import { damagedPlaces, reportDamage } from './report-damage.ts';
 
 /** A terabyte at 100 MB/s takes three hours. */
 const DEADLINE_MS = 24 * 3600 * 1000;
@@ -46,8 +48,14 @@ const BackupResult = z.strictObject({
   due: z.array(z.string()),
   /** Files whose page checksums PostgreSQL reported as wrong on the server itself. */
   damagedFiles: z.array(z.string()),
+  /** The same, with the blocks that PostgreSQL named. */
+  damagedPlaces: z.array(z.string()),
+  /** What belongs to the server and is not in the backup; null: our role may not see. */
+  leftOut: z.array(z.string()).nullable(),
   /** What reading back found wrong in the store. */
   damage: z.array(z.string()),
+  /** What else is there that whoever takes a backup should know. */
+  warnings: z.array(z.string()),
 });
 type BackupResult = z.infer<typeof BackupResult>;
 
@@ -137,6 +145,8 @@ async function takeBackup(deps: BackupDeps, plan: BackupPlan, run: Run): Promise
   const archivingDeps: ArchivingDeps = { catalog: deps.catalog, clock: deps.clock, log: run.log };
 
   await run.step('Make the server keep its log', async ({ signal }) => {
+    // Before anything is written, on the server or in the store.
+    await guardStore(archivingServer, archivingDeps, { signal });
     await prepareSlot(archivingServer, archivingDeps, { signal });
   });
   const summary = await copy(deps, { server, store }, run);
@@ -181,9 +191,10 @@ async function finish(
       signal,
     }),
   );
-  tell(run, summary, damage);
-  if (damage.length > 0) await markDamaged(deps, { summary, store }, run);
-  return resultOf(summary, await whereItIs(deps, summary), damage);
+  await reportDamage(deps, { summary, store: store.name, damage }, run);
+  const warnings = await tellOtherClusters(deps, summary, { store, signal: run.signal });
+  const result = resultOf(summary, await whereItIs(deps, summary), damage);
+  return { ...result, warnings: [...warnings] };
 }
 
 /** Whoever stops it now has a backup more, though perhaps one whose log is not whole: they must know. */
@@ -222,17 +233,6 @@ async function requireCovered(
   );
 }
 
-/** So that nobody counts it among the good ones later. */
-async function markDamaged(
-  { catalog, clock }: BackupDeps,
-  { summary, store }: Pick<Copied, 'summary' | 'store'>,
-  { id: runId }: Run,
-): Promise<void> {
-  const { server, backupId } = summary;
-  const verdict = { verdict: 'FAIL', at: utcText(clock.now()), runId };
-  await catalog.backups.markVerified({ server, backupId, store: store.name, ...verdict });
-}
-
 /** Until the manifest is put the packs are nobody's: they are claimed, so that a dead run's are swept. */
 async function copy(
   deps: BackupDeps,
@@ -265,22 +265,6 @@ async function copy(
   });
 }
 
-function tell(run: Run, summary: BackupSummary, damage: readonly string[]): void {
-  const { backupId, damagedFiles } = summary;
-  if (damagedFiles.length > 0)
-    run.log.error('The server reported wrong page checksums: the backup is damaged', {
-      code: 'BACKUP_SOURCE_DAMAGED',
-      backupId,
-      damagedFiles,
-    });
-  if (damage.length > 0)
-    run.log.error('Reading the backup back found damage', {
-      code: 'BACKUP_READ_BACK_FAILED',
-      backupId,
-      damage,
-    });
-}
-
 /** Copies are made by whoever mirrors, and may be there already when the backup is done. */
 async function whereItIs(
   { catalog, storesOf }: BackupDeps,
@@ -300,7 +284,7 @@ function resultOf(
   summary: BackupSummary,
   where: Pick<BackupResult, 'stores' | 'due'>,
   damage: readonly string[],
-): BackupResult {
+): Omit<BackupResult, 'warnings'> {
   const { backupId, server, beganAt, endedAt, sourceBytes, storedBytes } = summary;
   const { files, packs, beginLsn, endLsn, damagedFiles } = summary;
   return {
@@ -316,6 +300,8 @@ function resultOf(
     endLsn,
     ...where,
     damagedFiles: [...damagedFiles],
+    damagedPlaces: [...damagedPlaces(summary)],
+    leftOut: summary.leftOut === undefined ? null : [...summary.leftOut],
     damage: [...damage],
   };
 }

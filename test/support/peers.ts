@@ -53,8 +53,13 @@ export interface AwsPeer extends AsyncDisposable {
   readonly secretAccessKey: string;
 }
 
+export interface Versitygw extends AwsPeer {
+  /** A bucket is a folder in it, an object a file: quicker than to put many. */
+  readonly dataFolder: string;
+}
+
 /** A real S3 server with versions, Object Lock and conditional writes. Its owner may do everything. */
-export async function startVersitygw(): Promise<AwsPeer> {
+export async function startVersitygw(): Promise<Versitygw> {
   const folder = await temporaryFolder();
   const [data, versions, iam] = ['data', 'versions', 'iam'].map((name) => join(folder.path, name));
   for (const path of [data, versions, iam]) await mkdir(path ?? '');
@@ -71,6 +76,7 @@ export async function startVersitygw(): Promise<AwsPeer> {
     ...owner,
     region: REGION,
     endpoint: started.endpoint,
+    dataFolder: data ?? '',
     async [Symbol.asyncDispose]() {
       await stop(started.child);
       await folder[Symbol.asyncDispose]();

@@ -18,7 +18,9 @@ const BackupResult = z.looseObject({
   storedBytes: z.coerce.number().optional().catch(undefined),
   stores: z.array(Store).optional().catch(undefined),
   damagedFiles: z.array(z.string()).optional().catch(undefined),
+  damagedPlaces: z.array(z.string()).optional().catch(undefined),
   damage: z.array(z.string()).optional().catch(undefined),
+  leftOut: z.array(z.string()).nullish().catch(undefined),
 });
 type BackupResult = z.infer<typeof BackupResult>;
 
@@ -52,22 +54,30 @@ function backupLines(result: BackupResult): readonly string[] {
     `Backup ${result.backupId}${sayStores(result)}${took}`,
     ...saySizes(result),
     ...sayDamage(result),
+    ...sayLeftOut(result),
     ...(ended === undefined ? [] : [`Holds everything up to ${sayTime(ended)}, and the WAL after`]),
   ];
 }
 
 /** A damaged backup is a backup, but nobody may take it for a good one. */
-function sayDamage({ damagedFiles = [], damage = [] }: BackupResult): readonly string[] {
+function sayDamage(result: BackupResult): readonly string[] {
+  const { damagedFiles = [], damagedPlaces = damagedFiles, damage = [] } = result;
   return [
     ...(damagedFiles.length === 0
       ? []
       : [
-          `DAMAGED on the server itself: wrong page checksums in ${sayFew(damagedFiles)}. Look at its disk now`,
+          `DAMAGED on the server itself: wrong page checksums in ${sayFew(damagedPlaces)}. Look at its disk now`,
         ]),
     ...(damage.length === 0
       ? []
       : [`DAMAGED in the store: ${sayFew(damage)}. Take another backup now`]),
   ];
+}
+
+/** Whoever rebuilds the machine needs them too. */
+function sayLeftOut({ leftOut }: BackupResult): readonly string[] {
+  const names = leftOut ?? [];
+  return names.length === 0 ? [] : [`Not in it, keep them elsewhere: ${sayFew(names)}`];
 }
 
 function sayFew(names: readonly string[]): string {

@@ -63,14 +63,19 @@ test('a damaged backup says so in its first line and what to do', () => {
       backupId: '20261122T021104Z',
       stores: ['here'],
       damagedFiles: Array.from({ length: 7 }, (_each, index) => `base/1/${index}`),
+      damagedPlaces: Array.from({ length: 7 }, (_each, index) => `base/1/${index} (block 9)`),
       damage: ['pack 3: truncated'],
+      leftOut: ['/etc/postgresql/15/main/pg_hba.conf', 'linked.conf'],
     },
   });
 
   const message = runMessage(sampleView({ run }), AROUND, 1);
 
   expect(message.text.split('\n')[0]).toContain('The backup of shop is DAMAGED');
-  expect(readable(message)).toContain('base/1/4 and 2 more. Look at its disk now');
+  expect(readable(message)).toContain('base/1/4 (block 9) and 2 more. Look at its disk now');
+  expect(readable(message)).toContain(
+    'Not in it, keep them elsewhere: /etc/postgresql/15/main/pg_hba.conf and linked.conf',
+  );
   expect(readable(message)).toContain('pack 3: truncated. Take another backup now');
 });
 
