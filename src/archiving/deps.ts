@@ -39,7 +39,14 @@ export interface StoredListener {
 export interface ArchivingDeps {
   readonly catalog: Pick<
     Catalog,
-    'walProgress' | 'resources' | 'findings' | 'acknowledgements' | 'leases' | 'backups' | 'journal'
+    | 'walProgress'
+    | 'resources'
+    | 'findings'
+    | 'acknowledgements'
+    | 'leases'
+    | 'backups'
+    | 'journal'
+    | 'installation'
   >;
   readonly clock: Clock;
   readonly log: Log;

@@ -56,3 +56,21 @@ export const SERVER_UNKNOWN: ProblemKind = {
   hint: 'Name one of the servers in the config.',
   fault: 'request',
 };
+
+export const OTHER_KEY: ProblemKind = {
+  code: 'ARCHIVING_OTHER_KEY',
+  retry: 'never',
+  hint:
+    'Bring back the key file that the backups there were made with. If it is lost for good, name another ' +
+    'store for this server, so that nothing of two keys is mixed.',
+  fault: 'refused',
+};
+
+export const STORE_OWNED: ProblemKind = {
+  code: 'ARCHIVING_STORE_OWNED',
+  retry: 'never',
+  hint:
+    'Give the servers different names or stores if both shall go on. If the other one is gone for good, ' +
+    'or stopped, take over with `rebuild --take-over`.',
+  fault: 'refused',
+};

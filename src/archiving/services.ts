@@ -12,13 +12,16 @@ import { noteStore, storeAnswers } from './first-store.ts';
 import { beatWhenIdle } from './heartbeat.ts';
 import { holdSlot } from './hold-slot.ts';
 import { prepareSlot } from './prepare-slot.ts';
+import { guardStore } from './store-guard.ts';
 
 export function archivingService(server: ArchivingServer, deps: ArchivingDeps): Service {
   return {
     name: `archiving:${server.name}`,
     lease: archivingLease(server.name),
-    run: async ({ signal, ready }) =>
-      await archive(server, deps, { signal, ready, heartbeat: true }),
+    run: async ({ signal, ready }) => {
+      await guardStore(server, deps, { signal });
+      await archive(server, deps, { signal, ready, heartbeat: true });
+    },
   };
 }
 

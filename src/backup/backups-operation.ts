@@ -5,6 +5,7 @@ import type { Operation } from '../gate/operation.ts';
 import { toLsn } from '../kernel/lsn.ts';
 import { type BackupDeps, requireServer, serverNames } from './deps.ts';
 import { type Found, type FoundBackup, findBackups } from './found-backups.ts';
+import { countClusters } from './other-clusters.ts';
 import { readOwnLog } from './own-log.ts';
 
 /** Shown of each server unless all are asked for. */
@@ -55,6 +56,16 @@ const BackupLine = z.strictObject({
 export const BackupsReport = z.strictObject({
   /** Oldest first. */
   backups: z.array(BackupLine),
+  /** Of each server, the one with the newest backup first: more than one is worth a look. */
+  clusters: z.array(
+    z.strictObject({
+      server: z.string(),
+      systemId: z.string(),
+      major: z.number(),
+      backups: z.number(),
+      newestAt: z.string(),
+    }),
+  ),
   /** How many older ones are not shown. */
   older: z.number(),
   unreadable: z.array(
@@ -158,15 +169,25 @@ async function withLogs(
 export function reportBackups(found: Found, shown: readonly ShownBackup[]): BackupsReport {
   return {
     backups: shown.map(lineOf),
+    clusters: clustersOf(found),
     older: found.backups.length - shown.length,
     unreadable: [...found.unreadable],
     unreachable: [...found.unreachable],
   };
 }
 
+function clustersOf({ backups }: Found): BackupsReport['clusters'] {
+  const [first] = backups;
+  if (first === undefined) return [];
+  const { server } = first.summary;
+  const counts = countClusters(backups.map(({ summary }) => summary));
+  return counts.map((count) => ({ server, ...count }));
+}
+
 function joinReports(reports: readonly BackupsReport[]): BackupsReport {
   return {
     backups: reports.flatMap(({ backups }) => backups),
+    clusters: reports.flatMap(({ clusters }) => clusters),
     older: reports.reduce((sum, { older }) => sum + older, 0),
     unreadable: reports.flatMap(({ unreadable }) => unreadable),
     unreachable: reports.flatMap(({ unreachable }) => unreachable),

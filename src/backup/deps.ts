@@ -32,7 +32,14 @@ export interface BackupDeps {
   readonly ring: KeyRing;
   readonly catalog: Pick<
     Catalog,
-    'backups' | 'walProgress' | 'resources' | 'findings' | 'acknowledgements' | 'leases' | 'journal'
+    | 'backups'
+    | 'walProgress'
+    | 'resources'
+    | 'findings'
+    | 'acknowledgements'
+    | 'leases'
+    | 'journal'
+    | 'installation'
   >;
   readonly clock: Clock;
   readonly walArchive: WalArchive;

@@ -5,17 +5,21 @@
  */
 import { z } from 'zod';
 
+import { takeOverStore } from '../archiving/store-guard.ts';
 import type { BackupSummary } from '../engines/engine.ts';
 import type { Operation } from '../gate/operation.ts';
 import type { ServerName } from '../kernel/ids.ts';
 import { allStores, type BackupDeps, requireStore, serverNames } from './deps.ts';
 
+const TAKE_OVER = 'from now on this installation writes there: the one before is gone or stopped';
+
 const RebuildInput = z.strictObject({
   store: z.string().optional().meta({ description: 'which store; default: all of them' }),
+  takeOver: z.boolean().optional().meta({ description: TAKE_OVER }),
 });
 type RebuildInput = z.infer<typeof RebuildInput>;
 
-const RebuildPlan = z.strictObject({ stores: z.array(z.string()) });
+const RebuildPlan = z.strictObject({ stores: z.array(z.string()), takeOver: z.boolean() });
 type RebuildPlan = z.infer<typeof RebuildPlan>;
 
 const ServerReport = z.strictObject({
@@ -49,37 +53,44 @@ export function rebuildOperation(
     summary: 'Make the list of backups again from the stores alone',
     words: {
       positional: [],
-      describe: { store: 'which store; default: all of them' },
-      examples: ['rebuild', 'rebuild --store here'],
+      describe: { store: 'which store; default: all of them', takeOver: TAKE_OVER },
+      examples: ['rebuild', 'rebuild --store here', 'rebuild --take-over'],
     },
     input: RebuildInput,
     plan: RebuildPlan,
     result: RebuildReport,
-    prepare: async ({ store }) => {
+    prepare: async ({ store, takeOver = false }) => {
       if (store !== undefined) requireStore(deps, store);
-      return { plan: { stores: store === undefined ? [...allStores(deps).keys()] : [store] } };
+      const stores = store === undefined ? [...allStores(deps).keys()] : [store];
+      return { plan: { stores, takeOver } };
     },
-    danger: () => 'none',
+    danger: ({ takeOver }) => (takeOver ? 'low' : 'none'),
     locks: () => [],
-    explain: ({ stores }) => ({
+    explain: ({ stores, takeOver }) => ({
       title: `Make the catalogue again from ${stores.join(', ')}`,
       facts: [
         ['Reads', `the manifests and names in ${stores.join(', ')}`],
-        ['Writes', 'the list of backups in the catalogue; the stores are only read'],
+        [
+          'Writes',
+          `the list of backups in the catalogue; the stores are ${takeOver ? 'claimed for this installation' : 'only read'}`,
+        ],
       ],
-      warnings: [],
+      warnings: takeOver ? ['Another installation that still writes there will be refused.'] : [],
       approveLabel: 'Make the catalogue again',
-      command: `npx dbdr rebuild${stores.length === 1 ? ` --store ${stores[0] ?? ''}` : ''}`,
+      command: `npx dbdr rebuild${stores.length === 1 ? ` --store ${stores[0] ?? ''}` : ''}${takeOver ? ' --take-over' : ''}`,
     }),
     recheck: async ({ stores }) => {
       for (const store of stores) requireStore(deps, store);
     },
-    run: async ({ stores }, { signal }) => {
+    run: async ({ stores, takeOver: isTakeOver }, { signal }) => {
       const servers: ServerReport[] = [];
       for (const server of serverNames(deps)) {
         for (const { name } of deps.storesOf(server)) {
-          if (stores.includes(name))
-            servers.push(await rebuildServer(deps, { server, store: name }, signal));
+          if (!stores.includes(name)) continue;
+          servers.push(await rebuildServer(deps, { server, store: name }, signal));
+          const store = requireStore(deps, name);
+          if (isTakeOver)
+            await takeOverStore({ name: server, storeName: name, store }, deps, { signal });
         }
       }
       return { servers };

@@ -7,6 +7,7 @@ import type {
   CursorRecords,
   FindingRecords,
   IncidentRecords,
+  InstallationRecords,
   InstanceRecords,
   LeaseRecords,
   MessageRecords,
@@ -30,4 +31,5 @@ export interface Catalog extends AsyncDisposable {
   readonly findings: FindingRecords;
   readonly acknowledgements: AcknowledgementRecords;
   readonly leases: LeaseRecords;
+  readonly installation: InstallationRecords;
 }

@@ -185,3 +185,9 @@ export interface LeaseRecords {
   release(name: string, holder: string): Promise<void>;
   holderOf(name: string, nowAt: string): Promise<string | undefined>;
 }
+
+/** Which installation this is: as long as this catalogue lives. Two of them must not share a store. */
+export interface InstallationRecords {
+  /** Made when it is first asked for: lower case letters, digits and dashes. */
+  id(): Promise<string>;
+}

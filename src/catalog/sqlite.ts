@@ -18,6 +18,7 @@ import {
   acknowledgementRecords,
   cursorRecords,
   findingRecords,
+  installationRecords,
   leaseRecords,
   messageRecords,
   scheduleRecords,
@@ -49,6 +50,7 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
     findings: findingRecords(database),
     acknowledgements: acknowledgementRecords(database),
     leases: leaseRecords(database),
+    installation: installationRecords(database),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }

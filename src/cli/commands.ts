@@ -39,7 +39,7 @@ export const OPERATIONS: readonly CommandLine[] = [
   { name: 'wal', usage: 'wal [SERVER]', summary: 'Show which WAL is stored and what is missing' },
   {
     name: 'verify',
-    usage: 'verify [SERVER]',
+    usage: 'verify [SERVER] [--store NAME]',
     summary: 'Prove a backup by restoring it and comparing it with production',
   },
   {
@@ -59,7 +59,7 @@ export const OPERATIONS: readonly CommandLine[] = [
   },
   {
     name: 'rebuild',
-    usage: 'rebuild [--store NAME]',
+    usage: 'rebuild [--store NAME] [--take-over]',
     summary: 'Make the catalogue again from a store alone',
   },
   {

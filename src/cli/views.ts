@@ -97,12 +97,22 @@ const Backups = z.object({
     )
     .default([]),
   unreachable: z.array(z.json()).default([]),
+  clusters: z
+    .array(
+      z.object({
+        server: z.string(),
+        systemId: z.string(),
+        major: z.number(),
+        backups: z.number(),
+      }),
+    )
+    .default([]),
 });
 
 function backupsView(result: Json, reader: Reader): string | undefined {
   const read = Backups.safeParse(result);
   if (!read.success) return undefined;
-  const { backups, unreadable, unreachable } = read.data;
+  const { backups, unreadable, unreachable, clusters } = read.data;
   const rows = backups.map((one) => [
     one.server,
     one.backupId,
@@ -120,7 +130,9 @@ function backupsView(result: Json, reader: Reader): string | undefined {
   ];
   const none = trouble.length === 0 ? 'No backups' : 'No backup can be read';
   const next = new Set(unreadable.flatMap(({ hint }) => hint ?? []));
-  return [rows.length === 0 ? none : tableText(header, rows), ...trouble, ...next].join('\n\n');
+  const others = otherClusters(clusters);
+  const table = rows.length === 0 ? none : tableText(header, rows);
+  return [table, ...others, ...trouble, ...next].join('\n\n');
 }
 
 /** Of each copy where they differ; what lacks its log is no backup, whatever was proved of it. */
@@ -133,6 +145,16 @@ function proved({
   const isOne = new Set(copies.map((copy) => copy.verified?.verdict)).size < 2;
   if (isOne) return verdictText(verified);
   return copies.map((copy) => `${copy.store}: ${verdictText(copy.verified)}`).join(', ');
+}
+
+/** Of each server the first is the one it is now. */
+function otherClusters(clusters: z.infer<typeof Backups>['clusters']): readonly string[] {
+  return clusters
+    .filter(({ server }, at) => clusters.findIndex((one) => one.server === server) < at)
+    .map(
+      ({ server, systemId, major, backups }) =>
+        `Of these, ${backups} of ${server} are of another cluster (${systemId}, PostgreSQL ${major})`,
+    );
 }
 
 function verdictText(one: z.infer<typeof Verified>): string {

@@ -82,6 +82,16 @@ function recordsContract(open: OpenCatalog): void {
     expect(await backups.list('books')).toEqual([]);
   });
 
+  test('gives the installation one name, and keeps it', async () => {
+    await using opened = await open();
+    const { installation } = opened.catalog;
+
+    const names = await Promise.all([installation.id(), installation.id()]);
+
+    expect(names[0]).toMatch(/^i-[0-9a-f-]{36}$/);
+    expect([names[1], await installation.id()]).toEqual([names[0], names[0]]);
+  });
+
   test('remembers instances, resources, progress, messages and cursors', async () => {
     await using opened = await open();
     const { instances, resources, walProgress, messages, cursors } = opened.catalog;

@@ -171,7 +171,7 @@ test('`rebuild` strikes no backup that is committed while it reads the store', a
     },
   };
 
-  await rebuildOperation({ ...deps, engine }).run({ stores: ['here'] }, testRun());
+  await rebuildOperation({ ...deps, engine }).run({ stores: ['here'], takeOver: false }, testRun());
 
   expect(await catalog.backups.list('shop')).toHaveLength(2);
 });
@@ -253,7 +253,9 @@ test('`backups` and `rebuild` tell of a manifest that cannot be read, as their s
   const listed = listing.result.parse(
     await listing.run({ servers: ['shop'], all: false }, testRun()),
   );
-  const rebuilt = rebuilding.result.parse(await rebuilding.run({ stores: ['here'] }, testRun()));
+  const rebuilt = rebuilding.result.parse(
+    await rebuilding.run({ stores: ['here'], takeOver: false }, testRun()),
+  );
 
   expect(listed.unreadable).toHaveLength(1);
   expect(rebuilt.servers[0]?.unreadable).toHaveLength(1);

@@ -1,6 +1,6 @@
 /** A backed-up shop on a real PostgreSQL, and copies of it to be damaged, asked as a user asks. */
 import { execFileSync } from 'node:child_process';
-import { chmod, cp, mkdir, readdir, readFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -57,6 +57,8 @@ async function copyShop(from: string): Promise<ShopCopy> {
   for (const name of ['dbdr.yaml', 'keyring.json', 'store'])
     await cp(join(from, name), join(cwd, name), { recursive: true });
   await chmod(join(cwd, 'keyring.json'), 0o600);
+  // Nobody's: the copy has a catalogue of its own, and so another installation's name.
+  await rm(join(cwd, 'store', 'shop', 'owner'), { recursive: true, force: true });
   const [cluster = ''] = await readdir(join(cwd, 'store', 'shop'));
   const base = join(cwd, 'store', 'shop', cluster, 'base');
   return {

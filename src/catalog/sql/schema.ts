@@ -35,6 +35,7 @@ export interface Tables {
   findings: { code: string; server: string; finding: string; since: string };
   acknowledgements: { what: string; server: string; actor: string; reason: string; at: string };
   leases: { name: string; holder: string; until_at: string };
+  installation: { only: number; id: string };
 }
 
 export interface RunsTable {
@@ -186,6 +187,11 @@ CREATE TABLE acknowledgements (
 ) STRICT;
 CREATE TABLE leases (
   name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_at TEXT NOT NULL
+) STRICT;
+`,
+  `
+CREATE TABLE installation (
+  only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL
 ) STRICT;
 `,
 ];

@@ -1,10 +1,12 @@
-/** Messages, cursors, schedules, findings, acknowledgements and leases in SQL. */
+/** Messages, cursors, schedules, findings, acknowledgements, leases and our own name in SQL. */
+import { randomUUID } from 'node:crypto';
 
 import type { Json } from '../../kernel/codecs.ts';
 import type {
   AcknowledgementRecords,
   CursorRecords,
   FindingRecords,
+  InstallationRecords,
   LeaseRecords,
   MessageRecords,
   ScheduleRecords,
@@ -165,6 +167,26 @@ export function leaseRecords(database: Database): LeaseRecords {
         .where('name', '=', name)
         .where('until_at', '>', nowAt);
       return (await database.read((session) => session.first(query)))?.holder;
+    },
+  };
+}
+
+export function installationRecords(database: Database): InstallationRecords {
+  return {
+    async id() {
+      const known = sql.selectFrom('installation').selectAll();
+      const found = await database.read((session) => session.first(known));
+      if (found !== undefined) return found.id;
+      const made = sql
+        .insertInto('installation')
+        .values({ only: 1, id: `i-${randomUUID()}` })
+        .onConflict((conflict) => conflict.column('only').doNothing());
+      return database.write((session) => {
+        session.change(made);
+        const row = session.first(known);
+        if (row === undefined) throw new TypeError('An installation has a name');
+        return row.id;
+      });
     },
   };
 }

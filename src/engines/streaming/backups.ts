@@ -36,21 +36,47 @@ export async function listBackups(
   const unreadable: UnreadableBackup[] = [];
   for await (const { info, object } of backupObjects(request)) {
     if (object.name !== 'manifest') continue;
-    try {
-      const manifest = await openManifest({ ...request, key: info.key });
-      backups.push(manifest.summary);
-    } catch (error) {
-      // A store that cannot be reached now says nothing about this backup.
-      if (!isProblem(error) || error.kind.retry !== 'never') throw error;
-      if (concernsKeyFile(error)) throw error;
-      // Removed since its name was read.
-      if (error.kind.code === OBJECT_MISSING.code) continue;
-      unreadable.push({ key: info.key, reason: error.message, problem: error });
-    }
+    const read = await readSummary(request, info.key);
+    if (read === undefined) continue;
+    if ('summary' in read) backups.push(read.summary);
+    else unreadable.push(read.unreadable);
   }
   backups.sort((a, b) => (a.beganAt < b.beganAt ? -1 : 1));
   return { backups, unreadable };
 }
+
+/** Those that cannot be read, where none can be; empty: some can, or there is none. */
+export async function lockedBackups(
+  request: Parameters<Engine['listBackups']>[0],
+): Promise<readonly UnreadableBackup[]> {
+  const locked: UnreadableBackup[] = [];
+  for await (const { info, object } of backupObjects(request)) {
+    if (object.name !== 'manifest') continue;
+    const read = await readSummary(request, info.key);
+    if (read === undefined) continue;
+    if ('summary' in read) return [];
+    locked.push(read.unreadable);
+  }
+  return locked;
+}
+
+type Read = { readonly summary: BackupSummary } | { readonly unreadable: UnreadableBackup };
+
+/** Undefined: removed since its name was read. */
+async function readSummary(request: ListRequest, key: ObjectKey): Promise<Read | undefined> {
+  try {
+    const { summary } = await openManifest({ ...request, key });
+    return { summary };
+  } catch (error) {
+    // A store that cannot be reached now says nothing about this backup.
+    if (!isProblem(error) || error.kind.retry !== 'never') throw error;
+    if (concernsKeyFile(error)) throw error;
+    if (error.kind.code === OBJECT_MISSING.code) return undefined;
+    return { unreadable: { key, reason: error.message, problem: error } };
+  }
+}
+
+type ListRequest = Parameters<Engine['listBackups']>[0];
 
 export async function checkObjects(request: StoreAndKeys & CheckRequest): Promise<ObjectCheck> {
   const { summary, signal } = request;
