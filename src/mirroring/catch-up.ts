@@ -19,6 +19,8 @@ import { MIRROR_CONFLICT, MIRROR_DAMAGED, MIRROR_SOURCE_INCOMPLETE } from './pro
  * bytes does it to all, and a single rotten one is found by a proof, which reads every one that matters. */
 const READ_BACK_EVERY = 32;
 
+const CLUSTER = /\/\d+-\d+\/$/;
+
 /** Where clusters of a server lie: `shop/15-7341…/`, in either store. */
 export async function clusterFolders(
   { route, source }: Pick<Copying, 'route' | 'source'>,
@@ -31,7 +33,7 @@ export async function clusterFolders(
     const first = await firstOf(source.list(prefix, { signal, after }));
     if (first === undefined) return folders;
     const folder = /^[^/]+\/[^/]+\//.exec(first.key)?.[0];
-    if (folder !== undefined) folders.push(folder);
+    if (folder !== undefined && CLUSTER.test(folder)) folders.push(folder);
     // '0' is the character behind '/': everything below the folder lies before.
     after = folder === undefined ? first.key : `${folder.slice(0, -1)}0`;
   }

@@ -1,11 +1,18 @@
 /** A second store: what the first has gets there by itself, and alone it is enough to restore from. */
+import { join } from 'node:path';
+
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
+import { archiveUntil } from '../../src/archiving/wait-for-wal.ts';
 import { compareLsn, lsnBytes, toLsn } from '../../src/kernel/lsn.ts';
+import { mirrorUntil } from '../../src/mirroring/mirror-until.ts';
 import { connect } from '../../src/postgres/connect.ts';
 import { readSlot } from '../../src/postgres/slots.ts';
+import { verifyOperation } from '../../src/verification/operation.ts';
+import type { VerifyResult } from '../../src/verification/result.ts';
 import { type MirrorSetting, mirrorSetting } from '../support/mirror-setting.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
+import { testRun } from '../support/test-run.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const { signal } = new AbortController();
@@ -100,6 +107,63 @@ test('a server whose slot waits for another store shuts down all the same', asyn
 
   expect(tookMs).toBeLessThan(6000);
 });
+
+test('the second store alone proves the server, also where no bot runs meanwhile', async () => {
+  const running = setting.start();
+  await setting.untilStored('here', await setting.write());
+  await setting.backUp();
+  await waitUntil(async () => (await setting.catalog.backups.list('shop')).length === 2);
+  await running.stop();
+  await setting.write();
+
+  const result = await verifyFrom(setting, setting.route.target);
+
+  expect(result.checks.filter(({ verdict }) => verdict !== 'PASS')).toEqual([]);
+  expect(result).toMatchObject({ verdict: 'PASS', tornDown: true });
+  expect(result.tables.find(({ table }) => table === 'load')).toMatchObject({ equal: true });
+  // The log went through the first store: nothing that the second has is missing there.
+  const here = await setting.keys(setting.here, 'wal');
+  expect(await setting.keys(setting.west, 'wal')).toEqual(here);
+});
+
+/** As `verify --store` does it: everything is read from that one store. */
+async function verifyFrom(
+  { archived, backup, catalog, folder, mirroring, route }: MirrorSetting,
+  store: MirrorSetting['route']['target'],
+): Promise<VerifyResult> {
+  const { clock, log } = mirroring;
+  const url = archived.url;
+  const verify = verifyOperation({
+    catalog,
+    servers: {
+      shop: {
+        url,
+        databases: ['postgres'],
+        verification: { tables: 10, max_age: 'PT24H' },
+      },
+    },
+    untilStored: async ({ lsn, holder, signal: stop }) => {
+      const waiting = { lsn, holder, signal: stop };
+      await archiveUntil({ ...waiting, server: archived, deps: { ...backup, log } });
+      await mirrorUntil({ ...waiting, route, deps: mirroring });
+    },
+    recovery: {
+      ...backup,
+      log,
+      clock,
+      catalog,
+      storesOf: () => [store],
+      servers: new Map([[archived.name, { url }]]),
+      findRun: async (runId) => catalog.runs.find(runId),
+      programsFor: async () => postgres.programs,
+      connect,
+      scratch: { path: join(folder, 'scratch'), keepSeconds: 7200, user: postgres.user },
+    },
+  });
+  const run = testRun();
+  const { plan } = await verify.prepare({}, { actor: run.actor, signal });
+  return await verify.run(plan, run);
+}
 
 async function slotLsn(): Promise<ReturnType<typeof toLsn>> {
   await using session = await connect(postgres.url(), { signal });

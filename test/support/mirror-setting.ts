@@ -32,6 +32,7 @@ export interface MirrorSetting extends AsyncDisposable {
   readonly here: ObjectStore;
   readonly west: AbsentStore;
   readonly route: Route;
+  readonly archived: ArchivingServer;
   readonly backup: BackupDeps;
   readonly mirroring: MirroringDeps;
   /** Archives and copies until it is disposed. */
@@ -111,6 +112,7 @@ export async function mirrorSetting(
     here,
     west,
     route,
+    archived,
     backup,
     mirroring,
     start(services = 'both') {
