@@ -24,6 +24,8 @@ export interface JudgedFacts {
   readonly standing: Standing;
   /** Undefined: the server could not be asked, or its slot has no limit. */
   readonly slot?: SlotRoom | undefined;
+  /** How far our clock is ahead of the server's; negative: behind. Undefined: it was not asked. */
+  readonly clockAheadSeconds?: number | undefined;
   /** When a backup was last due, long enough ago to be there; undefined: it is not known. */
   readonly backupDueAt?: Temporal.Instant | undefined;
   readonly now: Temporal.Instant;
@@ -38,7 +40,11 @@ export const JUDGED_CODES = [
   'SLOT_HEADROOM_LOW',
   'RESTORE_TOO_SLOW',
   'MIRROR_BEHIND',
+  'CLOCK_DIFFERS',
 ] as const;
+
+/** What only the server itself can tell: who has not asked it knows nothing new of these. */
+export const ASKED_CODES: readonly string[] = ['SLOT_HEADROOM_LOW', 'CLOCK_DIFFERS'];
 
 /** A daily proof that is two hours late was missed. */
 const PROOF_AGE_MAX_SECONDS = 26 * 3600;
@@ -47,6 +53,11 @@ const HEADROOM_SHARE_MIN = 0.25;
 
 /** A copy that is late for so long is none; a backup is copied within. */
 const COPY_LATE_SECONDS = 6 * 3600;
+
+/** A person who types a target means a minute. */
+const CLOCK_OFF_MAX_SECONDS = 60;
+/** Amazon S3 takes no request that is further off: RequestTimeTooSkewed. */
+const CLOCK_OFF_PAGE_SECONDS = 15 * 60;
 
 type Noticed = Omit<Finding, 'server' | 'since'>;
 
@@ -59,6 +70,7 @@ export function judge(facts: JudgedFacts): readonly Finding[] {
     slotHeadroom(facts),
     restoreTooSlow(facts),
     copiesLate(facts),
+    clockDiffers(facts),
   ];
   return noticed
     .filter((one) => one !== undefined)
@@ -168,4 +180,16 @@ function sayLate(server: string, { store, behindSeconds, lateBackups }: StoreSta
   const count = lateBackups.length;
   const lacks = count === 0 ? '' : ` and lacks ${count === 1 ? 'a backup' : `${count} backups`}`;
   return `The store "${store}" ${log}${lacks}, and should be a full copy`;
+}
+
+function clockDiffers({ server, clockAheadSeconds = 0 }: JudgedFacts): Noticed | undefined {
+  const off = Math.abs(clockAheadSeconds);
+  if (off <= CLOCK_OFF_MAX_SECONDS) return undefined;
+  const side = clockAheadSeconds > 0 ? 'ahead of' : 'behind';
+  return {
+    code: 'CLOCK_DIFFERS',
+    severity: off > CLOCK_OFF_PAGE_SECONDS ? 'page' : 'warn',
+    summary: `The clock of this machine is ${formatSeconds(Math.round(off))} ${side} that of ${server.name}, and both should agree within ${formatSeconds(CLOCK_OFF_MAX_SECONDS)}`,
+    hint: 'Set the one that is wrong, and keep both set with chrony or systemd-timesyncd: targets, ages of backups and retention are counted by them.',
+  };
 }

@@ -3,9 +3,10 @@ import { utcText } from '../kernel/codecs.ts';
 import { isProblem } from '../kernel/problem.ts';
 import type { Service } from '../kernel/service.ts';
 import { connect } from '../postgres/connect.ts';
+import type { Session } from '../postgres/session.ts';
 import { readSlot, slotName } from '../postgres/slots.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
-import { JUDGED_CODES, judge, type SlotRoom } from './judge.ts';
+import { JUDGED_CODES, type JudgedFacts, judge } from './judge.ts';
 import { dueBackup, readStanding } from './standing.ts';
 
 const LOOK_EVERY_MS = 60_000;
@@ -33,18 +34,19 @@ async function probe(
 ): Promise<void> {
   const { catalog, clock, log } = deps;
   const standing = await readStanding(server, deps);
-  const slot = await readRoom(server, signal);
+  const asked = await askServer(server, deps, signal);
   const findings = judge({
     server,
     standing,
-    slot,
+    ...asked,
     backupDueAt: dueBackup(server, deps),
     now: clock.now(),
   });
   const at = utcText(clock.now());
   for (const code of JUDGED_CODES) {
     // Not asked, not over.
-    if (code === 'SLOT_HEADROOM_LOW' && slot === undefined) continue;
+    if (code === 'SLOT_HEADROOM_LOW' && asked.slot === undefined) continue;
+    if (code === 'CLOCK_DIFFERS' && asked.clockAheadSeconds === undefined) continue;
     const finding = findings.find((one) => one.code === code);
     if (finding === undefined) await catalog.findings.close(code, server.name);
     else if (
@@ -54,17 +56,33 @@ async function probe(
   }
 }
 
-/** Undefined: nobody can tell; the log's lag is judged without it. */
-async function readRoom(server: WatchedServer, stop: AbortSignal): Promise<SlotRoom | undefined> {
+/** Empty: it does not answer; the log's lag is judged without it. */
+async function askServer(
+  server: WatchedServer,
+  { clock }: MonitoringDeps,
+  stop: AbortSignal,
+): Promise<Pick<JudgedFacts, 'slot' | 'clockAheadSeconds'>> {
   const signal = AbortSignal.any([stop, AbortSignal.timeout(ASK_LIMIT_MS)]);
   try {
     await using session = await connect(server.url, { signal });
+    const clockAheadSeconds = await compareClocks(session, clock);
     const { keptBytes, safeBytes } = (await readSlot(session, slotName(server.name))) ?? {};
     return keptBytes === undefined || safeBytes === undefined
-      ? undefined
-      : { keptBytes, safeBytes };
+      ? { clockAheadSeconds }
+      : { clockAheadSeconds, slot: { keptBytes, safeBytes } };
   } catch (error) {
-    if (isProblem(error) || signal.aborted) return undefined;
+    if (isProblem(error) || signal.aborted) return {};
     throw error;
   }
+}
+
+/** A slow answer counts for the clocks: between asking and being told, they may agree. */
+async function compareClocks(session: Session, clock: MonitoringDeps['clock']): Promise<number> {
+  const before = clock.now();
+  const [row] = await session.query<{ now: Temporal.Instant }>('SELECT clock_timestamp() AS now');
+  const after = clock.now();
+  const server = row?.now ?? after;
+  if (Temporal.Instant.compare(server, before) < 0) return before.since(server).total('seconds');
+  if (Temporal.Instant.compare(server, after) > 0) return -server.since(after).total('seconds');
+  return 0;
 }

@@ -7,7 +7,7 @@ import type { Finding } from '../kernel/finding.ts';
 import { nearestWord } from '../kernel/nearest.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
-import { JUDGED_CODES, judge } from './judge.ts';
+import { ASKED_CODES, JUDGED_CODES, judge } from './judge.ts';
 import { SERVER_UNKNOWN } from './problems.ts';
 import { dueBackup, readStanding } from './standing.ts';
 import { StoreStanding } from './store-standing.ts';
@@ -109,7 +109,7 @@ async function describe(
       since: stored.find(({ code }) => code === finding.code)?.since ?? finding.since,
     }),
   );
-  const others = stored.filter(({ code }) => !isJudged(code) || code === 'SLOT_HEADROOM_LOW');
+  const others = stored.filter(({ code }) => !isJudged(code) || ASKED_CODES.includes(code));
   return {
     server: server.name,
     ...standing,

@@ -64,6 +64,35 @@ describe('judge()', () => {
     expect(codes({}, { keptBytes: 100, safeBytes: -1 })).toEqual(['SLOT_HEADROOM_LOW']);
   });
 
+  test.each([
+    [60, []],
+    [-60, []],
+    [61, ['warn']],
+    [-900, ['warn']],
+    [3600, ['page']],
+    [-901, ['page']],
+  ])(
+    'compares our clock with the server, %i seconds ahead: %o',
+    (clockAheadSeconds, severities) => {
+      const facts = { server: SERVER, standing: WELL, now: NOW };
+
+      expect(judge({ ...facts, clockAheadSeconds }).map(({ severity }) => severity)).toEqual(
+        severities,
+      );
+    },
+  );
+
+  test('says on which side a clock is', () => {
+    const facts = { server: SERVER, standing: WELL, now: NOW };
+
+    expect(judge({ ...facts, clockAheadSeconds: 3600 })).toMatchObject([
+      {
+        code: 'CLOCK_DIFFERS',
+        summary: expect.stringContaining('1 h ahead of that of shop') as unknown,
+      },
+    ]);
+  });
+
   test('says that a restore takes longer than the objective', () => {
     expect(codes({ rtoSeconds: 1801 })).toEqual(['RESTORE_TOO_SLOW']);
   });
