@@ -4,9 +4,9 @@
  */
 import {
   createServer,
+  request as httpRequest,
   type IncomingHttpHeaders,
   type IncomingMessage,
-  request as httpRequest,
   type ServerResponse,
 } from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -62,19 +62,15 @@ export async function startFaultProxy(behind: string): Promise<FaultProxy> {
   });
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const asked = { method: request.method ?? '', url: request.url ?? '', headers: request.headers };
+    const asked = {
+      method: request.method ?? '',
+      url: request.url ?? '',
+      headers: request.headers,
+    };
     seen.push(asked);
     const fault = proxy.choose(asked);
     const body = await buffer(request);
-    if (fault?.kind === 'hang') return;
-    if (fault?.kind === 'reset') {
-      request.socket.resetAndDestroy();
-      return;
-    }
-    if (fault?.kind === 'answer') {
-      give(response, refusal(fault));
-      return;
-    }
+    if (fault !== undefined && isKeptBack(request, response, fault)) return;
     const name = `${asked.method} ${asked.url}`;
     const sent = fault?.kind === 'spoil the request' ? flipped(body) : body;
     const answer = await pass(behind, asked, sent);
@@ -100,6 +96,15 @@ export async function startFaultProxy(behind: string): Promise<FaultProxy> {
   return proxy;
 }
 
+/** True: the server behind hears nothing of it. */
+function isKeptBack(request: IncomingMessage, response: ServerResponse, fault: Fault): boolean {
+  if (fault.kind === 'hang') return true;
+  if (fault.kind === 'reset') request.socket.resetAndDestroy();
+  else if (fault.kind === 'answer') give(response, refusal(fault));
+  else return false;
+  return true;
+}
+
 function refusal({ status, code, headers = {} }: Fault & { kind: 'answer' }): Answer {
   const body = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>Told by a fault</Message></Error>`;
   return {
@@ -114,7 +119,8 @@ async function pass(behind: string, asked: SeenRequest, body: Buffer): Promise<A
   return await new Promise((resolve, reject) => {
     const onward = httpRequest(`${behind}${url}`, { method, headers }, (answer) => {
       buffer(answer).then(
-        (bytes) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: bytes }),
+        (bytes) =>
+          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: bytes }),
         reject,
       );
     });
@@ -125,33 +131,23 @@ async function pass(behind: string, asked: SeenRequest, body: Buffer): Promise<A
 
 function spoil(response: ServerResponse, answer: Answer, fault: Fault | undefined): void {
   const half = answer.body.subarray(0, Math.floor(answer.body.length / 2));
-  const length = { 'content-length': String(half.length) };
-  switch (fault?.kind) {
-    case 'lose the answer':
-      response.socket?.resetAndDestroy();
-      return;
-    case 'break off':
-      response.writeHead(answer.status, answer.headers);
-      response.write(half, () => {
-        if (fault.by === 'reset') response.socket?.resetAndDestroy();
-        else response.socket?.end();
-      });
-      return;
-    case 'shorten':
-      give(response, { ...answer, headers: { ...answer.headers, ...length }, body: half });
-      return;
-    case 'flip a bit':
-      give(response, { ...answer, body: flipped(answer.body) });
-      return;
-    case 'wrong checksum':
-      give(response, {
-        ...answer,
-        headers: { ...answer.headers, 'x-amz-checksum-crc32': 'AAAAAA==' },
-      });
-      return;
-    default:
-      give(response, answer);
-  }
+  if (fault?.kind === 'lose the answer') response.socket?.resetAndDestroy();
+  else if (fault?.kind === 'break off') {
+    response.writeHead(answer.status, answer.headers);
+    response.write(half, () => {
+      if (fault.by === 'reset') response.socket?.resetAndDestroy();
+      else response.socket?.end();
+    });
+  } else give(response, changed(answer, fault, half));
+}
+
+function changed(answer: Answer, fault: Fault | undefined, half: Buffer): Answer {
+  const { headers, body } = answer;
+  if (fault?.kind === 'flip a bit') return { ...answer, body: flipped(body) };
+  if (fault?.kind === 'wrong checksum')
+    return { ...answer, headers: { ...headers, 'x-amz-checksum-crc32': 'AAAAAA==' } };
+  if (fault?.kind !== 'shorten') return answer;
+  return { ...answer, headers: { ...headers, 'content-length': String(half.length) }, body: half };
 }
 
 function flipped(body: Buffer): Buffer {

@@ -7,6 +7,8 @@ import { addAbortSignal, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { crc32 } from 'node:zlib';
 
+import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
+
 import { Problem } from '../../kernel/problem.ts';
 import { missingProblem } from '../file-problems.ts';
 import type { ObjectKey } from '../object-store.ts';
@@ -92,13 +94,12 @@ interface Get extends Range {
 }
 
 async function get(bucket: Bucket, wanted: Get, { sdk, client, options }: Call): Promise<Begun> {
-  const { key, startByte, lengthBytes, etag } = wanted;
-  const isWhole = startByte === 0 && lengthBytes === undefined;
-  const last = lengthBytes === undefined ? '' : String(startByte + lengthBytes - 1);
+  const { key, startByte, etag } = wanted;
+  const Range = rangeHeader(wanted);
   const command = new sdk.GetObjectCommand({
     Bucket: bucket.name,
     Key: bucket.s3Key(key),
-    ...(isWhole ? {} : { Range: `bytes=${startByte}-${last}` }),
+    ...(Range === undefined ? {} : { Range }),
     ...(etag === undefined ? {} : { IfMatch: etag }),
   });
   const answer = await client.send(command, options);
@@ -108,18 +109,37 @@ async function get(bucket: Bucket, wanted: Get, { sdk, client, options }: Call):
     answer.Body.destroy();
     throw new Error(`The answer begins at byte ${first} instead of ${startByte}`);
   }
-  const crc = answer.ChecksumType === 'COMPOSITE' ? undefined : answer.ChecksumCRC32;
   return {
     body: answer.Body,
     etag: answer.ETag,
-    endByte: startByte + (answer.ContentLength ?? 0),
-    crc32: isWhole && crc !== undefined && !crc.includes('-') ? crc : undefined,
+    endByte: endOf(answer.ContentRange) ?? startByte + (answer.ContentLength ?? 0),
+    crc32: Range === undefined ? wholeCrc32(answer) : undefined,
   };
+}
+
+/** Undefined: the whole object. */
+function rangeHeader({ startByte, lengthBytes }: Range): string | undefined {
+  if (lengthBytes !== undefined) return `bytes=${startByte}-${startByte + lengthBytes - 1}`;
+  return startByte === 0 ? undefined : `bytes=${startByte}-`;
+}
+
+/** A checksum of checksums of parts tells nothing about the whole. */
+function wholeCrc32({
+  ChecksumType,
+  ChecksumCRC32,
+}: Pick<GetObjectCommandOutput, 'ChecksumType' | 'ChecksumCRC32'>): string | undefined {
+  if (ChecksumType === 'COMPOSITE' || ChecksumCRC32?.includes('-') === true) return undefined;
+  return ChecksumCRC32;
 }
 
 /** `bytes 5-9/100`; without it, the object is given whole. */
 function firstByteOf(contentRange: string | undefined): number {
   return Number(/^bytes (?<first>\d+)-/.exec(contentRange ?? '')?.groups?.['first'] ?? 0);
+}
+
+function endOf(contentRange: string | undefined): number | undefined {
+  const last = /^bytes \d+-(?<last>\d+)/.exec(contentRange ?? '')?.groups?.['last'];
+  return last === undefined ? undefined : Number(last) + 1;
 }
 
 class RangeReader extends Readable {

@@ -5,10 +5,11 @@ import type { CallOptions, ObjectKey } from '../object-store.ts';
 import { OBJECT_LOCKED, REMOVE_DENIED, STORE_ANSWER } from '../problems.ts';
 import type { Bucket } from './bucket.ts';
 import { CallFailed, type Doing, hasCode, hasStatus } from './failures.ts';
+import { sizeOf } from './heads.ts';
 import { listVersions } from './listings.ts';
 import { retentionOf } from './locks.ts';
 
-/** A listing may be older than the last write; so it is asked again until it is empty. */
+/** How often it is listed again until nothing of it is there. */
 const ROUNDS_MAX = 5;
 
 /** @throws CallFailed; Problem STORAGE_OBJECT_LOCKED; STORAGE_REMOVE_DENIED */
@@ -19,12 +20,14 @@ export async function removeObject(
 ): Promise<void> {
   for (let round = 1; round <= ROUNDS_MAX; round++) {
     const versions = await versionsOf(bucket, key, options);
-    if (versions.length === 0) return;
+    // A listing may be older than the object: only who looks for itself knows that it is gone.
+    if (versions.length === 0 && (await sizeOf(bucket, key, options)) === undefined) return;
+    if (round > 1) await bucket.pause(round - 1, options);
     for (const versionId of versions) await removeVersion(bucket, key, { ...options, versionId });
   }
   throw new Problem(
     STORE_ANSWER,
-    `Cannot remove "${key}" in the store "${bucket.description}": it is still listed after ${ROUNDS_MAX} rounds`,
+    `Cannot remove "${key}" in the store "${bucket.description}": it is still there after ${ROUNDS_MAX} rounds`,
     { facts: { key, store: bucket.description } },
   );
 }

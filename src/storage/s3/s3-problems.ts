@@ -76,6 +76,14 @@ const BY_CODE: ReadonlyMap<string, Teller> = new Map<string, Teller>([
   ['TemporaryRedirect', elsewhere],
   ['AuthorizationHeaderMalformed', elsewhere],
   ['IllegalLocationConstraintException', elsewhere],
+  [
+    'InvalidObjectState',
+    () => ({
+      kind: STORE_ANSWER,
+      why: 'it is in an archive class, and must be restored from there first',
+      hint: 'Restore it with the tools of your store, and take a `storage_class` that can be read at once.',
+    }),
+  ],
   ['AccessDenied', denied],
   ['AllAccessDisabled', denied],
   ['RequestTimeTooSkewed', skewed],
