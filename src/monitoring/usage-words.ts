@@ -10,7 +10,7 @@ const KIND_NAMES: Readonly<Record<StoreUsage['kinds'][number]['kind'], string>> 
   tail: 'Tails of the log',
   history: 'Timelines',
   hold: 'Holds',
-  other: 'Not of dbdr',
+  other: 'Other',
 };
 
 /** One store, or what is said of all of them: a headline, and labels with values. */

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { isServerName } from '../kernel/ids.ts';
 import type { StoredItem } from '../storage/object-store.ts';
 
-/** `other`: what dbdr did not write, as far as its name tells. */
+/** `other`: notes that dbdr keeps beside backups, and what it did not write. */
 const KINDS = ['base', 'wal', 'tail', 'history', 'hold', 'other'] as const;
 type Kind = (typeof KINDS)[number];
 
@@ -50,8 +50,8 @@ const STANDARD = 'STANDARD';
 /** Amazon S3 FAQ, "How will I be charged": a month's GB is 2^30 bytes. */
 const PRICED_BYTES = 2 ** 30;
 
-/** `<server>/<major>-<system identifier>/<folder>/…`, as `engines/streaming/` and `retention/` name objects. */
-const OURS = /^([^/]+)\/\d+-\d+\/(base|wal|tail|hold)\/(.+)$/;
+/** `<server>/<major>-<system identifier>/<folder>/…`, and `<server>/owner/…` of `archiving/`. */
+const OURS = /^([^/]+)\/(?:\d+-\d+\/([^/]+)|owner)\/(.+)$/;
 
 export interface Place {
   /** Undefined: of no server. */
