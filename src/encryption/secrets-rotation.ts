@@ -8,7 +8,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
 import { SECRET_EXISTS } from '../secrets/problems.ts';
-import type { RegionSecrets } from '../secrets/secrets-manager.ts';
+import type { RegionSecrets, ReplicaState } from '../secrets/secrets-manager.ts';
 import { newKey, newKeyId } from './generations.ts';
 import type { KeeperOptions, NewGeneration } from './key-keeper.ts';
 import { KEY_NOT_REPLICATED, KEY_SECRETS_EXIST } from './problems.ts';
@@ -145,40 +145,39 @@ async function makeSecret(
 
 /** Waits until AWS says that every region has it. @throws Problem KEY_NOT_REPLICATED */
 async function copied(rotation: Rotation, secret: string): Promise<void> {
-  const { home, regions, kmsKeys, clock, signal } = rotation;
+  const { home, regions, clock, signal } = rotation;
   const wanted = regions.filter(({ region }) => region !== home.region).map(({ region }) => region);
   const endMs = clock.elapsedMs() + REPLICATE_LIMIT_MS;
   for (;;) {
-    const replicas = (await home.describe(secret, { signal }))?.replicas ?? [];
-    const missing = wanted.filter((to) => replicas.every(({ region }) => region !== to));
-    if (missing.length > 0) {
-      const asked = missing.map((region) => ({ region, kmsKey: kmsKeys[region] }));
-      await replicate(rotation, secret, asked);
-    }
-    const late = replicas.filter(
-      ({ region, status }) => wanted.includes(region) && status !== 'InSync',
-    );
-    const failed = late.find(({ status }) => status === 'Failed');
-    if (failed !== undefined) throw notCopied(secret, failed.region, failed.why);
-    if (missing.length === 0 && late.length === 0) return;
+    const copies = await askForCopies(rotation, secret, wanted);
+    const late = wanted.filter((to) => copies.get(to)?.status !== 'InSync');
+    const [failed] = late.flatMap((to) => copies.get(to) ?? []);
+    if (late.length === 0) return;
+    if (failed?.status === 'Failed') throw notCopied(secret, failed.region, failed.why);
     if (clock.elapsedMs() > endMs) {
-      const where = [...missing, ...late.map(({ region }) => region)].join(', ');
-      throw notCopied(secret, where, `it took longer than ${REPLICATE_LIMIT_MS / 1000} s`);
+      const why = `it took longer than ${REPLICATE_LIMIT_MS / 1000} s`;
+      throw notCopied(secret, late.join(', '), why);
     }
     await clock.sleep(LOOK_AGAIN_MS, { signal });
   }
 }
 
-async function replicate(
-  { home, signal }: Rotation,
+/** How each copy stands, after those that were never asked for have been. */
+async function askForCopies(
+  { home, kmsKeys, signal }: Rotation,
   secret: string,
-  regions: Parameters<RegionSecrets['replicate']>[1],
-): Promise<void> {
+  wanted: readonly string[],
+): Promise<ReadonlyMap<string, ReplicaState>> {
+  const there = (await home.describe(secret, { signal }))?.replicas ?? [];
+  const missing = wanted.filter((to) => there.every(({ region }) => region !== to));
+  const asked = missing.map((region) => ({ region, kmsKey: kmsKeys[region] }));
   try {
-    await home.replicate(secret, regions, { signal });
+    const now = asked.length === 0 ? [] : await home.replicate(secret, asked, { signal });
+    return new Map([...there, ...now].map((copy) => [copy.region, copy]));
   } catch (error) {
     // Another process asked for the same copy first: the next look tells how it stands.
     if (!isProblem(error, SECRET_EXISTS)) throw error;
+    return new Map(there.map((copy) => [copy.region, copy]));
   }
 }
 
