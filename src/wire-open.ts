@@ -12,7 +12,7 @@ import type { Config } from './config/config.ts';
 import type { LoadedConfig } from './config/load.ts';
 import type { KeysSection } from './config/sections/keys.ts';
 import type { StoresSection } from './config/sections/stores.ts';
-import { catalogPath } from './config/views.ts';
+import { catalogPath, serversOf } from './config/views.ts';
 import { fileKeeper } from './encryption/file-keeper.ts';
 import type { KeyKeeper } from './encryption/key-keeper.ts';
 import type { KeyRing } from './encryption/key-ring.ts';
@@ -25,10 +25,12 @@ import { composedPeople } from './gate/terminal-people.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import type { Log } from './kernel/log.ts';
 import { isProblem, type Problem } from './kernel/problem.ts';
+import { lockOfNew } from './retention/locks.ts';
 import { type Runbooks, readRunbooks } from './runbooks/read-runbooks.ts';
 import type { Environment } from './secrets/sources.ts';
 import { directoryStore } from './storage/directory.ts';
 import type { ObjectStore } from './storage/object-store.ts';
+import { retainingStore } from './storage/retaining-store.ts';
 import type { S3Credentials, S3Settings } from './storage/s3/settings.ts';
 import { s3Store } from './storage/s3/store.ts';
 import type { ProgramUser } from './subprocess/run.ts';
@@ -93,16 +95,30 @@ export async function openParts(
   };
 }
 
-export function openStores({ stores }: Config, log: Log): ReadonlyMap<string, ObjectStore> {
-  return new Map(Object.entries(stores).map(([name, store]) => [name, openStore(store, log)]));
+export function openStores(config: Config, log: Log): ReadonlyMap<string, ObjectStore> {
+  return new Map(
+    Object.entries(config.stores).map(([name, store]) => [name, openStore(store, { config, log })]),
+  );
 }
 
-function openStore(store: StoresSection[string], log: Log): ObjectStore {
+interface Opening {
+  readonly config: Config;
+  readonly log: Log;
+}
+
+function openStore(store: StoresSection[string], { config, log }: Opening): ObjectStore {
   if (store.kind === 'directory') return directoryStore(store.path);
-  return s3Store(s3SettingsOf(store), {
+  const opened = s3Store(s3SettingsOf(store), {
     clock: systemClock,
     random,
     warn: (message) => log.warn(message),
+  });
+  if (store.object_lock === undefined) return opened;
+  return retainingStore(opened, (key) => {
+    const server = serversOf(config).find(([name]) => key.startsWith(`${name}/`));
+    if (server === undefined) return undefined;
+    const options = { now: systemClock.now(), zone: config.timezone };
+    return lockOfNew(key, server[1].retention, options);
   });
 }
 

@@ -10,7 +10,7 @@ import { serveParts } from './cli/serve.ts';
 import { createUpdates } from './communications/updates.ts';
 import type { Config } from './config/config.ts';
 import type { LoadedConfig } from './config/load.ts';
-import { healthPath, schedulesOf, serverNames } from './config/views.ts';
+import { healthPath, opsAudience, schedulesOf, serverNames, serversOf } from './config/views.ts';
 import { requireWritable } from './encryption/living-ring.ts';
 import type { People } from './gate/people.ts';
 import { recoverService } from './gate/recover.ts';
@@ -27,6 +27,7 @@ import { mirrorServices } from './mirroring/services.ts';
 import { healthService } from './monitoring/health.ts';
 import { probeService } from './monitoring/probe-service.ts';
 import { instanceReaper } from './recovery/instances.ts';
+import { afterBackupService } from './retention/after-backup.ts';
 import { scheduleService } from './schedule/schedule-service.ts';
 import type { Environment } from './secrets/sources.ts';
 import { openHouse, type Rooms, sweepersOf, type WiredHouse } from './wire.ts';
@@ -68,6 +69,7 @@ export async function serve(
         probeService(monitoring),
         instanceReaper(recovery),
         incidentFollower({ gate, cursors, incidents }),
+        thinningOut(house),
         ...(chat?.services ?? []),
       ],
     },
@@ -84,6 +86,21 @@ export async function serve(
         healthService({ path: healthPath(config), clock, services, onWell: closeFlapping(parts) }),
     },
   );
+}
+
+/** After each backup, where the config says so. */
+function thinningOut({ gate, rooms: { parts } }: WiredHouse): Service {
+  const { catalog, clock, config, log } = parts;
+  const automatic = serversOf(config).filter(([, server]) => server.retention.automatic);
+  return afterBackupService({
+    gate,
+    catalog,
+    automatic: automatic.map(([name]) => name),
+    zone: config.timezone,
+    audience: opsAudience(config),
+    clock,
+    log,
+  });
 }
 
 /** A ring that could not be opened has nothing to learn: the bot would not have started. */

@@ -60,6 +60,9 @@ import { instancesOperation } from './recovery/instances-operation.ts';
 import { ratesOf } from './recovery/point-in-time/forecast.ts';
 import { restoreOperation } from './recovery/restore-operation.ts';
 import { restoredSchemaSweeper, restoreTablesOperation } from './recovery/tables-operation.ts';
+import type { RetentionDeps } from './retention/deps.ts';
+import { retentionOperations } from './retention/operations.ts';
+import { removedBackupSweeper } from './retention/remove-backups.ts';
 import { readCron } from './schedule/cron-timer.ts';
 import { lastDue } from './schedule/due.ts';
 import type { Environment } from './secrets/sources.ts';
@@ -97,6 +100,7 @@ export interface Rooms {
   readonly monitoring: MonitoringDeps;
   readonly mirroring: MirroringDeps;
   readonly keys: KeysDeps;
+  readonly retention: RetentionDeps;
   readonly incidents: Incidents;
 }
 
@@ -114,6 +118,7 @@ export function roomsOf(parts: Parts): Rooms {
     archiving,
     backup: { ...means, servers: config.servers },
     recovery,
+    retention: { ...means, servers: config.servers, zone: config.timezone },
     verification: {
       recovery,
       servers: config.servers,
@@ -151,6 +156,7 @@ export function operationsOf({
   verification,
   monitoring,
   keys,
+  retention,
   incidents,
 }: Rooms): readonly AnyOperation[] {
   const { catalog, clock, config, gate } = parts;
@@ -166,6 +172,7 @@ export function operationsOf({
     walOperation(archiving),
     forgetOperation(archiving),
     keysOperation(keys),
+    ...retentionOperations(retention),
     incidentOperation({ incidents, servers, clock, audience }),
     updateOperation({ incidents, publisher: publisher(parts), clock }),
     ...ownOperations({ gate, runs: catalog.runs, journal: createJournal(catalog.journal) }),
@@ -253,8 +260,13 @@ export interface WiredHouse extends OpenHouse {
   readonly gateDeps: GateDeps;
 }
 
-export function sweepersOf({ backup, recovery }: Rooms): readonly Sweeper[] {
-  return [scratchClusterSweeper, backupPacksSweeper(backup), restoredSchemaSweeper(recovery)];
+export function sweepersOf({ backup, recovery, retention }: Rooms): readonly Sweeper[] {
+  return [
+    scratchClusterSweeper,
+    backupPacksSweeper(backup),
+    restoredSchemaSweeper(recovery),
+    removedBackupSweeper(retention),
+  ];
 }
 
 export function openHouse(opened: Parts): WiredHouse {

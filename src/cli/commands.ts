@@ -67,6 +67,16 @@ export const OPERATIONS: readonly CommandLine[] = [
     usage: 'keys check|rotate',
     summary: 'Prove that every key is there, or rotate to a new one',
   },
+  {
+    name: 'retention',
+    usage: 'retention [SERVER] [--apply]',
+    summary: 'Show which backups stay and why, and which may go; remove those',
+  },
+  {
+    name: 'hold',
+    usage: 'hold [BACKUP] --reason WHY [--until TIME] [--release]',
+    summary: 'Keep a backup whatever the rules say, or list what is held',
+  },
   { name: 'runs', usage: 'runs [SERVER]', summary: 'List what was asked for, and how it ended' },
   { name: 'cancel', usage: 'cancel RUN', summary: 'Stop a run, wherever it runs' },
   {

@@ -8,6 +8,7 @@ import type { Json } from '../kernel/codecs.ts';
 import { formatSeconds, formatUtc } from '../kernel/moment.ts';
 import { formatBytes } from '../kernel/size.ts';
 import { usageBlocks } from '../monitoring/usage-words.ts';
+import { holdLines, retentionLines } from '../retention/words.ts';
 import { tableText } from './table.ts';
 import { factLines, labelOf, type Reader, resultText, valueText } from './text.ts';
 
@@ -27,6 +28,8 @@ const VIEWS: Readonly<Record<string, View | undefined>> = {
   restore: restoreView,
   'restore-tables': tablesView,
   usage: usageView,
+  retention: (result) => retentionLines(result)?.join('\n'),
+  hold: (result) => holdLines(result)?.join('\n'),
 };
 
 const Status = z.object({

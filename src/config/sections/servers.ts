@@ -22,6 +22,8 @@ const RetentionSection = z.strictObject({
   monthly: z.number().int().min(0).max(240).default(12),
   /** Every moment of so long back can be returned to. */
   pitr: durationText.default('P7D'),
+  /** After each backup the bot removes by itself what no rule keeps, a few backups at once. */
+  automatic: z.boolean().default(true),
 });
 
 const ArchivingSection = z.strictObject({

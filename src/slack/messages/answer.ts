@@ -5,6 +5,7 @@
 import type { Json } from '../../kernel/codecs.ts';
 import { formatSeconds } from '../../kernel/moment.ts';
 import { formatBytes } from '../../kernel/size.ts';
+import { holdLines, retentionLines } from '../../retention/words.ts';
 import { clip, context, escapeText, type Message, message, section, sections } from './blocks.ts';
 import { listingLines } from './listings.ts';
 import { type Reader, statusMessage } from './status.ts';
@@ -22,12 +23,18 @@ const TITLES: Readonly<Record<string, string>> = {
   incident: 'Incidents',
   wal: 'The log, as far as it is stored',
   usage: 'What the stores hold',
+  retention: 'What stays, and why',
+  hold: 'Holds in force',
 };
 
 export function answerMessage(operation: string, result: Json, reader: Reader): Message {
   const status = operation === 'status' ? statusMessage(result, reader) : undefined;
   if (status !== undefined) return status;
-  const lines = listingLines(result, reader) ?? lineList(result, reader);
+  const lines =
+    listingLines(result, reader) ??
+    retentionLines(result) ??
+    holdLines(result) ??
+    lineList(result, reader);
   const shown = lines.slice(0, LINES_MAX);
   const title = TITLES[operation] ?? `What \`${operation}\` answers`;
   return message(`${title}\n${shown.join('\n')}`, [

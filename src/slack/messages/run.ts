@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { isEnded } from '../../catalog/runs.ts';
 import type { Json } from '../../kernel/codecs.ts';
 import { formatSeconds } from '../../kernel/moment.ts';
+import { retentionTitle } from '../../retention/words.ts';
 import { type RunView, readAsker, type Surroundings } from '../run-view.ts';
 import { approvalBlocks, decisionLine, whenAsked } from './approval.ts';
 import { backupBlocks, backupText, backupTitle } from './backup.ts';
@@ -28,6 +29,7 @@ import { sayName, sayWho } from './people.ts';
 import { problemLines, readProblem } from './problem.ts';
 import { stepLines } from './progress.ts';
 import { restoredBlocks, restoredText } from './restore.ts';
+import { keepingBlocks, keepingText } from './retention.ts';
 import { verificationBlocks, verificationText, verificationTitle } from './verification.ts';
 import { readInstant, secondsBetween } from './when.ts';
 
@@ -56,7 +58,10 @@ export function runMessage(view: RunView, around: Surroundings, version: number)
 function headline(view: RunView): string {
   const { run, explanation } = view;
   if (run.state !== 'done') return clip(explanation.title, TITLE_MAX);
-  const outcome = verificationTitle(run.result, run.server) ?? backupTitle(run.result, run.server);
+  const outcome =
+    verificationTitle(run.result, run.server) ??
+    backupTitle(run.result, run.server) ??
+    retentionTitle(run.result);
   return clip(outcome ?? explanation.title, TITLE_MAX);
 }
 
@@ -113,6 +118,8 @@ function resultBlocks(view: RunView): readonly KnownBlock[] {
   if (run.operation === 'verify') return verificationBlocks(run.result);
   if (run.operation.startsWith('restore'))
     return [...lastingFacts(view), ...restoredBlocks(run.result, run.runId)];
+  const keeping = keepingBlocks(run.result);
+  if (keeping !== undefined) return keeping;
   return [...lastingFacts(view), ...saidBlocks(run.result)];
 }
 
@@ -193,5 +200,5 @@ function resultText(view: RunView): readonly string[] {
   if (run.state !== 'done') return [];
   if (run.operation === 'backup') return [backupText(run.result)];
   if (run.operation === 'verify') return [verificationText(run.result)];
-  return [restoredText(run.result)];
+  return [restoredText(run.result), keepingText(run.result)];
 }
