@@ -18,10 +18,12 @@ export interface StreamingEngineOptions {
   readonly workers?: number;
   /** Stored bytes after which a pack is ended. Default 256 MiB. */
   readonly packBytesMax?: number;
+  /** After so much silence a server that is being backed up counts as gone. Default 15 min. */
+  readonly silenceMs?: number;
 }
 
 export function streamingEngine(options: StreamingEngineOptions): Engine {
-  const { connectionUrl, clock, packBytesMax } = options;
+  const { connectionUrl, clock, packBytesMax, silenceMs } = options;
   const workers = options.workers ?? Math.min(WORKERS_MAX, availableParallelism());
   return {
     takeBackup: async (request) =>
@@ -31,6 +33,7 @@ export function streamingEngine(options: StreamingEngineOptions): Engine {
           workers,
           clock,
           ...(packBytesMax === undefined ? {} : { packBytesMax }),
+          ...(silenceMs === undefined ? {} : { silenceMs }),
         },
         request,
       ),

@@ -6,12 +6,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { utcText } from '../../kernel/codecs.ts';
 import { isProblem } from '../../kernel/problem.ts';
-import {
-  type BaseBackupOptions,
-  type BaseBackupResult,
-  type BaseBackupSink,
-  streamBaseBackup,
-} from '../../postgres/base-backup.ts';
+import type { BaseBackupResult } from '../../postgres/base-backup.ts';
 import { connect } from '../../postgres/connect.ts';
 import { PERMISSION_MISSING } from '../../postgres/problems.ts';
 import {
@@ -23,9 +18,9 @@ import {
   identifyServer,
   type ServerIdentity,
 } from '../../postgres/server-facts.ts';
-import { type TarEntry, TarReader } from '../../postgres/tar-reader.ts';
 import type { ObjectKey, ObjectStore } from '../../storage/object-store.ts';
-import type { BackupRequest, BackupSummary, Progress } from '../engine.ts';
+import type { BackupRequest, BackupSummary } from '../engine.ts';
+import { BackupSink } from './backup-sink.ts';
 import { damagedBlocks } from './damaged-files.ts';
 import { manifestKey, packKey } from './format.ts';
 import { leftOut, PLACE_SETTINGS } from './left-out.ts';
@@ -45,8 +40,8 @@ const SETTINGS = [
   'data_checksums',
   'data_directory_mode',
 ];
-/** PostgreSQL's own manifest: about 200 bytes for each file. */
-const POSTGRES_MANIFEST_BYTES_MAX = 512 << 20;
+/** A server that writes out a large cache before the first byte needs minutes. */
+const SILENCE_MS = 15 * 60_000;
 const REMOVE_MS = 60_000;
 
 export interface BackupSource {
@@ -56,6 +51,8 @@ export interface BackupSource {
   readonly clock: Clock;
   /** For tests: packs are ended sooner. */
   readonly packBytesMax?: number;
+  /** For tests: a silent server is given up sooner. */
+  readonly silenceMs?: number;
 }
 
 export async function takeBackup(
@@ -70,7 +67,7 @@ export async function takeBackup(
   const identity = await identifyServer(connection);
   const settings = await readSettings(connection, SETTINGS);
   const places = await readPlaces(connection);
-  const sink = new BackupSink(request.onProgress);
+  const sink = new BackupSink(request.onProgress, source.clock);
   await using packer = new Packer({
     store,
     ring,
@@ -84,7 +81,11 @@ export async function takeBackup(
   });
   const tablespaceMap = !(await losesTablespaces(source.url, identity, signal));
   const label = `dbdr ${backupId}`;
-  const result = await sink.receive(connection, packer, { label, tablespaceMap, signal });
+  const options = { label, tablespaceMap, signal };
+  const silenceMs = source.silenceMs ?? SILENCE_MS;
+  await using watches = new AsyncDisposableStack();
+  watches.use(sink.watchSilence(silenceMs, (problem) => failure.abort(problem)));
+  const result = await sink.receive(connection, packer, options);
   const packs = await packer.finish();
   signal.throwIfAborted();
   const { files: entries } = sink;
@@ -213,100 +214,4 @@ async function readSettings(
     settings[name] = row?.[0] ?? '';
   }
   return settings;
-}
-
-/** Takes the tar archives apart and gives file content to the packer. */
-class BackupSink implements BaseBackupSink {
-  readonly files: FileEntry[] = [];
-  readonly #onProgress: (progress: Progress) => void;
-  readonly #manifest: Buffer[] = [];
-  readonly #tar: TarReader;
-  #manifestBytes = 0;
-  #totalBytes = 0;
-  #prefix = '';
-  #packer: Packer | undefined;
-  #resume: () => void = ignore;
-
-  constructor(onProgress: (progress: Progress) => void) {
-    this.#onProgress = onProgress;
-    this.#tar = new TarReader({
-      entryBegin: (entry) => this.#entry(entry),
-      entryData: ({ offsetBytes, buffer, start, end }) =>
-        this.#packer?.add(this.files.length - 1, offsetBytes, buffer, [start, end]),
-      entryEnd: ignore,
-    });
-  }
-
-  async receive(
-    connection: ReplicationConnection,
-    packer: Packer,
-    {
-      signal,
-      ...more
-    }: Omit<BaseBackupOptions, 'fastCheckpoint'> & { readonly signal: AbortSignal },
-  ): Promise<BaseBackupResult> {
-    this.#packer = packer;
-    const options = { ...more, fastCheckpoint: true };
-    const result = await streamBaseBackup(connection, options, this, {
-      signal,
-      onStart: ({ totalBytes }) => {
-        this.#totalBytes = totalBytes;
-      },
-    });
-    this.#tar.finish();
-    return result;
-  }
-
-  parts(): { readonly files: readonly FileEntry[]; readonly postgresManifest: Buffer } {
-    return { files: this.files, postgresManifest: Buffer.concat(this.#manifest) };
-  }
-
-  archive(name: string, path: string): void {
-    this.#tar.finish();
-    this.#prefix = path === '' ? '' : `pg_tblspc/${name.replace(/\.tar$/, '')}/`;
-  }
-
-  data(buffer: Buffer, start: number, end: number): void {
-    this.#tar.feed(buffer, start, end);
-  }
-
-  manifest(buffer: Buffer, start: number, end: number): void {
-    this.#manifestBytes += end - start;
-    if (this.#manifestBytes > POSTGRES_MANIFEST_BYTES_MAX)
-      throw new RangeError('The manifest of PostgreSQL is far too large');
-    this.#manifest.push(Buffer.from(buffer.subarray(start, end)));
-  }
-
-  progress(doneBytes: number): void {
-    // The total is an estimate: a growing database may pass it.
-    this.#onProgress({ doneBytes, totalBytes: Math.max(doneBytes, this.#totalBytes) });
-  }
-
-  paused(): boolean {
-    return this.#packer?.full ?? false;
-  }
-
-  onResume(resume: () => void): void {
-    this.#resume = resume;
-  }
-
-  resume(): void {
-    this.#resume();
-  }
-
-  #entry({ path, kind, sizeBytes, mode, modifiedSeconds }: TarEntry): void {
-    const content = kind === 'file' ? sizeBytes : 0;
-    this.files.push({
-      // The server sends some folders as `./pg_wal/archive_status`.
-      path: this.#prefix + path.replace(/^(?:\.\/)+/, ''),
-      kind,
-      sizeBytes: content,
-      mode,
-      modifiedSeconds,
-    });
-  }
-}
-
-function ignore(): void {
-  // Nothing to do.
 }
