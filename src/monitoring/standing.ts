@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import type { BackupRecord, WalProgressRecord } from '../catalog/records.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { compareLsn, isLsn } from '../kernel/lsn.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
 import { type StoreStanding, standingOfStores, worstRpo } from './store-standing.ts';
 
@@ -22,7 +23,13 @@ export interface Standing {
   readonly stores: readonly StoreStanding[];
 }
 
-const Summary = z.object({ endedAt: z.string(), damagedFiles: z.array(z.string()).default([]) });
+const Summary = z.object({
+  endedAt: z.string(),
+  damagedFiles: z.array(z.string()).default([]),
+  systemId: z.string().optional(),
+  timeline: z.number().optional(),
+  endLsn: z.string().optional(),
+});
 /** A due backup of a large server takes its time; after that it was missed. */
 const BACKUP_GRACE_SECONDS = 6 * 3600;
 
@@ -52,7 +59,6 @@ export function dueBackup(
 export async function readStanding(server: WatchedServer, deps: StandingDeps): Promise<Standing> {
   const { catalog, clock } = deps;
   const backups = await catalog.backups.list(server.name);
-  const ends = backups.filter(isSound).flatMap(endOf).toSorted();
   const proofs = backups.flatMap(({ verdict, verifiedAt }) =>
     verdict === 'PASS' && verifiedAt !== null ? [verifiedAt] : [],
   );
@@ -61,6 +67,11 @@ export async function readStanding(server: WatchedServer, deps: StandingDeps): P
     const row = await catalog.walProgress.find(server.name, store);
     if (row !== undefined) progress.set(store, row);
   }
+  const logs = [...progress.values()];
+  const ends = backups
+    .filter((row) => isSound(row) && isWhole(row, logs))
+    .flatMap(endOf)
+    .toSorted();
   const wal = progress.get(server.stores[0] ?? '');
   const { stores: names } = server;
   const stores = standingOfStores({ stores: names, backups, progress, now: clock.now() });
@@ -79,6 +90,17 @@ export async function readStanding(server: WatchedServer, deps: StandingDeps): P
 function isSound({ summary, verdict }: BackupRecord): boolean {
   const read = Summary.safeParse(summary);
   return read.success && read.data.damagedFiles.length === 0 && verdict !== 'FAIL';
+}
+
+/**
+ * One that was interrupted before its log was stored is no backup yet. Only the log of its own cluster
+ * and timeline can say so.
+ */
+function isWhole({ summary }: BackupRecord, logs: readonly WalProgressRecord[]): boolean {
+  const { systemId, timeline, endLsn } = Summary.safeParse(summary).data ?? {};
+  const own = logs.filter((log) => log.systemId === systemId && log.timeline === timeline);
+  if (own.length === 0 || endLsn === undefined || !isLsn(endLsn)) return true;
+  return own.some(({ storedLsn }) => isLsn(storedLsn) && compareLsn(storedLsn, endLsn) >= 0);
 }
 
 function endOf({ summary }: BackupRecord): readonly string[] {

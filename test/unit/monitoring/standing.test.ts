@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { BackupRecord } from '../../../src/catalog/records.ts';
+import type { BackupRecord, WalProgressRecord } from '../../../src/catalog/records.ts';
 import { backupIdAt, isServerName } from '../../../src/kernel/ids.ts';
 import { readStanding, type StandingDeps } from '../../../src/monitoring/standing.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
@@ -18,12 +18,15 @@ function backup(endedAt: string, rest: Partial<BackupRecord> & { damagedFiles?: 
   } satisfies BackupRecord;
 }
 
-async function standing(backups: readonly BackupRecord[]): ReturnType<typeof readStanding> {
+async function standing(
+  backups: readonly BackupRecord[],
+  log?: WalProgressRecord,
+): ReturnType<typeof readStanding> {
   const name = 'shop';
   if (!isServerName(name)) throw new TypeError(name);
   const catalog: StandingDeps['catalog'] = {
     backups: { list: async () => backups },
-    walProgress: { find: async () => undefined },
+    walProgress: { find: async () => log },
     runs: { list: async () => [] },
   };
   const server = { name, url: '', stores: ['here'], rpoSeconds: 1, rtoSeconds: 1 };
@@ -48,4 +51,28 @@ test('readStanding() says that there is none when all of them are damaged', asyn
   ]);
 
   expect(found).toMatchObject({ lastBackupAt: null, recoverableFrom: null, recoverableTo: null });
+});
+
+test('readStanding() counts a backup that one copy of is not known to be bad', async () => {
+  const found = await standing([
+    backup('2026-11-22T02:00:00.000000Z', { verdict: 'FAIL' }),
+    backup('2026-11-22T02:00:00.000000Z', { store: 'west' }),
+  ]);
+
+  expect(found.lastBackupAt).toBe('2026-11-22T02:00:00.000000Z');
+});
+
+test('readStanding() counts no backup whose own log is not stored, unless another timeline tells', async () => {
+  const [endedAt, at] = ['2026-11-22T02:00:00.000000Z', '2026-11-22T02:00:01.000000Z'];
+  const place = { systemId: '7', timeline: 1 };
+  const summary = { endedAt, damagedFiles: [], endLsn: '0/5000100', ...place };
+  const log = { server: 'shop', store: 'here', serverLsn: '0/6000000', at, ...place };
+  async function lastBackupAt(progress: Partial<WalProgressRecord>): Promise<string | null> {
+    const row = { ...log, storedLsn: '0/5000000', ...progress };
+    return (await standing([backup(endedAt, { summary })], row)).lastBackupAt;
+  }
+
+  expect(await lastBackupAt({})).toBeNull();
+  expect(await lastBackupAt({ storedLsn: '0/5000100' })).toBe(endedAt);
+  expect(await lastBackupAt({ timeline: 2 })).toBe(endedAt);
 });
