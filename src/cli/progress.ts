@@ -7,6 +7,7 @@ import type { Gate } from '../gate/gate.ts';
 import type { Json } from '../kernel/codecs.ts';
 import type { RunId } from '../kernel/ids.ts';
 import { formatSeconds } from '../kernel/moment.ts';
+import { type ProgressPoint, paceOf, recentPoints, sayPace } from '../kernel/pace.ts';
 import { formatBytes } from '../kernel/size.ts';
 import type { Terminal } from './terminal.ts';
 import { isObject } from './text.ts';
@@ -65,6 +66,15 @@ interface Painter {
 
 function createPainter({ err, isScreen }: ProgressOptions['terminal']): Painter {
   let isDrawn = false;
+  const points = new Map<string, readonly ProgressPoint[]>();
+  function pace({ runId, at, data }: RunEvent): string {
+    const point = pointOf(at, data);
+    if (point === undefined) return '';
+    const step = `${runId} ${member(data, 'title')}`;
+    const recent = recentPoints(points.get(step) ?? [], point);
+    points.set(step, recent);
+    return sayPace(paceOf(recent));
+  }
   function line(text: string): void {
     err(`${isDrawn ? LINE_START : ''}${text}\n`);
     isDrawn = false;
@@ -75,9 +85,13 @@ function createPainter({ err, isScreen }: ProgressOptions['terminal']): Painter 
     isDrawn = true;
   }
   return {
-    paint({ kind, data }) {
+    paint(event) {
+      const { kind, data } = event;
       if (kind === 'step began') draw(`▸ ${member(data, 'title')}`);
-      if (kind === 'progress') draw(`▸ ${member(data, 'title')} — ${progressWords(data)}`);
+      if (kind === 'progress') {
+        const words = [progressWords(data), pace(event)].filter((part) => part !== '');
+        draw(`▸ ${member(data, 'title')} — ${words.join(', ')}`);
+      }
       if (kind === 'step ended') line(endWords(data));
       if (kind === 'cancel asked') line('Asked to stop; cleaning up');
     },
@@ -104,6 +118,14 @@ export function progressWords(data: Json): string {
   } else if (typeof doneBytes === 'number') words.push(formatBytes(doneBytes));
   if (typeof note === 'string') words.push(note);
   return words.join(', ');
+}
+
+function pointOf(at: string, data: Json): ProgressPoint | undefined {
+  if (!isObject(data)) return undefined;
+  const { doneBytes, totalBytes } = data;
+  if (typeof doneBytes !== 'number') return undefined;
+  const { epochMilliseconds: atMs } = Temporal.Instant.from(at);
+  return { atMs, doneBytes, totalBytes: typeof totalBytes === 'number' ? totalBytes : undefined };
 }
 
 function member(data: Json, name: string): string {

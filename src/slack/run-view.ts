@@ -6,6 +6,7 @@ import { z } from 'zod';
 
 import type { RunEvent, RunRecord } from '../catalog/runs.ts';
 import type { Explanation } from '../gate/operation.ts';
+import { type ProgressPoint, recentPoints } from '../kernel/pace.ts';
 
 export interface StepView {
   readonly title: string;
@@ -15,6 +16,8 @@ export interface StepView {
   readonly doneBytes?: number;
   readonly totalBytes?: number;
   readonly note?: string;
+  /** What was told of its bytes lately. */
+  readonly points?: readonly ProgressPoint[];
 }
 
 export interface RunView {
@@ -68,10 +71,21 @@ function nextStep(steps: ReadonlyMap<string, StepView>, event: RunEvent, data: S
     };
   return {
     ...step,
+    ...withPoint(step, event, data),
     ...(data.doneBytes === undefined ? {} : { doneBytes: data.doneBytes }),
     ...(data.totalBytes === undefined ? {} : { totalBytes: data.totalBytes }),
     ...(data.note === undefined ? {} : { note: data.note }),
   };
+}
+
+function withPoint(
+  { points = [] }: StepView,
+  { at }: RunEvent,
+  { doneBytes, totalBytes }: StepData,
+): Pick<StepView, 'points'> {
+  if (doneBytes === undefined) return {};
+  const { epochMilliseconds: atMs } = Temporal.Instant.from(at);
+  return { points: recentPoints(points, { atMs, doneBytes, totalBytes }) };
 }
 
 const ActorData = z.looseObject({ kind: z.string(), id: z.string(), name: z.string() });

@@ -1,5 +1,6 @@
 /** The steps of a run, one a line: a sign, the words, the percentage and the seconds. Pure. */
 import { formatSeconds } from '../../kernel/moment.ts';
+import { paceOf, sayPace } from '../../kernel/pace.ts';
 import { formatBytes } from '../../kernel/size.ts';
 import type { StepView } from '../run-view.ts';
 import { clip, escapeText } from './blocks.ts';
@@ -18,7 +19,7 @@ export function stepLines(steps: readonly StepView[], now: Temporal.Instant): re
   return hidden === 0 ? lines : [`${hidden} earlier steps are done`, ...lines];
 }
 
-/** `▸ Replaying (now) · 63 %, 39 MB of 61 MB · 1 min 40 s`. */
+/** `▸ Replaying (now) · 63 %, 39 MB of 61 MB, 2.0 MB/s, about 20 s left · 1 min 40 s`. */
 export function stepLine(step: StepView, now: Temporal.Instant): string {
   return [
     `${SIGNS[step.state]} ${escapeText(clip(step.title, TITLE_MAX))} (${WORDS[step.state]})`,
@@ -33,11 +34,12 @@ function sayProgress(step: StepView): string {
   if (step.state !== 'running') return '';
   const note = step.note === undefined ? '' : escapeText(clip(step.note, TITLE_MAX));
   if (step.doneBytes === undefined) return note;
+  const pace = sayPace(paceOf(step.points ?? []));
   if (step.totalBytes === undefined || step.totalBytes <= 0)
-    return [formatBytes(step.doneBytes), note].filter((part) => part !== '').join(', ');
+    return [formatBytes(step.doneBytes), pace, note].filter((part) => part !== '').join(', ');
   const percent = Math.min(100, Math.floor((step.doneBytes / step.totalBytes) * 100));
   const bytes = `${formatBytes(step.doneBytes)} of ${formatBytes(step.totalBytes)}`;
-  return [`${percent} %`, bytes, note].filter((part) => part !== '').join(', ');
+  return [`${percent} %`, bytes, pace, note].filter((part) => part !== '').join(', ');
 }
 
 function saySeconds(step: StepView, now: Temporal.Instant): string {

@@ -45,3 +45,32 @@ test('followProgress() shows each step of its runs once, also those that ended j
 
   expect(shown).toEqual(['✓ Copy — 2.0 s\n', '✗ Open — 1.0 s\n']);
 });
+
+test('followProgress() tells the rate and the time left on a screen, once it can know them', async () => {
+  const at = Temporal.Instant.from('2026-11-22T15:00:00Z');
+  const events = Array.from({ length: 11 }, (_each, second) => ({
+    ...event(second + 1, 'progress', {
+      title: 'Copy',
+      doneBytes: second * 50_000_000,
+      totalBytes: 2_000_000_000,
+    }),
+    at: at.add({ seconds: second }).toString(),
+  }));
+  const shown: string[] = [];
+  const following = followProgress({
+    gate: {
+      eventsAfter: (cursor) => Promise.resolve(events.filter(({ seq }) => seq > cursor)),
+      waitForEvents: (_cursor, { signal }) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+        }),
+    },
+    terminal: { err: (text) => shown.push(text), isScreen: true },
+    runIds: [RUN],
+    cursor: 0,
+  });
+  await following[Symbol.asyncDispose]();
+
+  expect(shown[1]).not.toContain('/s');
+  expect(shown.at(-2)).toContain('Copy — 25 %, 500 MB of 2.0 GB, 50.0 MB/s, about 30 s left');
+});
