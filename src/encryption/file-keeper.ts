@@ -14,7 +14,7 @@ import {
   unreadable,
   writeFirstKeyFile,
 } from './key-file.ts';
-import { lockKeyFile } from './key-file-lock.ts';
+import { isUnfinishedLock, lockKeyFile } from './key-file-lock.ts';
 import type { KeyKeeper, NewGeneration } from './key-keeper.ts';
 
 /** Reading a small file costs nothing. */
@@ -80,10 +80,11 @@ async function requireSame(path: string, wanted: readonly KeyEntry[]): Promise<v
   throw unreadable(path, 'it does not hold what was written to it');
 }
 
-/** They hold keys, and nobody would ever look at them again. */
+/** Some hold keys, and nobody would ever look at them again. */
 async function removeUnfinished(path: string): Promise<void> {
   for (const name of await readdir(dirname(path)))
-    if (isUnfinished(path, name)) await rm(join(dirname(path), name), { force: true });
+    if (isUnfinished(path, name) || isUnfinishedLock(path, name))
+      await rm(join(dirname(path), name), { force: true });
 }
 
 function newEntry(clock: Pick<Clock, 'now'>): KeyEntry {

@@ -4,8 +4,9 @@
  * decides. Whoever holds it looks again before the key file is replaced.
  */
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { basename } from 'node:path';
 import { z } from 'zod';
 
 import { Problem } from '../kernel/problem.ts';
@@ -34,13 +35,20 @@ export async function lockKeyFile(keyFile: string): Promise<KeyFileLock> {
   for (let attempt = 0; attempt < TRIES_MAX; attempt += 1) {
     if (await writeLock(path, own)) return held(path, own);
     const other = await readLock(path);
-    if (other !== undefined && !isGone(other)) throw locked(path, other);
+    // Given back meanwhile, or not ours to read.
+    if (other === undefined) continue;
+    if (!isGone(other)) throw locked(path, other);
     // Moved aside first, so that of two who find it abandoned only one removes it.
     const aside = `${path}.${own.token}`;
     await rename(path, aside).catch(() => undefined);
     await rm(aside, { force: true });
   }
   throw locked(path, await readLock(path));
+}
+
+/** What was left by somebody who was killed while taking it. */
+export function isUnfinishedLock(keyFile: string, name: string): boolean {
+  return name.startsWith(`${basename(keyFile)}.lock.`);
 }
 
 function held(path: string, own: LockText): KeyFileLock {
@@ -56,19 +64,24 @@ function held(path: string, own: LockText): KeyFileLock {
   };
 }
 
-/** False: there is one already. */
+/** False: there is one already. Whole from its first moment: nobody reads half of a name. */
 async function writeLock(path: string, own: LockText): Promise<boolean> {
+  const unfinished = `${path}.${own.token}`;
   try {
-    await using handle = await open(path, 'wx', 0o600);
-    await handle.writeFile(JSON.stringify(own));
+    await writeFile(unfinished, JSON.stringify(own), { flag: 'wx', mode: 0o600 });
+    await link(unfinished, path);
     return true;
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false;
+    // Whoever held the lock took it for a leftover.
+    if (errorCode(error) === 'ENOENT') return false;
     throw unreadable(path.replace(/\.lock$/, ''), 'nothing can be written beside it', error);
+  } finally {
+    await rm(unfinished, { force: true }).catch(() => undefined);
   }
 }
 
-/** Undefined: there is none, or it was not written to the end. */
+/** Undefined: there is none, or it is something else. */
 async function readLock(path: string): Promise<LockText | undefined> {
   try {
     return LockText.safeParse(JSON.parse(await readFile(path, 'utf8'))).data;

@@ -48,6 +48,7 @@ interface Halving {
 async function halve({ look, from, to }: Halving): Promise<void> {
   if (to - from <= 1 || (await look(from)) === (await look(to))) return;
   const middle = Math.floor((from + to) / 2);
+  await look(middle);
   await halve({ look, from, to: middle });
   await halve({ look, from: middle, to });
 }
