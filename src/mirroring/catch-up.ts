@@ -32,6 +32,8 @@ export async function clusterFolders(
   for (;;) {
     const first = await firstOf(source.list(prefix, { signal, after }));
     if (first === undefined) return folders;
+    // A listing that does not go on would be read for ever.
+    if (first.key <= after) throw new Error(`"${route.source.name}" lists ${first.key} again`);
     const folder = /^[^/]+\/[^/]+\//.exec(first.key)?.[0];
     if (folder !== undefined && CLUSTER.test(folder)) folders.push(folder);
     // '0' is the character behind '/': everything below the folder lies before.

@@ -44,6 +44,8 @@ export async function copyObject(
     if (isProblem(error, OBJECT_MISSING)) return 'gone';
     throw error;
   }
+  // It may be told of an abort before anybody reads it; whoever reads it hears of errors anyway.
+  body.on('error', ignore);
   try {
     await target.put(key, Readable.from(exactly(body, { key, sizeBytes }), BYTES), { signal });
   } catch (error) {
@@ -56,6 +58,10 @@ export async function copyObject(
   const there = await target.stat(key, { signal });
   if (there?.sizeBytes === sizeBytes) return 'copied';
   return 'refused';
+}
+
+function ignore(): void {
+  // The reason stands where it is registered.
 }
 
 const BYTES = { objectMode: false } as const;

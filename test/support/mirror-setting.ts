@@ -7,7 +7,7 @@ import { backupOperation } from '../../src/backup/backup-operation.ts';
 import type { BackupDeps } from '../../src/backup/deps.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { openSqliteCatalog } from '../../src/catalog/sqlite.ts';
-import { keyRing } from '../../src/encryption/file-key-ring.ts';
+import { createKeyFile, openFileKeyRing } from '../../src/encryption/file-key-ring.ts';
 import { streamingEngine } from '../../src/engines/streaming/streaming-engine.ts';
 import { walStore } from '../../src/engines/streaming/wal-store.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -27,6 +27,7 @@ import { testRun } from './test-run.ts';
 import { waitUntil } from './wait-until.ts';
 
 export interface MirrorSetting extends AsyncDisposable {
+  /** Holds `here`, `west`, `keys` and `catalog`. */
   readonly folder: string;
   readonly catalog: Catalog;
   readonly here: ObjectStore;
@@ -64,7 +65,8 @@ export async function mirrorSetting(
   const catalog = await openSqliteCatalog({ path: join(folder.path, 'catalog'), clock });
   const here = directoryStore(join(folder.path, 'here'));
   const west = absentStore(options.west ?? directoryStore(join(folder.path, 'west')));
-  const ring = keyRing(new Map([['k1', Buffer.alloc(32, 7)]]));
+  await createKeyFile(join(folder.path, 'keys'));
+  const ring = await openFileKeyRing(join(folder.path, 'keys'));
   const name = testServerName('shop');
   const url = server.url();
   const engine = streamingEngine({
