@@ -10,7 +10,24 @@ import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { pieces } from '../support/byte-source.ts';
 import { objectKey } from '../support/object-keys.ts';
 
-export function objectStoreContract(name: string, openStore: () => Promise<ObjectStore>): void {
+/** Three parts, where parts are of 5 MiB. */
+const LARGE_BYTES = 11_000_003;
+
+export interface ContractOptions {
+  /** The store can lock. */
+  readonly locks?: boolean;
+}
+
+export function objectStoreContract(
+  name: string,
+  openStore: () => Promise<ObjectStore>,
+  { locks = false }: ContractOptions = {},
+): void {
+  objectVerbs(name, openStore);
+  if (locks) objectLocks(name, openStore);
+}
+
+function objectVerbs(name: string, openStore: () => Promise<ObjectStore>): void {
   const { signal } = new AbortController();
   const key = objectKey('orders/base/one');
 
@@ -53,6 +70,40 @@ export function objectStoreContract(name: string, openStore: () => Promise<Objec
       );
       const end = await buffer(await store.open(key, { signal, startByte: 699_990 }));
       expect(end.equals(bytes.subarray(699_990))).toBe(true);
+    });
+
+    test('takes bodies of many parts, and gives any range of them', async () => {
+      const store = await openStore();
+      const bytes = randomBytes(LARGE_BYTES);
+
+      const written = await store.put(key, Readable.from(pieces(bytes, 700_001)), { signal });
+      const again = await store.put(key, Readable.from(pieces(bytes, 500_000)), { signal });
+      const other = Buffer.from(bytes);
+      other.writeUInt8(other.readUInt8(LARGE_BYTES - 1) ^ 1, LARGE_BYTES - 1);
+      const refused = store.put(key, Readable.from(pieces(other, 500_000)), { signal });
+
+      expect(written).toEqual({ key, sizeBytes: LARGE_BYTES, outcome: 'written' });
+      expect(again.outcome).toBe('already there');
+      await expect(refused).rejects.toMatchObject({ kind: { code: 'STORAGE_WRITE_REFUSED' } });
+      expect((await buffer(await store.open(key, { signal }))).equals(bytes)).toBe(true);
+      for (const [startByte, end] of [
+        [5_242_870, 5_242_890],
+        [1_000_000, 10_500_000],
+        [10_485_760, LARGE_BYTES + 5],
+      ] as const) {
+        const range = { startByte, lengthBytes: end - startByte };
+        const part = await buffer(await store.open(key, { signal, ...range }));
+        expect(part.equals(bytes.subarray(startByte, end))).toBe(true);
+      }
+    });
+
+    test('a large body that fails in its middle leaves nothing, not even half of it', async () => {
+      const store = await openStore();
+      const put = store.put(key, Readable.from(failingLate()), { signal });
+
+      await expect(put).rejects.toThrow('The source went away');
+      expect(await Array.fromAsync(store.census({ signal }))).toEqual([]);
+      expect(await store.sweep({ signal, olderThanMs: -60_000 })).toBe(0);
     });
 
     test('open() of a missing object is the problem STORAGE_OBJECT_MISSING', async () => {
@@ -184,7 +235,6 @@ export function objectStoreContract(name: string, openStore: () => Promise<Objec
       await store.put(objectKey('orders/wal/two'), body('de'), { signal });
 
       const items = await Array.fromAsync(store.census({ signal }));
-
       const sizes = items.map((item) => `${item.key} ${item.sizeBytes} ${item.state}`);
       expect(sizes.toSorted()).toEqual([`${key} 3 current`, 'orders/wal/two 2 current']);
     });
@@ -200,8 +250,92 @@ export function objectStoreContract(name: string, openStore: () => Promise<Objec
   });
 }
 
+function objectLocks(name: string, openStore: () => Promise<ObjectStore>): void {
+  const { signal } = new AbortController();
+  const key = objectKey('orders/base/one');
+  const [soon, late] = [1, 2].map((hours) => Temporal.Now.instant().add({ hours }));
+  if (soon === undefined || late === undefined) throw new TypeError('There are two moments');
+
+  /** What it is locked until may be a second later than was asked. */
+  async function isRetained(store: ObjectStore, until: Temporal.Instant): Promise<boolean> {
+    const found = await store.locks?.retainedUntil(key, { signal });
+    const secondsLater = found?.since(until).total('seconds') ?? Number.NaN;
+    return secondsLater >= 0 && secondsLater < 1.001;
+  }
+
+  describe(`${name} keeps locks`, () => {
+    test('nobody removes before its time what was put with one', async () => {
+      const store = await openStore();
+      await store.put(key, body('abc'), { signal, retainUntil: soon });
+
+      await expect(store.remove(key, { signal })).rejects.toMatchObject({
+        kind: { code: 'STORAGE_OBJECT_LOCKED', fault: 'refused' },
+      });
+
+      expect(await isRetained(store, soon)).toBe(true);
+      expect(await text(await store.open(key, { signal }))).toBe('abc');
+    });
+
+    test('large objects are locked as well', async () => {
+      const store = await openStore();
+      const bytes = randomBytes(6_000_000);
+      await store.put(key, Readable.from(pieces(bytes, 1_000_000)), { signal, retainUntil: soon });
+
+      await expect(store.remove(key, { signal })).rejects.toMatchObject({
+        kind: { code: 'STORAGE_OBJECT_LOCKED' },
+      });
+      expect(await isRetained(store, soon)).toBe(true);
+    });
+
+    test('retain() makes it later and never earlier', async () => {
+      const store = await openStore();
+      await store.put(key, body('abc'), { signal });
+      expect(await store.locks?.retainedUntil(key, { signal })).toBeUndefined();
+
+      await store.locks?.retain(key, soon, { signal });
+      expect(await isRetained(store, soon)).toBe(true);
+      await store.locks?.retain(key, late, { signal });
+      await store.locks?.retain(key, soon, { signal });
+
+      expect(await isRetained(store, late)).toBe(true);
+    });
+
+    test('the same bytes put again with a later time are locked until then', async () => {
+      const store = await openStore();
+      await store.put(key, body('abc'), { signal, retainUntil: soon });
+
+      const again = await store.put(key, body('abc'), { signal, retainUntil: late });
+
+      expect(again.outcome).toBe('already there');
+      expect(await isRetained(store, late)).toBe(true);
+    });
+
+    test('retain() of a missing object is the problem STORAGE_OBJECT_MISSING', async () => {
+      const store = await openStore();
+
+      await expect(store.locks?.retain(key, soon, { signal })).rejects.toMatchObject({
+        kind: { code: 'STORAGE_OBJECT_MISSING' },
+      });
+    });
+
+    test('what is not locked can be removed', async () => {
+      const store = await openStore();
+      await store.put(key, body('abc'), { signal });
+
+      await store.remove(key, { signal });
+
+      expect(await store.stat(key, { signal })).toBeUndefined();
+    });
+  });
+}
+
 function body(content: string): Readable {
   return Readable.from([Buffer.from(content)]);
+}
+
+async function* failingLate(): AsyncGenerator<Buffer, void, undefined> {
+  yield* pieces(randomBytes(7_000_000), 1_000_000);
+  throw new Error('The source went away');
 }
 
 async function* failing(): AsyncGenerator<Buffer, void, undefined> {
