@@ -61,6 +61,7 @@ import { ratesOf } from './recovery/point-in-time/forecast.ts';
 import { restoreOperation } from './recovery/restore-operation.ts';
 import { restoredSchemaSweeper, restoreTablesOperation } from './recovery/tables-operation.ts';
 import type { RetentionDeps } from './retention/deps.ts';
+import { tiersOfListed } from './retention/listed-tiers.ts';
 import { retentionOperations } from './retention/operations.ts';
 import { removedBackupSweeper } from './retention/remove-backups.ts';
 import { readCron } from './schedule/cron-timer.ts';
@@ -116,7 +117,7 @@ export function roomsOf(parts: Parts): Rooms {
   return {
     parts,
     archiving,
-    backup: { ...means, servers: config.servers },
+    backup: { ...means, servers: config.servers, tiersOf: tiersOf(config) },
     recovery,
     retention: { ...means, servers: config.servers, zone: config.timezone },
     verification: {
@@ -310,6 +311,13 @@ function storesOf({ config, stores }: Parts): BackupDeps['storesOf'] {
       name,
       store: requireStore(stores, name),
     }));
+}
+
+function tiersOf({ servers, timezone }: Config): NonNullable<BackupDeps['tiersOf']> {
+  return (server, backups) => {
+    const rules = servers[server]?.retention;
+    return rules === undefined ? new Map() : tiersOfListed(backups, rules, timezone);
+  };
 }
 
 function backupDueAt(

@@ -34,7 +34,7 @@ const BackupLine = z.strictObject({
   storedBytes: z.number(),
   beginLsn: z.string(),
   endLsn: z.string(),
-  /** Which copies it is kept as (daily, weekly, …); empty while nothing is thinned out. */
+  /** Which periods it stands for: daily, weekly, monthly. `retention` tells every reason. */
   tiers: z.array(z.string()),
   /** The newest FAIL of any copy, else the newest verdict: a good copy does not hide a bad one. */
   verified: Verified.nullable(),
@@ -120,9 +120,11 @@ export function backupsOperation(
     run: async ({ servers, all }, { signal }) => {
       const reports: BackupsReport[] = [];
       for (const server of servers) {
-        const found = await findBackups(deps, requireServer(deps, server).name, { signal });
+        const { name } = requireServer(deps, server);
+        const found = await findBackups(deps, name, { signal });
         const shown = all ? found.backups : found.backups.slice(-NEWEST);
-        reports.push(reportBackups(found, await withLogs(deps, shown, { signal })));
+        const lines = await withLogs(deps, shown, { signal });
+        reports.push(reportBackups(found, lines, deps.tiersOf?.(name, found.backups)));
       }
       return joinReports(reports);
     },
@@ -166,9 +168,16 @@ async function withLogs(
 }
 
 /** Pure. */
-export function reportBackups(found: Found, shown: readonly ShownBackup[]): BackupsReport {
+export function reportBackups(
+  found: Found,
+  shown: readonly ShownBackup[],
+  tiers: ReadonlyMap<string, readonly string[]> = new Map(),
+): BackupsReport {
   return {
-    backups: shown.map(lineOf),
+    backups: shown.map((one) => {
+      const { systemId, backupId } = one.summary;
+      return lineOf(one, tiers.get(`${systemId}/${backupId}`) ?? []);
+    }),
     clusters: clustersOf(found),
     older: found.backups.length - shown.length,
     unreadable: [...found.unreadable],
@@ -194,7 +203,7 @@ function joinReports(reports: readonly BackupsReport[]): BackupsReport {
   };
 }
 
-function lineOf(shown: ShownBackup): BackupsReport['backups'][number] {
+function lineOf(shown: ShownBackup, tiers: readonly string[]): BackupsReport['backups'][number] {
   const { summary, stores, verified, copies, walComplete } = shown;
   const { server, backupId, beganAt, endedAt, sourceBytes, storedBytes } = summary;
   const { beginLsn, endLsn, damagedFiles } = summary;
@@ -207,7 +216,7 @@ function lineOf(shown: ShownBackup): BackupsReport['backups'][number] {
     storedBytes,
     beginLsn,
     endLsn,
-    tiers: [],
+    tiers: [...tiers],
     verified,
     stores: [...stores],
     copies: [...copies],

@@ -25,6 +25,17 @@ export interface BackupServer {
   };
 }
 
+/** What decides which period a backup stands for. */
+export interface TieredBackup {
+  readonly summary: {
+    readonly systemId: string;
+    readonly backupId: string;
+    readonly beganAt: string;
+    readonly damagedFiles: readonly string[];
+  };
+  readonly copies: readonly { readonly verified: { readonly verdict: string } | null }[];
+}
+
 export interface BackupDeps {
   readonly engine: Engine;
   /** In the order of the config; the first takes backups and WAL. */
@@ -43,6 +54,11 @@ export interface BackupDeps {
   >;
   readonly clock: Clock;
   readonly walArchive: WalArchive;
+  /** Which periods each backup of a server stands for, by `<systemId>/<backupId>`. Default: none is told. */
+  readonly tiersOf?: (
+    server: ServerName,
+    backups: readonly TieredBackup[],
+  ) => ReadonlyMap<string, readonly string[]>;
   /** By name: the config's `servers` section. */
   readonly servers: Readonly<Record<string, BackupServer>>;
 }

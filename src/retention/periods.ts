@@ -88,21 +88,6 @@ export function periodEnd(tier: Tier, at: string, zone: string): Temporal.Instan
   return next.toZonedDateTime(zone).toInstant();
 }
 
-/** For lists: the tiers of each backup, by its name. */
-export function tiersOf(
-  backups: readonly Omit<Candidate, 'day'>[],
-  rules: Pick<RetentionRules, Tier>,
-  zone: string,
-): ReadonlyMap<string, readonly Tier[]> {
-  const candidates = backups.map((one) => ({ ...one, day: dayOf(one.beganAt, zone) }));
-  return new Map(
-    [...standingsOf(candidates, rules)].map(([name, standings]) => [
-      name,
-      standings.map(({ tier }) => tier),
-    ]),
-  );
-}
-
 function compareText(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

@@ -13,8 +13,6 @@ export interface Viewed {
   readonly facts: BackupFacts;
   readonly summary: SummaryFacts;
   readonly state: Exclude<BackupState, 'unreadable'>;
-  /** Null unless it is proved. */
-  readonly provedAt: string | null;
   readonly beganAt: Temporal.Instant;
   readonly endedAt: Temporal.Instant;
   /** The calendar day it began on. */
@@ -74,22 +72,27 @@ export function viewOf(facts: RetentionFacts): View {
   };
 }
 
+/** A good copy is enough to be good; a bad one is, unless another one is proved, enough to be bad. */
+export function stateOf(
+  { damagedFiles }: Pick<SummaryFacts, 'damagedFiles'>,
+  verdicts: readonly (string | null)[],
+): Exclude<BackupState, 'unreadable'> {
+  if (damagedFiles.length > 0) return 'damaged';
+  if (verdicts.includes('PASS')) return 'proved';
+  return verdicts.includes('FAIL') ? 'damaged' : 'unproved';
+}
+
 function viewBackup(facts: BackupFacts, zone: string): Viewed {
   const { summary, copies } = facts;
-  const proofs = copies.flatMap(({ verdict, verifiedAt }) =>
-    verdict === 'PASS' ? [verifiedAt ?? ''] : [],
+  const state = stateOf(
+    summary,
+    copies.map(({ verdict }) => verdict),
   );
-  const isBad =
-    summary.damagedFiles.length > 0 ||
-    (proofs.length === 0 && copies.some(({ verdict }) => verdict === 'FAIL'));
-  const provedAt = isBad ? undefined : proofs.toSorted().at(-1);
-  const good = provedAt === undefined ? 'unproved' : 'proved';
   return {
     name: backupName(summary),
     facts,
     summary,
-    state: isBad ? 'damaged' : good,
-    provedAt: provedAt ?? null,
+    state,
     beganAt: Temporal.Instant.from(summary.beganAt),
     endedAt: Temporal.Instant.from(summary.endedAt),
     day: dayOf(summary.beganAt, zone),
