@@ -41,9 +41,9 @@ export interface RecoveryDeps {
   /** In the order of the config, which decides where several would do. */
   readonly storesOf: (server: ServerName) => readonly NamedStore[];
   readonly servers: ReadonlyMap<ServerName, RecoveryServer>;
-  /** Without `backups` and `findings` nothing is remembered of damage. */
+  /** Without `backups` and `findings` nothing is remembered of damage; without `leases` nobody removes. */
   readonly catalog: Pick<Catalog, 'walProgress' | 'instances'> &
-    Partial<Pick<Catalog, 'backups' | 'findings'>>;
+    Partial<Pick<Catalog, 'backups' | 'findings' | 'leases'>>;
   /** A run by its id: `gate.find` or `catalog.runs.find`. */
   readonly findRun: (runId: RunId) => Promise<RunRecord | undefined>;
   readonly programsFor: (

@@ -22,6 +22,7 @@ import {
 } from './point-in-time/restore.ts';
 import { DATABASE_UNKNOWN, INSTANCE_GONE, WAL_HOLE } from './problems.ts';
 import { requireServer } from './servers.ts';
+import { isStillStored } from './still-stored.ts';
 import { surveyStores } from './survey.ts';
 import { requireTables } from './table/find-tables.ts';
 
@@ -99,9 +100,11 @@ async function recheckRestore(
   signal: AbortSignal,
 ): Promise<void> {
   requireServer(deps.servers, plan.server);
-  const { server, target } = plan;
+  const { server, target, base, copies, store } = plan;
+  const stores = copies.length === 0 ? [store] : copies;
+  const isThere = await isStillStored(deps, { server, base, stores }, { signal });
   const { choice } = await surveyStores(deps, { server, target }, { signal });
-  if (choice.outcome === 'found') return;
+  if (isThere && choice.outcome === 'found') return;
   throw new Problem(
     WAL_HOLE,
     `Cannot restore "${plan.server}" as planned: what it needs is no longer stored`,

@@ -8,10 +8,11 @@ import type { Explanation, Operation } from '../gate/operation.ts';
 import { isServerName, type ServerName } from '../kernel/ids.ts';
 import { formatSeconds } from '../kernel/moment.ts';
 import { nearestWord } from '../kernel/nearest.ts';
-import { Problem, type ProblemKind } from '../kernel/problem.ts';
+import { isProblem, Problem, type ProblemKind } from '../kernel/problem.ts';
 import { formatBytes } from '../kernel/size.ts';
 import type { NamedStore } from '../recovery/deps.ts';
 import { namesInUrl } from '../recovery/server-url.ts';
+import { isStillStored } from '../recovery/still-stored.ts';
 import { summaryJson } from '../recovery/summary-schema.ts';
 import { chooseCopy } from './choose-store.ts';
 import type { VerificationDeps, VerifiedServer } from './deps.ts';
@@ -50,15 +51,40 @@ export function verifyOperation(deps: VerificationDeps): VerifyOperation {
     // Two proofs of one server would fight for disk and tell the same.
     locks: ({ server }) => [`verify:${server}`],
     explain,
-    recheck: async (plan) => {
+    recheck: async (plan, { signal }) => {
       requireStore(deps, plan);
-      if (deps.servers[plan.server] !== undefined) return;
-      const message = `Cannot prove "${plan.server}": the config does not name it any more`;
-      throw new Problem(PLAN_OUTDATED, message);
+      if (deps.servers[plan.server] === undefined) {
+        const message = `Cannot prove "${plan.server}": the config does not name it any more`;
+        throw new Problem(PLAN_OUTDATED, message);
+      }
+      await requireKept(deps, plan, signal);
     },
     run: async (plan, run) => prove(deps, plan, run),
     exitCode: ({ verdict }) => EXIT_CODES[verdict],
   };
+}
+
+/** One that retention removed is no damaged one: nobody must be told that a proof failed. */
+async function requireKept(
+  deps: VerificationDeps,
+  { server, store, base }: VerifyPlan,
+  signal: AbortSignal,
+): Promise<void> {
+  const planned = { server, base, stores: [store] };
+  try {
+    if (await isStillStored(deps.recovery, planned, { signal })) return;
+  } catch (error) {
+    // The proof itself says that the store cannot be read.
+    if (isProblem(error)) return;
+    throw error;
+  }
+  const known = await deps.catalog.backups.list(server);
+  if (known.some((row) => row.backupId === base.backupId && row.store === store)) return;
+  throw new Problem(
+    PLAN_OUTDATED,
+    `Cannot prove backup ${base.backupId} of "${server}": it has been removed from "${store}" since`,
+    { hint: 'Ask again: a newer one is proved then.' },
+  );
 }
 
 /** Not looked at is not proved. */
