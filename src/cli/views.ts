@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Json } from '../kernel/codecs.ts';
 import { formatSeconds, formatUtc } from '../kernel/moment.ts';
 import { formatBytes } from '../kernel/size.ts';
+import { copyFacts } from '../monitoring/copy-words.ts';
 import { usageBlocks } from '../monitoring/usage-words.ts';
 import { holdLines, retentionLines } from '../retention/words.ts';
 import { tableText } from './table.ts';
@@ -42,6 +43,7 @@ const Status = z.object({
       recoverableTo: z.string().nullable(),
       rpoSeconds: z.number().nullable(),
       rtoSeconds: z.number().nullable(),
+      stores: z.json().optional(),
       findings: z.array(z.object({ severity: z.string(), summary: z.string(), hint: z.string() })),
     }),
   ),
@@ -63,6 +65,7 @@ function statusView(result: Json, reader: Reader): string | undefined {
         ['Last proof', moment(one.lastVerifiedAt, 'none yet', reader)],
         ['Data at risk now', seconds(one.rpoSeconds)],
         ['Time to restore', seconds(one.rtoSeconds)],
+        ...copyFacts(one.stores),
       ]);
       const findings = one.findings.flatMap(({ severity, summary, hint }) => [
         `${severity === 'page' ? 'Now' : 'This week'}: ${summary}`,

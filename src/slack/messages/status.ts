@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import type { Json } from '../../kernel/codecs.ts';
 import { formatSeconds, formatUtc } from '../../kernel/moment.ts';
+import { copyFacts } from '../../monitoring/copy-words.ts';
 import { escapeText, type Message, message, sections } from './blocks.ts';
 import { readInstant, sayMoment } from './when.ts';
 
@@ -21,6 +22,7 @@ const Server = z.looseObject({
   recoverableTo: z.string().nullish().catch(undefined),
   rpoSeconds: z.number().nullish().catch(undefined),
   rtoSeconds: z.number().nullish().catch(undefined),
+  stores: z.json().optional().catch(undefined),
   findings: z.array(Finding).optional().catch(undefined),
 });
 type Server = z.infer<typeof Server>;
@@ -64,6 +66,7 @@ function serverBlocks(server: Server, reader: Reader): readonly KnownBlock[] {
     ['Last proof', say(server.lastVerifiedAt, reader, 'none yet')],
     ['Data at risk now', seconds(server.rpoSeconds)],
     ['Time to restore', seconds(server.rtoSeconds)],
+    ...copyFacts(server.stores),
   ];
   const findings = server.findings ?? [];
   return sections([
