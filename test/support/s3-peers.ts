@@ -13,7 +13,7 @@ import type { AwsPeer } from './peers.ts';
 
 const MIB = 1024 * 1024;
 /** S3 takes no smaller parts. */
-export const SMALL_PARTS: Partial<S3Limits> = { partBytes: 5 * MIB, memoryBytes: 20 * MIB };
+const SMALL_PARTS: Partial<S3Limits> = { partBytes: 5 * MIB, memoryBytes: 20 * MIB };
 
 export function peerClient({ endpoint, region, ...keys }: Peer): S3Client {
   return new S3Client({ endpoint, region, forcePathStyle: true, credentials: { ...keys } });

@@ -42,6 +42,13 @@ describe('main.ts', () => {
     expect([...files].filter((file) => file.includes('/wire'))).toEqual([]);
   });
 
+  test('knows buckets without loading the SDK, which waits until one is used', () => {
+    const { files, packages } = reachable(join(SRC, 'storage/s3/store.ts'));
+
+    expect(files.size).toBeGreaterThan(10);
+    expect([...packages]).toEqual([]);
+  });
+
   test('loads no SDK for --help, in the process itself', async () => {
     // Native add-ons and CommonJS packages show in `require.cache`; ES modules in the loader's hook.
     const hook = `import { registerHooks } from 'node:module';

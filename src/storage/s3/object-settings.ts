@@ -38,9 +38,9 @@ export function lockMode({
 export function sdkDate(
   instant: Temporal.Instant,
 ): NonNullable<ObjectInput['ObjectLockRetainUntilDate']> {
-  const seconds = Math.ceil(instant.epochMilliseconds / 1000);
+  const { epochMilliseconds } = instant.round({ smallestUnit: 'second', roundingMode: 'ceil' });
   // oxlint-disable-next-line no-restricted-globals -- the SDK takes nothing else
-  return new Date(seconds * 1000);
+  return new Date(epochMilliseconds);
 }
 
 function encryptionInput(encryption: NonNullable<S3Settings['encryption']>): ObjectInput {
