@@ -36,11 +36,7 @@ afterEach(async () => {
   await copy[Symbol.asyncDispose]();
 });
 
-const Restored = z.object({
-  runId: z.string(),
-  reachedLsn: z.string(),
-  warnings: z.array(z.string()),
-});
+const Restored = z.object({ runId: z.string(), warnings: z.array(z.string()) });
 
 /** To the newest moment; the copy is removed again. */
 async function restore(): Promise<z.infer<typeof Restored>> {
@@ -92,7 +88,7 @@ test('a damaged pack is read from the other store, and its copy alone is set asi
 });
 
 test('log that is missing or damaged in one store is taken from the other', async () => {
-  const whole = await restore();
+  const whole = await ask('restore shop --plan', cwd);
   const segments = (await readdir(copy.wal)).toSorted();
   await rm(join(copy.wal, segments.at(-1) ?? ''));
   await flipBit(join(copy.wal, segments.at(-2) ?? ''));
@@ -104,11 +100,11 @@ test('log that is missing or damaged in one store is taken from the other', asyn
   const planned = await ask('restore shop --plan', cwd);
   const restored = await restore();
 
-  expect(planned.json).toMatchObject({ plan: { base: { backupId: oldest } } });
+  const { walTo } = z.object({ walTo: z.string() }).parse(whole.json);
+  expect(planned.json).toMatchObject({ walTo, base: { backupId: oldest } });
   expect(planned.stdout).toMatch(
     /Store here lacks log after \S+; what another store has is read there/,
   );
-  expect(restored.reachedLsn).toBe(whole.reachedLsn);
   expect(restored.warnings).toEqual([
     expect.stringMatching(/^WAL file \S+ is damaged in here and was read from west: /),
   ]);
@@ -117,8 +113,9 @@ test('log that is missing or damaged in one store is taken from the other', asyn
 test('a manifest that cannot be read in one store is read from the other', async () => {
   await flipBit(join(newestBackup(), 'manifest'));
 
-  await restore();
+  const planned = await ask('restore shop --plan', cwd);
 
+  expect(planned.json).toMatchObject({ store: 'west', copies: ['west'] });
   expect(await copiesOfNewest()).toMatchObject([
     { store: 'west', unreadable: null },
     { store: 'here', verified: null },
@@ -137,4 +134,26 @@ test('a store that is away is passed over, and the plan says so', async () => {
   expect(planned.stdout).toContain('Store here cannot be used');
   expect(restored.warnings).toEqual([]);
   expect(tooLate.told).toContain('what is in "here" could not be read');
+});
+
+/** Last: it takes log from the server that the other copies of the shop do not get any more. */
+test('each store is proved in its turn, and a verdict is that of one copy', async () => {
+  const Proof = z.object({ store: z.string(), verdict: z.string() });
+
+  const first = await ask('verify', cwd);
+  const second = await ask('verify', cwd);
+  await flipBit(join(newestBackup().replace('/store/', '/west/'), 'pack-0001'));
+  const third = await ask('verify --store west', cwd);
+
+  expect.soft([first.told, second.told]).toEqual([': \n', ': \n']);
+  const proofs = [first, second, third].map(({ json }) => Proof.parse(json));
+  expect.soft(proofs).toEqual([
+    { store: 'here', verdict: 'PASS' },
+    { store: 'west', verdict: 'PASS' },
+    { store: 'west', verdict: 'FAIL' },
+  ]);
+  expect(await copiesOfNewest()).toMatchObject([
+    { store: 'here', verified: { verdict: 'PASS' } },
+    { store: 'west', verified: { verdict: 'FAIL' } },
+  ]);
 });
