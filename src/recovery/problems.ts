@@ -54,6 +54,14 @@ export const WAL_HOLE: ProblemKind = {
   fault: 'world',
 };
 
+export const TABLESPACE_CUT: ProblemKind = {
+  code: 'RECOVERY_TABLESPACE_CUT',
+  retry: 'never',
+  hint: 'Take a base backup now: it knows the tablespace, and moments after it can be restored.',
+  runbook: 'point-in-time.md',
+  fault: 'world',
+};
+
 export const NO_BACKUPS: ProblemKind = {
   code: 'NO_BACKUPS',
   retry: 'never',

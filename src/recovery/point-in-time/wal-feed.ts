@@ -3,7 +3,7 @@
  * reads the next segments ahead. A segment that should be there and is not is a failure, never the
  * end of the log.
  */
-import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { giveOne } from '../../clusters/folders.ts';
@@ -17,9 +17,10 @@ import {
   segmentNameAt,
   segmentPlace,
 } from '../../kernel/wal-name.ts';
+import { moveTablespacesInside } from '../../postgres/wal-tablespaces.ts';
 import type { ProgramUser } from '../../subprocess/run.ts';
 import type { WalPath } from '../coverage.ts';
-import { WAL_HOLE } from '../problems.ts';
+import { TABLESPACE_CUT, WAL_HOLE } from '../problems.ts';
 import { FINISHED, renderFeedScript, restoreCommand, SPOOL } from './feed-script.ts';
 
 const POLL_MS = 15;
@@ -177,6 +178,7 @@ class Feeder {
     const unfinished = this.#file(name, 'unfinished');
     try {
       if ((await fetch(name, unfinished, this.#signal)) === 'absent') return 'absent';
+      if (isSegmentName(name)) await keepInside(unfinished, name, this.#request);
       await chmod(unfinished, 0o600);
       await giveOne(unfinished, user);
       await rename(unfinished, ready);
@@ -205,6 +207,29 @@ class Feeder {
   #file(name: string, word: string): string {
     return join(this.#request.spool, `${name}.${word}`);
   }
+}
+
+/**
+ * A tablespace that was made since the backup stands where production has it, as the log says: replay
+ * must never write there.
+ *
+ * @throws Problem RECOVERY_TABLESPACE_CUT
+ */
+async function keepInside(
+  file: string,
+  name: SegmentName,
+  { segmentBytes }: WalFeedRequest,
+): Promise<void> {
+  const bytes = await readFile(file);
+  const { beginLsn } = segmentPlace(name, segmentBytes);
+  const { moved, cut } = moveTablespacesInside(bytes, lsnBytes(beginLsn));
+  if (cut)
+    throw new Problem(
+      TABLESPACE_CUT,
+      `Cannot replay: a tablespace was made at the very edge of WAL segment "${name}", and replay would write where production has it`,
+      { facts: { segment: name } },
+    );
+  if (moved.length > 0) await writeFile(file, bytes);
 }
 
 function asReason(error: unknown): unknown {
