@@ -68,7 +68,7 @@ export class PartBuffers {
   #release(buffer: Buffer): void {
     this.#heldBytes -= buffer.length;
     // What many writes at once have needed is not kept for ever.
-    while ((this.#free.length + 1) * this.#usualBytes > this.#limitBytes) this.#free.pop();
+    while (this.#free.length * this.#usualBytes > this.#limitBytes) this.#free.pop();
     for (const wake of this.#waiting) wake();
   }
 
