@@ -29,7 +29,7 @@ export interface Needed {
 
 /** A rotation shows in the ends of a backup; over a timeline's WAL more are looked at. */
 const BACKUP_SAMPLES = 2;
-const WAL_SAMPLES = 32;
+const ROW_SAMPLES = 32;
 /** Rows that are looked at at once. */
 const LANES = 8;
 
@@ -74,7 +74,7 @@ async function keysOfRow(
     }
   }
 
-  const samples = kind === 'backup' ? BACKUP_SAMPLES : WAL_SAMPLES;
+  const samples = kind === 'backup' ? BACKUP_SAMPLES : ROW_SAMPLES;
   const runs = await generationRuns({ count: keys.length, samples, keyIdOf: look });
   return runs.flatMap(({ keyId, first, last }) => {
     const [oldest, newest] = [keys[first], keys[last]];

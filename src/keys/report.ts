@@ -14,8 +14,8 @@ export type Proof = z.infer<typeof Proof>;
 const KeyUse = z.strictObject({
   server: z.string(),
   store: z.string(),
-  /** `backup`: packs and manifests; `wal`: segments, history files, tails. */
-  kind: z.enum(['backup', 'wal']),
+  /** `backup`: packs and manifests; `wal`: segments, history files, tails; `hold`: notes. */
+  kind: z.enum(['backup', 'wal', 'hold']),
   objects: z.number(),
   oldest: Proof,
   newest: Proof,

@@ -1,7 +1,7 @@
 /**
  * What a store holds of one server, as rows of objects in the order they were written: each base backup
- * that is committed (its packs, then its manifest), the WAL of each timeline, and the tails. Names alone
- * are read here; which key an object needs stands in its plain header.
+ * that is committed (its packs, then its manifest), the WAL of each timeline, the tails, and the holds. Names
+ * alone are read here; which key an object needs stands in its plain header.
  */
 import { buffer } from 'node:stream/consumers';
 import type { KeyRing } from '../encryption/key-ring.ts';
@@ -11,7 +11,7 @@ import type { ServerName } from '../kernel/ids.ts';
 import type { ObjectKey, ObjectStore } from '../storage/object-store.ts';
 
 export interface ObjectRow {
-  readonly kind: 'backup' | 'wal';
+  readonly kind: 'backup' | 'wal' | 'hold';
   readonly systemId: string;
   readonly keys: readonly ObjectKey[];
 }
@@ -39,7 +39,7 @@ export async function listRows({ store, server, signal }: StoreOfServer): Promis
     row.keys.push(key);
   }
   return [...rows]
-    .filter(([name, { kind }]) => kind === 'wal' || committed.has(name))
+    .filter(([name, { kind }]) => kind !== 'backup' || committed.has(name))
     .map(([name, { kind, keys }]) => ({
       kind,
       systemId: /^[^/]+\/\d+-(\d+)\//.exec(name)?.[1] ?? '',
@@ -47,16 +47,17 @@ export async function listRows({ store, server, signal }: StoreOfServer): Promis
     }));
 }
 
-/** `shop/15-734…/base/2026…Z`, `shop/15-734…/wal/00000001`, `…/wal/history`, `…/tail/00000001`. */
+/** `shop/15-734…/base/2026…Z`, `shop/15-734…/wal/00000001`, `…/wal/others`, `…/hold/others`. */
 function rowOf(
   key: string,
 ): { readonly row: string; readonly kind: ObjectRow['kind'] } | undefined {
   const backup = parseBackupKey(key);
   if (backup !== undefined)
     return { row: `${backup.folder}/base/${backup.backupId}`, kind: 'backup' };
-  const [, folder = '', part = '', timeline = 'history'] =
-    /^([^/]+\/\d+-\d+)\/(wal|tail)\/(?:([0-9A-F]{8})\/)?[^/]/.exec(key) ?? [];
-  return folder === '' ? undefined : { row: `${folder}/${part}/${timeline}`, kind: 'wal' };
+  const [, folder = '', part = '', timeline = 'others'] =
+    /^([^/]+\/\d+-\d+)\/(wal|tail|hold)\/(?:([0-9A-F]{8})\/)?[^/]/.exec(key) ?? [];
+  if (folder === '') return undefined;
+  return { row: `${folder}/${part}/${timeline}`, kind: part === 'hold' ? 'hold' : 'wal' };
 }
 
 function manifestLast(keys: readonly ObjectKey[]): ObjectKey[] {

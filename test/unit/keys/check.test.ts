@@ -97,6 +97,7 @@ async function filled(): Promise<ObjectStore> {
   await put(store, `${BACKUP}/pack-0001`, 'k1');
   await put(store, `${BACKUP}/pack-0002`, 'k1');
   await put(store, `${BACKUP}/manifest`, 'k1');
+  await put(store, `${FOLDER}/hold/20261122T010000Z/20261123T010000Z-abcdef`, 'k2');
   // Nobody needs what did not end.
   await put(store, `${FOLDER}/base/20261123T010000Z/pack-0001`, 'k9');
   for (let number = 0; number < 6; number += 1)
@@ -125,7 +126,7 @@ describe('checkKeys()', () => {
     expect(report).toMatchObject({ verdict: 'PASS', currentKeyId: 'k3', issues: [] });
     expect(report.keys.map(({ keyId, objects }) => [keyId, objects])).toEqual([
       ['k1', 7],
-      ['k2', 2],
+      ['k2', 3],
       ['k3', 0],
     ]);
     expect(report.keys[0]).toMatchObject({
@@ -157,7 +158,7 @@ describe('checkKeys()', () => {
     expect(report.issues).toMatchObject([
       { code: 'KEY_MISSING', keyId: 'k2', server: SERVER, severity: 'page' },
     ]);
-    expect(report.issues[0]?.summary).toContain('2 objects need it');
+    expect(report.issues[0]?.summary).toContain('3 objects need it');
   });
 
   test('fails on a key that is another one under the same name', async () => {
