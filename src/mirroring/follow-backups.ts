@@ -18,14 +18,15 @@ const LOOK_MS = 2000;
 
 /** @throws Problem when a store does not answer. */
 export async function followBackups(copying: Copying): Promise<void> {
-  const { deps, signal } = copying;
+  const { deps, notices, signal } = copying;
+  const failures = notices.failuresEver;
   await catchUpAll(copying);
   const caughtUpMs = deps.clock.elapsedMs();
   /** One that did not get there is tried again with the next whole catch-up. */
   const tried = new Set<string>();
   while (!signal.aborted && deps.clock.elapsedMs() - caughtUpMs < CATCH_UP_EVERY_MS) {
     await untilElapsed(LOOK_MS, deps.clock, signal);
-    if (signal.aborted) return;
+    if (signal.aborted || notices.hasRecovered(failures)) return;
     for (const { key } of await missingRows(copying)) {
       if (tried.has(key)) continue;
       tried.add(key);

@@ -24,12 +24,14 @@ const READ_BACK_EVERY_MS = 60_000;
 /** @throws Problem when a store does not answer; then nothing is lost, and a catch-up makes it good. */
 export async function followLog(copying: Copying, subscription: Subscription): Promise<void> {
   const follower = new LogFollower(copying);
+  const failures = copying.notices.failuresEver;
   await follower.catchUp();
   while (!copying.signal.aborted) {
     await subscription.wait(LOOK_MS, copying.deps.clock, copying.signal);
     const { items, overflowed } = subscription.take();
     if (overflowed || copying.signal.aborted) return;
     await follower.copyAll(items);
+    if (copying.notices.hasRecovered(failures)) return;
     if (await follower.isCatchUpDue(items.length > 0)) return;
   }
 }

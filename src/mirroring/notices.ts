@@ -25,10 +25,25 @@ export class Notices {
   /** Codes by lane, as the last catch-up left them; undefined: none has passed yet. */
   readonly #wrong = new Map<Lane, Set<string>>();
   readonly #failures = new Map<Lane, number>();
+  #failuresEver = 0;
 
   constructor(route: Route, deps: Pick<MirroringDeps, 'catalog' | 'clock' | 'log'>) {
     this.#route = route;
     this.#deps = deps;
+  }
+
+  /** For `hasRecovered()`. */
+  get failuresEver(): number {
+    return this.#failuresEver;
+  }
+
+  /** Something failed since, and all is well again: what was away may have come back as another. */
+  hasRecovered(since: number): boolean {
+    return this.#failuresEver > since && !this.#isFailing();
+  }
+
+  #isFailing(): boolean {
+    return [...this.#failures.values()].some((count) => count > 0);
   }
 
   /** Answers how often it has failed in a row. */
@@ -36,6 +51,7 @@ export class Notices {
     const { server, source, target } = this.#route;
     const failures = (this.#failures.get(lane) ?? 0) + 1;
     this.#failures.set(lane, failures);
+    this.#failuresEver++;
     const { code } = problem.kind;
     this.#deps.log.warn('Cannot copy to the other store', {
       server,
@@ -64,7 +80,7 @@ export class Notices {
     this.#failures.set(lane, 0);
     this.#wrong.set(lane, new Set(wrong));
     const lanes = [...this.#wrong.values()];
-    if (lanes.length < 2 || [...this.#failures.values()].some((count) => count > 0)) return;
+    if (lanes.length < 2 || this.#isFailing()) return;
     await this.#close(FAILING);
     for (const code of WRONG) if (!lanes.some((codes) => codes.has(code))) await this.#close(code);
   }

@@ -4,11 +4,13 @@ import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { historyKey } from '../../src/engines/streaming/wal-format.ts';
+import type { WalObjectStored } from '../../src/engines/wal-archive.ts';
 import { Problem } from '../../src/kernel/problem.ts';
 import { mirrorService } from '../../src/mirroring/services.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
 import { isObjectKey, type ObjectKey, type ObjectStore } from '../../src/storage/object-store.ts';
 import { STORE_UNREACHABLE } from '../../src/storage/problems.ts';
+import { absentStore } from '../support/absent-store.ts';
 import { type FaultyStore, faultyStore } from '../support/faulty-store.ts';
 import { type MirrorSetting, mirrorSetting } from '../support/mirror-setting.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
@@ -163,15 +165,55 @@ test('the same log sealed with another key is no conflict', async () => {
   expect(await setting.findings()).toEqual([]);
 });
 
+test('a store that was away and comes back empty gets everything again, backups too', async () => {
+  const away = absentStore(memoryStore());
+  const empty = memoryStore();
+  let current: ObjectStore = west;
+  let refusals = 0;
+  const changing: ObjectStore = {
+    ...west,
+    put: async (...args) => await current.put(...args),
+    open: async (...args) => await current.open(...args),
+    stat: async (...args) => await current.stat(...args),
+    list: (...args) => {
+      if (current === away) refusals++;
+      return current.list(...args);
+    },
+  };
+
+  await mirrorUntil(
+    async () => {
+      if (current === west && (await rowsOfWest()) === 1) {
+        [current, away.isAway] = [away, true];
+        setting.mirroring.feed.object(await anyTail());
+      }
+      if (refusals > 0) current = empty;
+      return (await setting.keys(empty, 'base')).some((key) => key.endsWith('manifest'));
+    },
+    here,
+    changing,
+  );
+
+  expect(await setting.keys(empty, 'base')).toEqual(await setting.keys(setting.here, 'base'));
+});
+
+async function anyTail(): Promise<WalObjectStored> {
+  const { server } = setting.route;
+  const { systemId } = await clusterFolder();
+  const key = await keyIn('tail', /./);
+  return { server, systemId, timeline: 1, key, kind: 'tail' };
+}
+
 /** Copies until it is so. */
 async function mirrorUntil(
   condition: () => Promise<boolean>,
   source: ObjectStore = here,
+  target: ObjectStore = west,
 ): Promise<void> {
   const route = {
     ...setting.route,
     source: { name: 'here', store: source },
-    target: { name: 'west', store: west },
+    target: { name: 'west', store: target },
   };
   const stopping = new AbortController();
   const service = mirrorService(route, setting.mirroring);
