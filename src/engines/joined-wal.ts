@@ -20,9 +20,11 @@ export function joinInventories(
       to: lsnBytes(toLsn),
     })),
   );
-  const { runs, holes } = findRuns(pieces, segmentBytes);
+  const thinned = inventories.flatMap((one) => one.thinned ?? []);
+  const { runs, holes } = findRuns(pieces, segmentBytes, thinned);
   return {
     runs,
+    thinned,
     missing: holes.map(({ timeline, lsn }) => segmentNameAt(timeline, lsn, segmentBytes)),
     histories: [...new Set(inventories.flatMap(({ histories }) => histories))].toSorted(),
     segments: inventories.reduce((sum, { segments }) => sum + segments, 0),

@@ -15,13 +15,21 @@ export interface WalRun {
   readonly toLsn: Lsn;
 }
 
+/** Log on that timeline and on earlier ones, before that position, was thinned out on purpose. */
+export interface WalThinned {
+  readonly timeline: number;
+  readonly lsn: Lsn;
+}
+
 export interface WalInventory {
   /** Runs by timeline, then position; two runs on one timeline have a hole between them. */
   readonly runs: readonly WalRun[];
-  /** Whole segments that are missing between two runs, by name. */
+  /** Whole segments that are missing between two runs, by name; what was thinned out is not missing. */
   readonly missing: readonly SegmentName[];
   /** Names of history files that are stored. */
   readonly histories: readonly string[];
+  /** Default: nothing was thinned out. */
+  readonly thinned?: readonly WalThinned[];
   readonly segments: number;
   readonly storedBytes: number;
 }

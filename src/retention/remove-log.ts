@@ -8,6 +8,7 @@ import type { NamedStore } from './hold-store.ts';
 import type { Removal } from './remove-backups.ts';
 import { tryRemove, whileRemoving } from './removing.ts';
 import { type LogObject, storedLog } from './stored-log.ts';
+import { markOf, writeMark } from './thinned-mark.ts';
 import { askRule, type WalRule, walRule } from './wal-rule.ts';
 
 /** Held up for so long at most is whoever wants to begin a restore. */
@@ -42,10 +43,16 @@ async function removeFrom(
   const { server, signal } = removal;
   const batch: LogObject[] = [];
   let locked = 0;
+  let isMarked = false;
 
   async function flush(): Promise<boolean> {
     const objects = batch.splice(0);
     if (objects.length === 0) return true;
+    if (!isMarked && objects.some(({ isOver }) => !isOver)) {
+      const mark = markOf([planned, now]);
+      await writeMark({ store, ring: removal.deps.ring, server, rule: planned, mark, signal });
+      isMarked = true;
+    }
     const done = await removeBatch(removal, { name, store, rule: now, objects });
     locked = done.removed > 0 ? 0 : locked + done.locked;
     return done.goOn && locked < LOCKED_MAX;

@@ -45,6 +45,8 @@ interface Aim {
   readonly source: Source | undefined;
   /** Production was asked, and the log does not get there: a copy in another store that is behind. */
   readonly isLate: boolean;
+  /** Only the backup itself is proved: what came after it was thinned out. */
+  readonly isAlone: boolean;
 }
 
 export async function proveCopy(proving: Proving, aim: Aim): Promise<CopyFindings> {
@@ -118,7 +120,7 @@ function targetOf(path: WalPath, source: Source | undefined): Target {
 
 async function lookAtCopy(
   { deps, plan, run, book }: Proving,
-  { source, isLate }: Aim,
+  { source, isLate, isAlone }: Aim,
   restored: ScratchRestore,
 ): Promise<readonly ComparedTable[] | undefined> {
   const { recovery } = deps;
@@ -126,7 +128,8 @@ async function lookAtCopy(
   let tables: readonly ComparedTable[] | undefined;
   await run.step('Compare the copy with production', async ({ signal }) => {
     const context: CopyContext = { restored, recovery, clock: recovery.clock, signal };
-    if (source === undefined) noteUncompared(book, isLate);
+    if (isAlone) noteAlone(book);
+    else if (source === undefined) noteUncompared(book, isLate);
     else {
       book.note('Log position', judgePosition(context, source));
       await book.look(`${source.tables.length} largest tables`, async () => {
@@ -141,7 +144,7 @@ async function lookAtCopy(
     const now = source === undefined ? recovery.clock.now() : Temporal.Instant.from(source.at);
     const at = restored.reached.at;
     const age = { at, backupEndedAt: base.endedAt, maxAgeSeconds, now };
-    book.note('Latest transaction', judgeAge(age));
+    if (!isAlone) book.note('Latest transaction', judgeAge(age));
     await book.look('Databases', async () => openEveryDatabase(context));
   });
   await run.step('Check indexes and pages', async ({ signal }) => {
@@ -152,6 +155,13 @@ async function lookAtCopy(
     );
   });
   return tables;
+}
+
+/** Production has gone on since, and nothing leads from there to it: that is no fault of the backup. */
+function noteAlone(book: CheckBook): void {
+  const detail = 'production has gone on since, and the log between was thinned out';
+  for (const check of ['Log position', 'Largest tables', 'Latest transaction'])
+    book.note(check, { verdict: 'SKIPPED', detail });
 }
 
 function noteUncompared(book: CheckBook, isLate: boolean): void {

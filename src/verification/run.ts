@@ -49,7 +49,8 @@ export async function prove(
   const rpoSeconds = await readRpo(proving);
   const path = await findPath(proving, source);
   const isLate = isBehind(proving, path, source);
-  const aim = { source: isLate ? undefined : source, isLate };
+  const isAlone = path?.isAlone === true;
+  const aim = { source: isLate || isAlone ? undefined : source, isLate, isAlone };
   const copy = path === undefined ? NO_COPY : await proveCopy(proving, { path, ...aim });
 
   const verdict = book.verdict();

@@ -1,4 +1,5 @@
 /** What is looked at before anything is restored: production, the store, the log. */
+import type { WalInventory } from '../engines/wal-archive.ts';
 import { compareLsn, type Lsn } from '../kernel/lsn.ts';
 import { followWal, type WalPath } from '../recovery/coverage.ts';
 import type { Seen } from './checks.ts';
@@ -103,14 +104,19 @@ export async function readRpo({ deps, plan }: Proving): Promise<number | null> {
   return roundSeconds(Math.max(0, now - at) / 1000);
 }
 
+export interface FoundPath extends WalPath {
+  /** Retention has left the backup no more than its own log: nothing after it can be reached. */
+  readonly isAlone: boolean;
+}
+
 /** The unbroken log behind the backup. Undefined: not even the backup's own is whole. */
 export async function findPath(
   { deps, plan, run, book, store }: Proving,
   source: Source | undefined,
-): Promise<WalPath | undefined> {
+): Promise<FoundPath | undefined> {
   const { walArchive, ring } = deps.recovery;
   const { server, base } = plan;
-  let path: WalPath | undefined;
+  let path: FoundPath | undefined;
   await book.look('Stored log', async () => {
     const folder = { server, major: base.major, systemId: base.systemId };
     const place = { store: store.store, ring, folder, signal: run.signal };
@@ -121,11 +127,21 @@ export async function findPath(
       const detail = `the log that makes the backup whole is not all there${missing}`;
       return { verdict: 'FAIL', detail };
     }
-    path = found;
+    const isAlone = found.broken && isThinnedBehind(found, inventory);
+    path = { ...found, isAlone };
     const isFirst = deps.recovery.storesOf(server)[0]?.name === store.name;
+    const own = `${found.fromLsn} to ${found.toLsn}`;
+    // Nothing is damaged where retention has left a backup no more than its own log.
+    if (isAlone)
+      return { verdict: 'PASS', detail: `${own}, its own log: what came after was thinned out` };
     return judgePath(found, source?.laterLsn, isFirst);
   });
   return path;
+}
+
+/** Where the path ends, the log was removed on purpose. */
+function isThinnedBehind({ timeline, toLsn }: WalPath, { thinned = [] }: WalInventory): boolean {
+  return thinned.some((mark) => timeline <= mark.timeline && compareLsn(toLsn, mark.lsn) < 0);
 }
 
 function judgePath(path: WalPath, needed: Lsn | undefined, isFirst: boolean): Seen {

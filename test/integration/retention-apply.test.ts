@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { removalLease } from '../../src/catalog/readers.ts';
 import { manifestKey } from '../../src/engines/streaming/format.ts';
+import { walStore } from '../../src/engines/streaming/wal-store.ts';
 import { exitCodeOfRun } from '../../src/gate/exit-code.ts';
 import { utcText } from '../../src/kernel/codecs.ts';
 import { Problem } from '../../src/kernel/problem.ts';
@@ -11,6 +12,7 @@ import { memoryStore } from '../../src/storage/memory.ts';
 import { REMOVE_DENIED, STORE_UNREACHABLE } from '../../src/storage/problems.ts';
 import { retainingStore } from '../../src/storage/retaining-store.ts';
 import { type FaultyStore, faultyStore } from '../support/faulty-store.ts';
+import { objectKey } from '../support/object-keys.ts';
 import { RULES } from '../support/retention-days.ts';
 import {
   DATES,
@@ -239,3 +241,19 @@ async function hold(input: { readonly [key: string]: unknown }): Promise<void> {
   const { problem } = await house.gate.gate.perform(run.runId, { signal });
   if (problem !== null) throw new Error(JSON.stringify(problem));
 }
+
+test('what was thinned out counts as missing for nobody, not even with a new catalogue', async () => {
+  await house.fill(FEW);
+  const { here: store, ring } = house;
+  const { segmentBytes } = summaryAt(0);
+  const place = { store, ring, folder: summaryAt(0), segmentBytes, signal };
+
+  resultOf(await house.apply(CLOCK_ACTOR));
+
+  const after = await walStore.inventory(place);
+  expect(after.runs.length).toBeGreaterThan(1);
+  expect(after.missing).toEqual([]);
+  const [lost = ''] = (await keysOf(store, '15-7341/wal/00000001/')).slice(-3);
+  await store.remove(objectKey(lost), { signal });
+  expect((await walStore.inventory(place)).missing).toHaveLength(1);
+});

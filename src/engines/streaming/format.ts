@@ -4,7 +4,9 @@
  *
  * ```
  * base/<backupId>/pack-0001 …   an encrypted object (`encryption/format.ts`), its plain content:
- *                                 frames   zstd frames back to back, each of at most 1 MiB of source
+ *                                 frames   back to back, each of at most 1 MiB of source: a zstd frame,
+ *                                          or, when as many bytes are stored as plain ones, those bytes
+ *                                          as they are
  *                                 footer   one zstd frame: JSON { "version": 1, "frames": [[stored
  *                                          bytes, plain bytes, [[file, offset, length], …]], …] }; a
  *                                          frame begins where the one before it ends; `file` is the

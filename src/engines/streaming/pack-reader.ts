@@ -3,7 +3,8 @@ import { type EncryptedObject, FIRST_READ_BYTES, openObject } from '../../encryp
 import { plainBegin, segmentOfPlain, segmentRange } from '../../encryption/tink-stream.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
 import type { ClusterFolder, StoreAndKeys } from '../engine.ts';
-import { damaged, type Frame, readFooter, readTrailer, TRAILER_BYTES } from './pack-format.ts';
+import { readFooter, readTrailer } from './pack-footer.ts';
+import { damaged, type Frame, TRAILER_BYTES } from './pack-format.ts';
 
 export interface OpenPack {
   readonly key: ObjectKey;

@@ -5,32 +5,64 @@
 import { parentPort } from 'node:worker_threads';
 
 import { StreamSealer } from '../../encryption/tink-stream.ts';
-import { compressFrame, type Frame, packEnd } from './pack-format.ts';
-import { asBuffer, type PackAnswer, type PackOrder, standAlone } from './worker-messages.ts';
+import { type Compression, compressFrame, type Frame, packEnd } from './pack-format.ts';
+import {
+  asBuffer,
+  type Handed,
+  type PackAnswer,
+  type PackOrder,
+  release,
+  standAlone,
+} from './worker-messages.ts';
 
-let sealer: StreamSealer | undefined;
-let frames: Frame[] = [];
+interface Pack {
+  readonly sealer: StreamSealer;
+  readonly compression: Compression;
+  readonly frames: Frame[];
+}
+
+let pack: Pack | undefined;
 
 parentPort?.on('message', (order: PackOrder) => {
   const answer = obey(order);
-  const handed = answer.sealed.map(({ buffer }) => buffer);
-  parentPort?.postMessage(answer, answer.kind === 'frame' ? [...handed, answer.bytes] : handed);
+  parentPort?.postMessage(
+    answer,
+    answer.sealed.map(({ buffer }) => buffer),
+  );
 });
 
 function obey(order: PackOrder): PackAnswer {
   if (order.kind === 'begin') {
-    sealer = new StreamSealer(asBuffer(order.dataKey), asBuffer(order.associated));
-    frames = [];
+    const { dataKey, associated, compression } = order;
+    const sealer = new StreamSealer(asBuffer(dataKey), asBuffer(associated));
+    pack = { sealer, compression, frames: [] };
     return { kind: 'begun', sealed: [standAlone(sealer.header)] };
   }
-  if (sealer === undefined) throw new TypeError('A pack has not begun');
+  if (pack === undefined) throw new TypeError('A pack has not begun');
+  const { sealer, compression, frames } = pack;
   if (order.kind === 'end') {
     const sealed = [...sealer.seal(packEnd(frames)), ...sealer.end()];
-    sealer = undefined;
-    return { kind: 'ended', sealed: sealed.map(standAlone) };
+    pack = undefined;
+    return { kind: 'ended', sealed: joined(sealed) };
   }
-  const stored = compressFrame(Buffer.from(order.bytes, 0, order.lengthBytes));
-  frames.push([stored.length, order.lengthBytes, order.extents]);
-  const sealed = sealer.seal(stored).map(standAlone);
-  return { kind: 'frame', bytes: order.bytes, storedBytes: stored.length, sealed };
+  const plain = Buffer.from(order.bytes, 0, order.lengthBytes);
+  const stored = compressFrame(plain, compression);
+  const storedBytes = stored.length;
+  frames.push([storedBytes, order.lengthBytes, order.extents]);
+  const sealed = joined(sealer.seal(stored));
+  release(stored);
+  return { kind: 'frame', storedBytes, sealed };
+}
+
+/** In one piece, so that the store writes a segment and its tag at once. */
+function joined(parts: readonly Buffer[]): Handed[] {
+  if (parts.length === 0) return [];
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+    release(part);
+  }
+  return [whole];
 }

@@ -13,19 +13,21 @@ import type { ObjectKey } from '../../storage/object-store.ts';
 import type { ClusterFolder, StoreAndKeys } from '../engine.ts';
 import { FRAME_BYTES, PACK_BYTES_MAX, PACK_FRAMES_MAX, packKey, packName } from './format.ts';
 import type { PackEntry } from './manifest.ts';
-import type { Extent } from './pack-format.ts';
+import { CHEAPEST, type Compression, type Extent } from './pack-format.ts';
 import { asBuffer, type PackAnswer, type PackOrder } from './worker-messages.ts';
 
 /** Frames under way for each worker: enough that none waits (measured: 8 to 10 for two workers). */
 const FRAMES_PER_WORKER = 4;
-/** Sealed bytes that may wait for the store. */
-const WAITING_BYTES_MAX = 8 << 20;
+/** Sealed pieces, of about a segment each, that may wait for the store. */
+const WAITING_PIECES_MAX = 8;
 const REMOVE_MS = 60_000;
 
 export interface PackerOptions extends StoreAndKeys {
   readonly folder: ClusterFolder;
   readonly backupId: BackupId;
   readonly workers: number;
+  /** Default: zstd at its cheapest. */
+  readonly compression?: Compression;
   readonly signal: AbortSignal;
   /** There is room again. */
   readonly onRoom: () => void;
@@ -48,11 +50,13 @@ interface Pack {
 interface Lane {
   readonly worker: Worker;
   readonly packs: Pack[];
-  queued: number;
+  /** Frames that the worker has not answered, in order. */
+  readonly underWay: SharedArrayBuffer[];
 }
 
 interface OpenFrame {
-  readonly bytes: Buffer<ArrayBuffer>;
+  readonly memory: SharedArrayBuffer;
+  readonly bytes: Buffer;
   readonly extents: Extent[];
   lengthBytes: number;
 }
@@ -61,7 +65,8 @@ export class Packer implements AsyncDisposable {
   readonly #options: PackerOptions;
   readonly #lanes: Lane[];
   readonly #packs: Pack[] = [];
-  readonly #free: ArrayBuffer[] = [];
+  /** Shared, not handed over: memory that changes hands is counted as new by every thread's collector. */
+  readonly #free: SharedArrayBuffer[] = [];
   #frame: OpenFrame | undefined;
   #underWay = 0;
   #wasFull = false;
@@ -77,7 +82,7 @@ export class Packer implements AsyncDisposable {
   get full(): boolean {
     const waiting = this.#packs.reduce((sum, { body }) => sum + body.readableLength, 0);
     this.#wasFull =
-      this.#underWay >= FRAMES_PER_WORKER * this.#lanes.length || waiting > WAITING_BYTES_MAX;
+      this.#underWay >= FRAMES_PER_WORKER * this.#lanes.length || waiting > WAITING_PIECES_MAX;
     return this.#wasFull;
   }
 
@@ -121,21 +126,20 @@ export class Packer implements AsyncDisposable {
   }
 
   #beginFrame(): OpenFrame {
-    const memory = this.#free.pop() ?? new ArrayBuffer(FRAME_BYTES);
-    return { bytes: Buffer.from(memory), extents: [], lengthBytes: 0 };
+    const memory = this.#free.pop() ?? new SharedArrayBuffer(FRAME_BYTES);
+    return { memory, bytes: Buffer.from(memory), extents: [], lengthBytes: 0 };
   }
 
   #cut(): void {
     const frame = this.#frame;
     this.#frame = undefined;
     if (frame === undefined || this.#failed) return;
-    const lane = this.#lanes.reduce((a, b) => (b.queued < a.queued ? b : a));
+    const lane = this.#lanes.reduce((a, b) => (b.underWay.length < a.underWay.length ? b : a));
     this.#openPack(lane).frames++;
-    lane.queued++;
+    lane.underWay.push(frame.memory);
     this.#underWay++;
-    const { extents, lengthBytes } = frame;
-    const bytes = frame.bytes.buffer;
-    send(lane, { kind: 'frame', bytes, lengthBytes, extents }, [bytes]);
+    const { extents, lengthBytes, memory } = frame;
+    send(lane, { kind: 'frame', bytes: memory, lengthBytes, extents });
   }
 
   #openPack(lane: Lane): Pack {
@@ -157,7 +161,8 @@ export class Packer implements AsyncDisposable {
     const key = packKey(folder, backupId, name);
     const identity = { systemId: folder.systemId, name: key };
     const { head, dataKey } = beginObject(ring, identity);
-    const body = new Readable({ read: () => this.#tellRoom() });
+    // Of pieces, not of bytes: whoever reads bytes is given all that wait, copied into one.
+    const body = new Readable({ objectMode: true, read: () => this.#tellRoom() });
     body.on('error', ignore);
     body.push(head);
     const put = store.put(key, body, { signal });
@@ -170,13 +175,14 @@ export class Packer implements AsyncDisposable {
       done: put.then(({ sizeBytes }) => ({ name, sizeBytes, frames: pack.frames })),
     };
     pack.done.catch((error: unknown) => this.#fail(error));
-    send(lane, { kind: 'begin', dataKey, associated: associatedData(identity) });
+    const { compression = CHEAPEST } = this.#options;
+    send(lane, { kind: 'begin', dataKey, associated: associatedData(identity), compression });
     return pack;
   }
 
   #openLane(): Lane {
     const worker = new Worker(new URL('./pack-worker.ts', import.meta.url), { name: 'dbdr-pack' });
-    const lane: Lane = { worker, packs: [], queued: 0 };
+    const lane: Lane = { worker, packs: [], underWay: [] };
     worker.on('message', (answer: PackAnswer) => this.#answered(lane, answer));
     worker.on('error', (error) => this.#fail(error));
     return lane;
@@ -188,9 +194,9 @@ export class Packer implements AsyncDisposable {
     for (const part of answer.sealed) pack.body.push(asBuffer(part));
     if (answer.kind === 'frame') {
       pack.storedBytes += answer.storedBytes;
-      lane.queued--;
       this.#underWay--;
-      this.#free.push(answer.bytes);
+      const memory = lane.underWay.shift();
+      if (memory !== undefined) this.#free.push(memory);
       this.#tellRoom();
     }
     if (answer.kind === 'ended') {
@@ -218,8 +224,8 @@ function extend(extents: Extent[], [file, offsetBytes, lengthBytes]: Extent): vo
   else extents.push([file, offsetBytes, lengthBytes]);
 }
 
-function send(lane: Lane, order: PackOrder, handed: ArrayBuffer[] = []): void {
-  lane.worker.postMessage(order, handed);
+function send(lane: Lane, order: PackOrder): void {
+  lane.worker.postMessage(order, []);
 }
 
 function ignore(): void {

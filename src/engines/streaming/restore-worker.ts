@@ -12,6 +12,7 @@ import {
   asBuffer,
   type RestoreAnswer,
   type RestoreOrder,
+  release,
   type WorkerFailure,
 } from './worker-messages.ts';
 
@@ -25,7 +26,8 @@ interface Pack {
   readonly paths: ReadonlyMap<number, string>;
   segment: number;
   frame: number;
-  held: Buffer[];
+  /** Its first `heldBytes` bytes belong to a frame that goes on in the next segment. */
+  held: Buffer;
   heldBytes: number;
 }
 
@@ -65,26 +67,53 @@ function begin(order: RestoreOrder & { readonly kind: 'pack' }): Pack {
     name,
     streamBytes,
   });
-  return { name, opener, frames, paths, segment: 0, frame: 0, held: [], heldBytes: 0 };
+  return { name, opener, frames, paths, segment: 0, frame: 0, held: Buffer.alloc(0), heldBytes: 0 };
 }
 
 function takeSegment(current: Pack, sealed: Buffer): number {
   // The footer's segments are opened too: that proves the pack's end.
   const plain = current.opener.open(current.segment++, sealed);
-  current.held.push(plain);
-  current.heldBytes += plain.length;
-  let bytes = Buffer.concat(current.held, current.heldBytes);
+  release(sealed);
+  let at = 0;
   let writtenBytes = 0;
   for (;;) {
     const frame = current.frames[current.frame];
-    if (frame === undefined || bytes.length < frame[0]) break;
-    writtenBytes += writeFrame(current, frame, bytes.subarray(0, frame[0]));
-    bytes = bytes.subarray(frame[0]);
+    if (frame === undefined) break;
+    const needed = frame[0] - current.heldBytes;
+    if (plain.length - at < needed) break;
+    writtenBytes += writeFrame(
+      current,
+      frame,
+      wholeFrame(current, plain.subarray(at, at + needed)),
+    );
+    at += needed;
     current.frame++;
   }
-  current.held = [bytes];
-  current.heldBytes = bytes.length;
+  // Behind the last frame there is only the footer.
+  if (current.frame < current.frames.length) hold(current, plain.subarray(at));
+  release(plain);
   return writtenBytes;
+}
+
+/** What the segments before this one held of the frame, and the rest of it. */
+function wholeFrame(current: Pack, rest: Buffer): Buffer {
+  if (current.heldBytes === 0) return rest;
+  hold(current, rest);
+  const whole = current.held.subarray(0, current.heldBytes);
+  current.heldBytes = 0;
+  return whole;
+}
+
+/** A frame is seldom larger than two segments: the memory is used again and again. */
+function hold(current: Pack, bytes: Buffer): void {
+  const wanted = current.heldBytes + bytes.length;
+  if (wanted > current.held.length) {
+    const larger = Buffer.allocUnsafeSlow(2 * wanted);
+    current.held.copy(larger, 0, 0, current.heldBytes);
+    current.held = larger;
+  }
+  bytes.copy(current.held, current.heldBytes);
+  current.heldBytes = wanted;
 }
 
 function writeFrame(current: Pack, [, plainBytes, extents]: Frame, stored: Buffer): number {
@@ -97,6 +126,8 @@ function writeFrame(current: Pack, [, plainBytes, extents]: Frame, stored: Buffe
     if (path !== undefined) writtenBytes += writeExtent(path, extent, plain, at);
     at += extent[2];
   }
+  // A frame that was not compressed is the segment itself, or what is held.
+  if (plain !== stored) release(plain);
   return writtenBytes;
 }
 

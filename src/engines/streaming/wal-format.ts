@@ -6,6 +6,8 @@
  * wal/<timeline>/<segment>-<content name>   one whole segment
  * wal/<timeline>.history                    a timeline's history file, as PostgreSQL writes it
  * tail/<timeline>/<segment>/<from>-<to>     bytes [from, to) of a segment that was not whole yet
+ * thinned/<timeline>-<position>             a mark: on that timeline and earlier ones, log before that
+ *                                           position was removed on purpose; its content says nothing
  * ```
  *
  * `<timeline>` is 8 hexadecimal digits, `<segment>` PostgreSQL's file name (24), `<content name>` the key
@@ -19,6 +21,7 @@ import { type Lsn, lsnFromBytes, sortableLsn } from '../../kernel/lsn.ts';
 import { isSegmentName, type SegmentName } from '../../kernel/wal-name.ts';
 import { isObjectKey, type ObjectKey } from '../../storage/object-store.ts';
 import type { ClusterFolder } from '../engine.ts';
+import type { WalThinned } from '../wal-archive.ts';
 
 /** `shop/15-7341…/`: every object of one cluster begins with it. */
 export function clusterPrefix({ server, major, systemId }: ClusterFolder): string {
@@ -45,6 +48,24 @@ export function historyKey(folder: ClusterFolder, name: string): ObjectKey {
 export function tailPrefix(folder: ClusterFolder, segment: SegmentName): string {
   return `${clusterPrefix(folder)}tail/${segment.slice(0, 8)}/${segment}/`;
 }
+
+export function thinnedPrefix(folder: ClusterFolder): string {
+  return `${clusterPrefix(folder)}thinned/`;
+}
+
+export function thinnedKey(folder: ClusterFolder, { timeline, lsn }: WalThinned): ObjectKey {
+  const digits = timeline.toString(16).toUpperCase().padStart(8, '0');
+  return toKey(`${thinnedPrefix(folder)}${digits}-${sortableLsn(lsn)}`);
+}
+
+/** Undefined: it is no mark. */
+export function readThinnedKey(key: string): WalThinned | undefined {
+  const [, timeline = '', position = ''] = THINNED.exec(key) ?? [];
+  if (timeline === '') return undefined;
+  return { timeline: Number.parseInt(timeline, 16), lsn: readPosition(position) };
+}
+
+const THINNED = /\/thinned\/([0-9A-F]{8})-([0-9A-F]{16})$/;
 
 export interface TailPlace {
   readonly segment: SegmentName;

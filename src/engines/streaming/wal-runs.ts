@@ -2,8 +2,8 @@
  * Which unbroken runs of log the stored pieces make, and which whole segments are missing between them.
  * A tail counts only where it follows on what is there from its segment's beginning. Pure.
  */
-import { type Lsn, lsnFromBytes } from '../../kernel/lsn.ts';
-import type { WalRun } from '../wal-archive.ts';
+import { type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
+import type { WalRun, WalThinned } from '../wal-archive.ts';
 
 /** A whole segment, or a part of one. */
 export interface StoredPiece {
@@ -26,7 +26,11 @@ export interface Runs {
 /** A hole that is larger is told by its beginning: nobody reads longer lists. */
 const HOLES_MAX = 10_000;
 
-export function findRuns(pieces: readonly StoredPiece[], segmentBytes: number): Runs {
+export function findRuns(
+  pieces: readonly StoredPiece[],
+  segmentBytes: number,
+  thinned: readonly WalThinned[] = [],
+): Runs {
   const size = BigInt(segmentBytes);
   const runs: StoredPiece[] = [];
   for (const piece of pieces.toSorted(compare)) {
@@ -43,7 +47,9 @@ export function findRuns(pieces: readonly StoredPiece[], segmentBytes: number): 
       fromLsn: lsnFromBytes(from),
       toLsn: lsnFromBytes(to),
     })),
-    holes: runs.flatMap((run, at) => holesBetween(run, runs[at + 1], size)).slice(0, HOLES_MAX),
+    holes: runs
+      .flatMap((run, at) => holesBetween(run, runs[at + 1], { size, thinned }))
+      .slice(0, HOLES_MAX),
   };
 }
 
@@ -53,14 +59,33 @@ function compare(a: StoredPiece, b: StoredPiece): number {
   return a.from < b.from ? -1 : 1;
 }
 
-function holesBetween(run: StoredPiece, next: StoredPiece | undefined, size: bigint): Hole[] {
+interface Segments {
+  readonly size: bigint;
+  readonly thinned: readonly WalThinned[];
+}
+
+function holesBetween(
+  run: StoredPiece,
+  next: StoredPiece | undefined,
+  { size, thinned }: Segments,
+): Hole[] {
   if (next === undefined || next.timeline !== run.timeline) return [];
   const holes: Hole[] = [];
-  for (let lsn = (run.to / size) * size; lsn < next.from; lsn += size) {
+  const kept = keptFrom(run.timeline, thinned);
+  const begin = kept > run.to ? kept : run.to;
+  for (let lsn = (begin / size) * size; lsn < next.from; lsn += size) {
     holes.push({ timeline: run.timeline, lsn: lsnFromBytes(lsn) });
     if (holes.length === HOLES_MAX) break;
   }
   return holes;
+}
+
+/** From there on a hole of that timeline was not made on purpose. */
+export function keptFrom(timeline: number, thinned: readonly WalThinned[]): bigint {
+  return thinned
+    .filter((mark) => timeline <= mark.timeline)
+    .map(({ lsn }) => lsnBytes(lsn))
+    .reduce((a, b) => (a > b ? a : b), 0n);
 }
 
 /** Those that lead from `begin` on without a break, in order; each goes further than the one before. */

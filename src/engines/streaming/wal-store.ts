@@ -15,14 +15,16 @@ import {
   segmentPlace,
 } from '../../kernel/wal-name.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
-import type { WalArchive, WalInventory, WalRun } from '../wal-archive.ts';
+import type { WalArchive, WalInventory, WalRun, WalThinned } from '../wal-archive.ts';
 import {
   clusterPrefix,
   historyKey,
+  readThinnedKey,
   readWalKey,
   segmentPrefix,
   type TailPlace,
   tailPrefix,
+  thinnedPrefix,
   type WalObject,
 } from './wal-format.ts';
 import { HISTORY_BYTES_MAX, readWal, type WalPlace } from './wal-objects.ts';
@@ -53,9 +55,26 @@ async function inventory(request: InventoryRequest): Promise<WalInventory> {
   // With two contents nobody can tell which one is true: `fetch()` refuses it, so it covers nothing.
   for (const [name, contents] of segments)
     if (contents === 1) pieces.push(wholeSegment(name, segmentBytes));
-  const { runs, holes } = findRuns(pieces, segmentBytes);
+  const thinned = await thinnedMarks(request);
+  const { runs, holes } = findRuns(pieces, segmentBytes, thinned);
   const missing = holes.map(({ timeline, lsn }) => segmentNameAt(timeline, lsn, segmentBytes));
-  return { runs, missing, histories, segments: segments.size, storedBytes };
+  return { runs, missing, histories, thinned, segments: segments.size, storedBytes };
+}
+
+async function thinnedMarks({
+  store,
+  folder,
+  range,
+  signal,
+}: InventoryRequest): Promise<readonly WalThinned[]> {
+  // A range is asked for to see whether it is unbroken: why it is not does not matter.
+  if (range !== undefined) return [];
+  const marks: WalThinned[] = [];
+  for await (const { key } of store.list(thinnedPrefix(folder), { signal })) {
+    const mark = readThinnedKey(key);
+    if (mark !== undefined) marks.push(mark);
+  }
+  return marks;
 }
 
 interface StoredObject {

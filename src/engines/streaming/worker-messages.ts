@@ -3,7 +3,7 @@
  * network stay on the main thread: a worker only turns bytes into bytes, so it works with every store
  * (and a test's double), holds no credentials, and is told a data key for one object at a time.
  */
-import type { Extent, Frame } from './pack-format.ts';
+import type { Compression, Extent, Frame } from './pack-format.ts';
 
 /** Bytes that belong to nobody else, so that they can be handed over without a copy. */
 export type Handed = Uint8Array<ArrayBuffer>;
@@ -13,11 +13,12 @@ export type PackOrder =
       readonly kind: 'begin';
       readonly dataKey: Uint8Array;
       readonly associated: Uint8Array;
+      readonly compression: Compression;
     }
   | {
       readonly kind: 'frame';
-      /** Comes back with the answer, to be filled again. */
-      readonly bytes: ArrayBuffer;
+      /** Filled by us, read by the worker; ours again with the answer. */
+      readonly bytes: SharedArrayBuffer;
       readonly lengthBytes: number;
       readonly extents: Extent[];
     }
@@ -27,7 +28,6 @@ export type PackAnswer =
   | { readonly kind: 'begun'; readonly sealed: Handed[] }
   | {
       readonly kind: 'frame';
-      readonly bytes: ArrayBuffer;
       readonly storedBytes: number;
       readonly sealed: Handed[];
     }
@@ -65,6 +65,17 @@ export function standAlone(bytes: Uint8Array): Handed {
   return buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength
     ? new Uint8Array(buffer)
     : new Uint8Array(bytes);
+}
+
+/** Buffers that are smaller may be slices of a pool that others use. */
+const RELEASED_BYTES_MIN = 128 * 1024;
+
+/**
+ * Gives the memory behind `bytes` back at once: nobody may use it any more. Without it, megabytes wait
+ * until a thread that makes hardly any other garbage collects it.
+ */
+export function release({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= RELEASED_BYTES_MIN) buffer.transfer(0);
 }
 
 /** The same memory as a Buffer. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-
 import { findRuns, joinTails } from '../../../../src/engines/streaming/wal-runs.ts';
+import { lsnFromBytes } from '../../../../src/kernel/lsn.ts';
 
 const SIZE = 16;
 
@@ -47,4 +47,13 @@ test('joinTails() follows the longest unbroken chain and leaves what others cove
 
   expect(chain.at(-1)?.to).toBe(30n);
   expect(joinTails(15n, tails)).toEqual([]);
+});
+
+test('what was thinned out on purpose is no hole, and what is missing behind it is', () => {
+  const pieces = [piece(0, 16), piece(48, 64), piece(80, 96)];
+  const thinned = [{ timeline: 1, lsn: lsnFromBytes(48n) }];
+
+  expect(findRuns(pieces, SIZE, thinned).holes).toEqual([{ timeline: 1, lsn: lsnFromBytes(64n) }]);
+  expect(findRuns(pieces, SIZE).holes).toHaveLength(3);
+  expect(findRuns(pieces, SIZE, [{ timeline: 1, lsn: lsnFromBytes(200n) }]).holes).toEqual([]);
 });
