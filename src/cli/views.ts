@@ -226,6 +226,8 @@ function journalView(result: Json, reader: Reader): string | undefined {
 const Proof = z.object({
   title: z.string(),
   verdict: z.string(),
+  backupId: z.string(),
+  store: z.string(),
   checks: z.array(z.object({ check: z.string(), verdict: z.string(), detail: z.string() })),
   shows: z.string().optional(),
   next: z.string().optional(),
@@ -236,13 +238,16 @@ const Proof = z.object({
 function verifyView(result: Json): string | undefined {
   const read = Proof.safeParse(result);
   if (!read.success) return undefined;
-  const { title, verdict, checks, shows, next, rpoSeconds, rtoSeconds } = read.data;
+  const { title, verdict, backupId, store, checks, shows, next } = read.data;
+  const { rpoSeconds, rtoSeconds } = read.data;
   const rows = checks.map((one) => [one.check, one.verdict, one.detail]);
   const measured = `Data at risk now: ${seconds(rpoSeconds)}. Time to restore: ${seconds(rtoSeconds)}.`;
   return [
     `${verdict}: ${title}`,
     tableText(['Check', 'Verdict', 'Result'], rows),
-    [measured, shows, next].filter((line) => line !== undefined).join('\n'),
+    [`Backup ${backupId} in ${store}.`, measured, shows, next]
+      .filter((line) => line !== undefined)
+      .join('\n'),
   ].join('\n\n');
 }
 
@@ -252,13 +257,14 @@ const Restored = z.object({
   reachedLsn: z.string(),
   reachedAt: z.string().nullable(),
   verification: z.string(),
+  warnings: z.array(z.string()).default([]),
   tables: z.array(z.object({ table: z.string(), rows: z.number() })).default([]),
 });
 
 function restoreView(result: Json, reader: Reader): string | undefined {
   const read = Restored.safeParse(result);
   if (!read.success) return undefined;
-  const { server, instance, reachedLsn, reachedAt, verification, tables } = read.data;
+  const { server, instance, reachedLsn, reachedAt, verification, tables, warnings } = read.data;
   const stays =
     instance.expiresAt === null
       ? 'until it is removed'
@@ -270,6 +276,7 @@ function restoreView(result: Json, reader: Reader): string | undefined {
     ['Folder', instance.directory],
     ['Stays', stays],
     ['Checked', verification],
+    ...warnings.map((warning): [string, string] => ['Note', warning]),
   ]);
   const rows = tables.map((one) => [one.table, one.rows.toLocaleString('en')]);
   const counted = rows.length === 0 ? [] : ['', tableText(['Table', 'Rows in the copy'], rows)];

@@ -33,6 +33,7 @@ const RestoreResult = z.looseObject({
   reachedLsn: z.string().nullish().catch(undefined),
   reachedAt: z.string().nullish().catch(undefined),
   verification: z.string().nullish().catch(undefined),
+  warnings: z.array(z.string()).optional().catch(undefined),
   tables: z.array(Table).optional().catch(undefined),
   cleanupSql: z.string().nullish().catch(undefined),
 });
@@ -40,6 +41,8 @@ type RestoreResult = z.infer<typeof RestoreResult>;
 
 /** Tables whose SQL is shown whole; the others are counted. */
 const SQL_SHOWN_MAX = 4;
+/** One segment after the other may have been damaged: the rest is in the run. */
+const WARNINGS_MAX = 3;
 const CHECKED_MAX = 1000;
 const TABLES_MAX = 40;
 
@@ -79,9 +82,14 @@ function cleanupBlocks({ cleanupSql }: RestoreResult, runId: string): readonly K
     : [codeSection('To take the copies away again afterwards:', sql, whereSql(runId))];
 }
 
-function checkedLines({ verification }: RestoreResult): readonly string[] {
+function checkedLines({ verification, warnings = [] }: RestoreResult): readonly string[] {
   const words = verification ?? '';
-  return words === '' ? [] : [`*Checked*  ${escapeText(clip(words, CHECKED_MAX))}`];
+  return [
+    ...(words === '' ? [] : [`*Checked*  ${escapeText(clip(words, CHECKED_MAX))}`]),
+    ...warnings
+      .slice(0, WARNINGS_MAX)
+      .map((one) => `*Note*  ${escapeText(clip(one, CHECKED_MAX))}`),
+  ];
 }
 
 function instanceBlocks(result: RestoreResult, runId: string): readonly KnownBlock[] {

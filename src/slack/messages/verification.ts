@@ -45,6 +45,7 @@ const Report = z.looseObject({
   mode: z.string().optional().catch(undefined),
   server: z.string().optional().catch(undefined),
   backupId: z.string().optional().catch(undefined),
+  store: z.string().optional().catch(undefined),
   checks: z.array(Check).optional().catch(undefined),
   tables: z.array(Table).optional().catch(undefined),
   latestTransactionAt: z.string().nullish().catch(undefined),
@@ -116,7 +117,9 @@ function titleOf(report: Report, server: string | null): string {
 }
 
 function openingOf(report: Report): string {
-  const what = report.backupId === undefined ? 'The newest backup' : `Backup ${report.backupId}`;
+  const { backupId, store } = report;
+  const where = store === undefined ? '' : ` in ${store}`;
+  const what = backupId === undefined ? 'The newest backup' : `Backup ${backupId}${where}`;
   const lsn = report.restoredToLsn ?? undefined;
   const position = lsn === undefined ? '' : ` up to log position ${lsn}`;
   const took =

@@ -28,13 +28,17 @@ describe('viewOf()', () => {
   test('puts the verdict of a proof first', () => {
     const proof = {
       title: 'shop is restorable',
+      backupId: '20261122T010000Z',
+      store: 'west',
       verdict: 'PASS',
       checks: [{ check: 'Restore', verdict: 'PASS', detail: 'in 4 s' }],
       rpoSeconds: 1,
       rtoSeconds: 4,
     };
 
-    expect(viewOf('verify', proof, READER)).toMatch(/^PASS: shop is restorable\n/);
+    const text = viewOf('verify', proof, READER);
+    expect(text).toMatch(/^PASS: shop is restorable\n/);
+    expect(text).toContain('Backup 20261122T010000Z in west.');
   });
 
   test('falls back to labels and values for a document it does not know', () => {
