@@ -13,6 +13,7 @@ import type { RunId, ServerName } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import { isProblem, type Problem } from '../kernel/problem.ts';
 import type { Service } from '../kernel/service.ts';
+import { NOT_APPLIED } from './apply.ts';
 import { BLOCKED, TOO_MUCH } from './problems.ts';
 import { RETENTION } from './retention-operation.ts';
 import { RetentionPlan } from './schema.ts';
@@ -105,7 +106,8 @@ async function openFinding(
   server: ServerName,
   problem: Problem,
 ): Promise<void> {
-  const { code } = problem.kind;
+  const isOwn = [BLOCKED, TOO_MUCH].some((kind) => isProblem(problem, kind));
+  const code = isOwn ? problem.kind.code : NOT_APPLIED;
   log.warn('Backups that no rule keeps stay', { server, code, error: problem });
   const at = utcText(clock.now());
   const { message: summary, hint } = problem;

@@ -3,6 +3,7 @@ import type { RunRecord } from '../../src/catalog/runs.ts';
 import type { KeyRing } from '../../src/encryption/key-ring.ts';
 import type { BackupSummary } from '../../src/engines/engine.ts';
 import { streamingEngine } from '../../src/engines/streaming/streaming-engine.ts';
+import type { AnyOperation } from '../../src/gate/operation.ts';
 import type { Actor } from '../../src/gate/people.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { utcText } from '../../src/kernel/codecs.ts';
@@ -41,7 +42,9 @@ export interface RetentionHouse extends AsyncDisposable {
   addReader(base: BackupSummary): Promise<void>;
 }
 
-export async function retentionHouse(): Promise<RetentionHouse> {
+export async function retentionHouse(
+  others: readonly AnyOperation[] = [],
+): Promise<RetentionHouse> {
   const clock = { ...systemClock, now: () => house.now };
   const deps: RetentionDeps = {
     engine: streamingEngine({ connectionUrl: () => '', clock }),
@@ -63,7 +66,7 @@ export async function retentionHouse(): Promise<RetentionHouse> {
   };
   const house: RetentionHouse = {
     ring: deps.ring,
-    gate: await toyGate({ operations: retentionOperations(deps) }),
+    gate: await toyGate({ operations: [...retentionOperations(deps), ...others] }),
     deps,
     here: faultyStore(memoryStore()),
     west: faultyStore(memoryStore()),
