@@ -5,6 +5,7 @@ export const KEY_NOT_FOUND: ProblemKind = {
   code: 'KEY_NOT_FOUND',
   retry: 'never',
   hint: 'Put the key with this id back into the key file, from the safe place you keep it in.',
+  runbook: 'lost-key.md',
   fault: 'world',
 };
 
@@ -12,6 +13,7 @@ export const KEY_FILE_MISSING: ProblemKind = {
   code: 'KEY_FILE_MISSING',
   retry: 'never',
   hint: 'Bring the key file back from its safe place; only if there are no backups yet, make one with `keys create`.',
+  runbook: 'lost-key.md',
   fault: 'world',
 };
 
@@ -33,6 +35,7 @@ export const KEY_UNREADABLE: ProblemKind = {
   code: 'KEY_UNREADABLE',
   retry: 'never',
   hint: 'Bring an undamaged copy of the key file back from its safe place.',
+  runbook: 'lost-key.md',
   fault: 'world',
 };
 
@@ -47,6 +50,7 @@ export const KEY_SECRETS_MISSING: ProblemKind = {
   code: 'KEY_SECRETS_MISSING',
   retry: 'never',
   hint: 'Compare `keys.name` and `keys.regions` with the AWS console; only if there are no backups yet, make keys with `keys create`.',
+  runbook: 'lost-key.md',
   fault: 'world',
 };
 
@@ -61,6 +65,7 @@ export const KEY_SECRET_INVALID: ProblemKind = {
   code: 'KEY_SECRET_INVALID',
   retry: 'never',
   hint: 'Bring the secret’s value back from the safe place you keep a copy in.',
+  runbook: 'lost-key.md',
   fault: 'world',
 };
 

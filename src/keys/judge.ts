@@ -13,6 +13,8 @@ export const KEY_CODES = [
   'KEY_UNPROVED',
 ] as const;
 
+const RUNBOOK = 'lost-key.md';
+
 export interface JudgedKeys {
   readonly keys: readonly KeyReport[];
   readonly dangers: readonly KeyDanger[];
@@ -175,6 +177,7 @@ export function findingsOf({ issues, server, since }: FindingsRequest): readonly
     if (first === undefined) return [];
     const others = more.length === 0 ? '' : ` (and ${more.length} more, see \`keys check\`)`;
     const { severity, hint } = first;
-    return [{ code, server, severity, summary: `${first.summary}${others}`, hint, since }];
+    const summary = `${first.summary}${others}`;
+    return [{ code, server, severity, summary, hint, since, runbook: RUNBOOK }];
   });
 }

@@ -12,6 +12,7 @@ export const SECRET_DELETED: ProblemKind = {
   code: 'SECRET_DELETED',
   retry: 'never',
   hint: 'Take the deletion back now, while it can be: `aws secretsmanager restore-secret`.',
+  runbook: 'lost-key.md',
   fault: 'world',
 };
 

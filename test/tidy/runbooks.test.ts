@@ -27,6 +27,7 @@ describe('the runbooks', () => {
   test('are there, and all follow the format', () => {
     expect(BOOKS.all.map(({ id }) => id).toSorted()).toEqual([
       'accidental-deletion',
+      'lost-key',
       'point-in-time',
       'without-dbdr',
     ]);
