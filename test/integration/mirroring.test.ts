@@ -108,6 +108,30 @@ test('a server whose slot waits for another store shuts down all the same', asyn
   expect(tookMs).toBeLessThan(6000);
 });
 
+test('when the first store is away the server keeps its log, and nothing goes past it to another', async () => {
+  const { here, west, catalog } = setting;
+  const first = setting.start();
+  const before = await setting.write();
+  await setting.untilStored('west', before);
+  here.isAway = true;
+  const during = await setting.write();
+
+  await expect(first.ended).rejects.toMatchObject({ kind: { code: 'STORAGE_UNREACHABLE' } });
+  await first.stop().catch(() => undefined);
+
+  expect(await setting.findings()).toContain('ARCHIVING_STORE_FAILING');
+  expect(compareLsn(await slotLsn(), during)).toBe(-1);
+  const there = (await catalog.walProgress.find('shop', 'west'))?.storedLsn ?? '0/0';
+  expect(compareLsn(toLsn(there), during)).toBe(-1);
+
+  here.isAway = false;
+  await using second = setting.start();
+  await setting.untilStored('west', during);
+  await waitUntil(async () => (await setting.findings()).length === 0);
+  await second.stop();
+  expect(await setting.keys(west, 'wal')).toEqual(await setting.keys(here, 'wal'));
+});
+
 test('the second store alone proves the server, also where no bot runs meanwhile', async () => {
   const running = setting.start();
   await setting.untilStored('here', await setting.write());

@@ -30,7 +30,7 @@ export interface MirrorSetting extends AsyncDisposable {
   /** Holds `here`, `west`, `keys` and `catalog`. */
   readonly folder: string;
   readonly catalog: Catalog;
-  readonly here: ObjectStore;
+  readonly here: AbsentStore;
   readonly west: AbsentStore;
   readonly route: Route;
   readonly archived: ArchivingServer;
@@ -48,6 +48,8 @@ export interface MirrorSetting extends AsyncDisposable {
 }
 
 export interface Running extends AsyncDisposable {
+  /** Rejects as soon as one of them does. */
+  readonly ended: Promise<unknown>;
   stop(): Promise<void>;
 }
 
@@ -63,7 +65,7 @@ export async function mirrorSetting(
   const folder = await temporaryFolder();
   const clock = systemClock;
   const catalog = await openSqliteCatalog({ path: join(folder.path, 'catalog'), clock });
-  const here = directoryStore(join(folder.path, 'here'));
+  const here = absentStore(directoryStore(join(folder.path, 'here')));
   const west = absentStore(options.west ?? directoryStore(join(folder.path, 'west')));
   await createKeyFile(join(folder.path, 'keys'));
   const ring = await openFileKeyRing(join(folder.path, 'keys'));
@@ -163,21 +165,25 @@ export async function mirrorSetting(
 function running(services: readonly Service[], { leases }: Catalog): Running {
   const stopping = new AbortController();
   const holder = 'the supervisor';
-  const ended = Promise.all(
-    services.map(async (service) => {
-      const { lease } = service;
-      const [until, now] = ['2099-01-01T00:00:00.000000Z', '2026-11-24T12:00:00.000000Z'];
-      if (lease !== undefined) await leases.take(lease, holder, until, now);
+  const works = services.map(async (service) => {
+    const { lease } = service;
+    const [until, now] = ['2099-01-01T00:00:00.000000Z', '2026-11-24T12:00:00.000000Z'];
+    if (lease !== undefined) await leases.take(lease, holder, until, now);
+    try {
       await service.run({ signal: stopping.signal, ready: () => undefined });
+    } finally {
       if (lease !== undefined) await leases.release(lease, holder);
-    }),
-  );
+    }
+  });
+  const ended = Promise.all(works);
   ended.catch(() => undefined);
   async function stop(): Promise<void> {
     stopping.abort(new Error('The test stops it'));
+    await Promise.allSettled(works);
     await ended;
   }
   return {
+    ended,
     stop,
     // What a test did to the server may have ended it before.
     [Symbol.asyncDispose]: async () => stop().catch(() => undefined),
