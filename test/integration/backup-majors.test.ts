@@ -7,6 +7,7 @@ import { readControlSettings } from '../../src/clusters/replay-settings.ts';
 import { removeInstance } from '../../src/recovery/instances.ts';
 import { restoreOperation } from '../../src/recovery/restore-operation.ts';
 import { databaseContent } from '../support/database-content.ts';
+import { readTree } from '../support/file-tree.ts';
 import { MAJORS, programsOfMajor } from '../support/majors.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { type ProofSetting, proofSetting } from '../support/proof-setting.ts';
@@ -67,13 +68,20 @@ describe.each(MAJORS)('PostgreSQL %i', (major) => {
     await using setting = await proofSetting(server);
     await setting.backUp();
     await change(server, 500);
+    const late = await server.makeFolder('late');
+    await server.query(`CREATE TABLESPACE late LOCATION '${late}'`);
+    await server.query(
+      'CREATE TABLE newest TABLESPACE late AS SELECT generate_series(1, 99) AS id',
+    );
     await server.query('DELETE FROM scratchpad');
     const [row] = await server.query(
       `SELECT replace(clock_timestamp()::text, ' ', 'T') || ':00' AS at`,
     );
     const before = await databaseContent((sql) => server.query(sql));
     await server.query('DROP TABLE far; UPDATE orders SET address = NULL');
+    await server.query('CHECKPOINT');
     await setting.archive();
+    const ofProduction = await readTree(late);
     const restore = restoreOperation(setting.deps.recovery);
 
     const { plan } = await restore.prepare(
@@ -87,6 +95,7 @@ describe.each(MAJORS)('PostgreSQL %i', (major) => {
       expect(await databaseContent((sql) => copy.query(sql))).toEqual(before);
     }
     await removeInstances(setting);
+    expect(await readTree(late)).toEqual(ofProduction);
     const proof = await setting.verify();
     expect(proof.checks.filter(({ verdict }) => verdict !== 'PASS')).toEqual([]);
     expect(proof).toMatchObject({ verdict: 'PASS', tornDown: true });
