@@ -374,7 +374,10 @@ def read_pack(store, name, entry, wanted):
         at = 0
         for stored, plain_size, extents in read_footer(pack, entry):
             if wanted is None or any(file in wanted for file, _, _ in extents):
-                plain = decompress(pack.read(at, stored), name, "a frame")
+                plain = pack.read(at, stored)
+                # As many bytes as it had before: it was not compressed.
+                if stored != plain_size:
+                    plain = decompress(plain, name, "a frame")
                 require(len(plain) == plain_size, name, "a frame has another length")
                 begin = 0
                 for file, offset, length in extents:

@@ -27,6 +27,7 @@ import {
   secondsOf,
   serverNames,
   serversOf,
+  tuningOf,
   urlOf,
   watchedServers,
 } from './config/views.ts';
@@ -107,7 +108,11 @@ export interface Rooms {
 
 export function roomsOf(parts: Parts): Rooms {
   const { config, clock, catalog, runbooks, people, gate } = parts;
-  const engine = streamingEngine({ connectionUrl: (server) => urlOf(config, server), clock });
+  const engine = streamingEngine({
+    connectionUrl: (server) => urlOf(config, server),
+    tuning: (server) => tuningOf(config, server),
+    clock,
+  });
   const means = { ...parts, engine, walArchive: walStore, storesOf: storesOf(parts) };
   const feed = new MirrorFeed();
   const servers = archivingServers(parts);

@@ -24,6 +24,21 @@ export function urlOf(config: Config, name: string): string {
   return found[1].url;
 }
 
+/** How a server is backed up; of one that is not in the config any more: nothing. */
+export function tuningOf(
+  config: Config,
+  name: string,
+): {
+  readonly compression?: { readonly method: 'zstd' | 'none'; readonly level: number };
+  readonly maxBytesPerSecond?: number | undefined;
+  readonly workers?: number | undefined;
+} {
+  const backup = serversOf(config).find(([known]) => known === name)?.[1].backup;
+  if (backup === undefined) return {};
+  const { compression: method, level, workers, max_bytes_per_second: maxBytesPerSecond } = backup;
+  return { compression: { method, level }, maxBytesPerSecond, workers };
+}
+
 export function watchedServers(config: Config): readonly {
   readonly name: ServerName;
   readonly url: string;

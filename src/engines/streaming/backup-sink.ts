@@ -17,6 +17,14 @@ import { type TarEntry, TarReader } from '../../postgres/tar-reader.ts';
 import type { Progress } from '../engine.ts';
 import type { FileEntry } from './manifest.ts';
 import type { Packer } from './packer.ts';
+import { Throttle } from './throttle.ts';
+
+export interface BackupSinkOptions {
+  readonly clock: Clock;
+  readonly onProgress: (progress: Progress) => void;
+  /** What the server is asked for at most. Default: as fast as it goes. */
+  readonly maxBytesPerSecond?: number | undefined;
+}
 
 /** PostgreSQL's own manifest: about 200 bytes for each file. */
 const POSTGRES_MANIFEST_BYTES_MAX = 512 << 20;
@@ -33,11 +41,16 @@ export class BackupSink implements BaseBackupSink {
   #resume: () => void = ignore;
   readonly #clock: Clock;
   #heardMs: number;
+  readonly #throttle: Throttle | undefined;
+  #isThrottled = false;
+  /** Ends what waits for the throttle. */
+  readonly #ended = new AbortController();
   /** The store is all that is waited for. */
   #isDone = false;
 
-  constructor(onProgress: (progress: Progress) => void, clock: Clock) {
+  constructor({ clock, onProgress, maxBytesPerSecond }: BackupSinkOptions) {
     this.#onProgress = onProgress;
+    this.#throttle = maxBytesPerSecond === undefined ? undefined : new Throttle(maxBytesPerSecond);
     this.#clock = clock;
     this.#heardMs = clock.elapsedMs();
     this.#tar = new TarReader({
@@ -57,6 +70,8 @@ export class BackupSink implements BaseBackupSink {
     }: Omit<BaseBackupOptions, 'fastCheckpoint'> & { readonly signal: AbortSignal },
   ): Promise<BaseBackupResult> {
     this.#packer = packer;
+    using atEnd = new DisposableStack();
+    atEnd.defer(() => this.#ended.abort());
     const options = { ...more, fastCheckpoint: true };
     const result = await streamBaseBackup(connection, options, this, {
       signal,
@@ -79,6 +94,7 @@ export class BackupSink implements BaseBackupSink {
   }
 
   data(buffer: Buffer, start: number, end: number): void {
+    this.#throttle?.take(end - start, this.#clock.elapsedMs());
     this.#tar.feed(buffer, start, end);
   }
 
@@ -96,7 +112,23 @@ export class BackupSink implements BaseBackupSink {
 
   paused(): boolean {
     this.#heardMs = this.#clock.elapsedMs();
-    return this.#packer?.full ?? false;
+    this.#startThrottling();
+    return this.#isThrottled || this.#packer?.full === true;
+  }
+
+  #startThrottling(): void {
+    const waitMs = this.#throttle?.waitMs(this.#clock.elapsedMs()) ?? 0;
+    if (waitMs === 0 || this.#isThrottled) return;
+    this.#isThrottled = true;
+    // It fails only when the backup has ended.
+    this.#rest(waitMs).catch(ignore);
+  }
+
+  async #rest(waitMs: number): Promise<void> {
+    await this.#clock.sleep(waitMs, { signal: this.#ended.signal });
+    this.#isThrottled = false;
+    // Else the packer tells when it has room.
+    if (this.#packer?.full !== true) this.#resume();
   }
 
   /**
@@ -123,7 +155,7 @@ export class BackupSink implements BaseBackupSink {
     for (;;) {
       await this.#clock.sleep(silenceMs / 4, { signal });
       if (this.#isDone) return;
-      if (this.#packer?.full === true) this.#heardMs = this.#clock.elapsedMs();
+      if (this.#isThrottled || this.#packer?.full === true) this.#heardMs = this.#clock.elapsedMs();
       if (this.#clock.elapsedMs() - this.#heardMs < silenceMs) continue;
       const message = `Cannot take a base backup: the server has been silent for ${formatSeconds(silenceMs / 1000)}`;
       onSilent(new Problem(CONNECTION_LOST, message));
@@ -136,7 +168,7 @@ export class BackupSink implements BaseBackupSink {
   }
 
   resume(): void {
-    this.#resume();
+    if (!this.#isThrottled) this.#resume();
   }
 
   #entry({ path, kind, sizeBytes, mode, modifiedSeconds }: TarEntry): void {

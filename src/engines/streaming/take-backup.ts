@@ -25,7 +25,7 @@ import { damagedBlocks } from './damaged-files.ts';
 import { manifestKey, packKey } from './format.ts';
 import { leftOut, PLACE_SETTINGS } from './left-out.ts';
 import { type FileEntry, type PackEntry, writeManifest } from './manifest.ts';
-import { damaged } from './pack-format.ts';
+import { type Compression, damaged } from './pack-format.ts';
 import { Packer } from './packer.ts';
 
 /** What replay needs at least as large as it was, and what tells the clusters apart. */
@@ -48,6 +48,8 @@ export interface BackupSource {
   /** Of the server; holds a password maybe. */
   readonly url: string;
   readonly workers: number;
+  readonly compression: Compression;
+  readonly maxBytesPerSecond?: number | undefined;
   readonly clock: Clock;
   /** For tests: packs are ended sooner. */
   readonly packBytesMax?: number;
@@ -67,13 +69,14 @@ export async function takeBackup(
   const identity = await identifyServer(connection);
   const settings = await readSettings(connection, SETTINGS);
   const places = await readPlaces(connection);
-  const sink = new BackupSink(request.onProgress, source.clock);
+  const sink = new BackupSink({ ...source, onProgress: request.onProgress });
   await using packer = new Packer({
     store,
     ring,
     folder: { server, ...identity },
     backupId,
     workers: source.workers,
+    compression: source.compression,
     signal,
     onRoom: () => sink.resume(),
     onFailure: (error) => failure.abort(error),

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { parseConfig } from '../../../src/config/load.ts';
-import { opsAudience, schedulesOf, watchedServers } from '../../../src/config/views.ts';
+import { opsAudience, schedulesOf, tuningOf, watchedServers } from '../../../src/config/views.ts';
 
 const environment = { SLACK_BOT_TOKEN: 'x', SLACK_SIGNING_SECRET: 'x' };
 const TEXT = `
@@ -52,6 +52,18 @@ describe('schedulesOf()', () => {
   test('speaks nowhere without a chat', () => {
     expect(opsAudience(configOf(TEXT))).toBeUndefined();
   });
+});
+
+test('tuningOf() says how a server is backed up, and nothing of one that is gone', () => {
+  const slow = 'backup: { compression: none, level: 3, workers: 1, max_bytes_per_second: 5000000 }';
+
+  expect(tuningOf(configOf(TEXT), 'shop')).toEqual({ compression: { method: 'zstd', level: 1 } });
+  expect(tuningOf(configOf(TEXT.replace('objectives:', `${slow}, objectives:`)), 'shop')).toEqual({
+    compression: { method: 'none', level: 3 },
+    maxBytesPerSecond: 5_000_000,
+    workers: 1,
+  });
+  expect(tuningOf(configOf(TEXT), 'gone')).toEqual({});
 });
 
 test('watchedServers() answers objectives in seconds', () => {

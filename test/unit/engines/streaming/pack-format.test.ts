@@ -3,13 +3,13 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import { readFooter, readTrailer } from '../../../../src/engines/streaming/pack-footer.ts';
 import {
+  type Compression,
   compressFrame,
   decompressFrame,
   type Frame,
   packEnd,
-  readFooter,
-  readTrailer,
   TRAILER_BYTES,
 } from '../../../../src/engines/streaming/pack-format.ts';
 
@@ -51,15 +51,36 @@ describe('a pack', () => {
     );
   });
 
-  test('gives frames back as they were, at the length that was said and no other', () => {
+  test.each<Compression>([
+    { method: 'zstd', level: 1 },
+    { method: 'zstd', level: 3 },
+    { method: 'none', level: 1 },
+  ])('gives frames back as they were by %o, at the length that was said and no other', (how) => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 5000 }), (bytes) => {
         const plain = Buffer.from(bytes);
-        const stored = compressFrame(plain);
+        const stored = compressFrame(plain, how);
+        expect(stored.length).toBeLessThanOrEqual(plain.length);
         expect(decompressFrame(stored, plain.length, 'pack').equals(plain)).toBe(true);
-        expect(() => decompressFrame(stored, plain.length + 1, 'pack')).toThrow(/another length/);
+        expect(() => decompressFrame(stored, plain.length + 1, 'pack')).toThrow(/a frame/);
       }),
     );
+  });
+
+  test('keeps a frame as it is when nothing becomes smaller, or nothing shall', () => {
+    const random = randomBytes(1 << 20);
+    const zeros = Buffer.alloc(1 << 20);
+
+    expect(compressFrame(random)).toBe(random);
+    expect(compressFrame(zeros, { method: 'none', level: 1 })).toBe(zeros);
+    expect(compressFrame(zeros).length).toBeLessThan(200);
+  });
+
+  test('that is compressed is refused where another length was said', () => {
+    const stored = compressFrame(Buffer.alloc(5000));
+
+    expect(() => decompressFrame(stored, 5001, 'pack')).toThrow('a frame has another length');
+    expect(() => decompressFrame(stored, 4000, 'pack')).toThrow('a frame has another length');
   });
 
   test('does not let a frame grow beyond what was said', () => {
