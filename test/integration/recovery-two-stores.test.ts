@@ -39,8 +39,8 @@ afterEach(async () => {
 const Restored = z.object({ runId: z.string(), warnings: z.array(z.string()) });
 
 /** To the newest moment; the copy is removed again. */
-async function restore(): Promise<z.infer<typeof Restored>> {
-  const answer = await ask('restore shop', cwd);
+async function restore(where = ''): Promise<z.infer<typeof Restored>> {
+  const answer = await ask(`restore shop${where}`, cwd);
   if (answer.exitCode !== 0) throw new Error(answer.told);
   const restored = Restored.parse(answer.json);
   await ask(`instances remove ${restored.runId}`, cwd);
@@ -71,7 +71,8 @@ async function flipBit(file: string): Promise<void> {
 test('a damaged pack is read from the other store, and its copy alone is set aside', async () => {
   await flipBit(join(newestBackup(), 'pack-0001'));
 
-  const restored = await restore();
+  // There a part of the first copy must be taken away again before the second one comes.
+  const restored = await restore(` --into ${join(cwd, 'restored')}`);
   const again = await ask('restore shop --plan', cwd);
   const status = await ask('status', cwd);
 
