@@ -55,7 +55,7 @@ function ringIssues(lost: readonly Problem[]): readonly KeyIssue[] {
 }
 
 /** Objects need it, new ones will, or WAL is named with it. */
-export function isNeeded({ isCurrent, namesWal, objects }: KeyReport): boolean {
+function isNeeded({ isCurrent, namesWal, objects }: KeyReport): boolean {
   return isCurrent || namesWal || (objects ?? 0) > 0;
 }
 

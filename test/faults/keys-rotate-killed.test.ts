@@ -11,7 +11,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-const CHILD = join(import.meta.dirname, '../support/rotate-keys.ts');
+const CHILD = join(import.meta.dirname, '../support/keys-child.ts');
 const KILLS = 12;
 const { signal } = new AbortController();
 

@@ -1,4 +1,4 @@
-/** A process of its own that rotates a key file for ever: `rotate-keys.ts <path>`; says each key it made. */
+/** A process of its own that rotates a key file for ever: `keys-child.ts <path>`; says each key it made. */
 import { fileKeeper } from '../../src/encryption/file-keeper.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 
