@@ -64,6 +64,7 @@ import { restoredSchemaSweeper, restoreTablesOperation } from './recovery/tables
 import type { RetentionDeps } from './retention/deps.ts';
 import { tiersOfListed } from './retention/listed-tiers.ts';
 import { retentionOperations } from './retention/operations.ts';
+import { rememberedWindow } from './retention/remembered-window.ts';
 import { removedBackupSweeper } from './retention/remove-backups.ts';
 import { readCron } from './schedule/cron-timer.ts';
 import { lastDue } from './schedule/due.ts';
@@ -136,6 +137,7 @@ export function roomsOf(parts: Parts): Rooms {
       ...parts,
       servers: watchedServers(config),
       backupDueAt: (server, now) => backupDueAt(config, server, now),
+      windowFrom: windowFrom(config),
     },
     keys: {
       ...parts,
@@ -316,6 +318,15 @@ function storesOf({ config, stores }: Parts): BackupDeps['storesOf'] {
       name,
       store: requireStore(stores, name),
     }));
+}
+
+/** Where nobody removes by rule, everything from the oldest backup on may still be there. */
+function windowFrom({ servers, timezone: zone }: Config): MonitoringDeps['windowFrom'] {
+  return (server, backups, now) => {
+    const rules = servers[server]?.retention;
+    if (rules?.automatic !== true) return undefined;
+    return rememberedWindow(backups, { server, rules, zone, now });
+  };
 }
 
 function tiersOf({ servers, timezone }: Config): NonNullable<BackupDeps['tiersOf']> {

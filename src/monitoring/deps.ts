@@ -1,5 +1,6 @@
 /** What monitoring is given from above. */
 import type { Catalog } from '../catalog/catalog.ts';
+import type { BackupRecord } from '../catalog/records.ts';
 import type { KeyRing } from '../encryption/key-ring.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { ServerName } from '../kernel/ids.ts';
@@ -24,6 +25,15 @@ export interface MonitoringDeps {
     server: ServerName,
     now: Temporal.Instant,
   ) => Temporal.Instant | undefined;
+  /**
+   * From when on every moment can be returned to, where older log is thinned out; undefined: nothing is
+   * thinned out, so the oldest backup says it.
+   */
+  readonly windowFrom?: (
+    server: ServerName,
+    backups: readonly BackupRecord[],
+    now: Temporal.Instant,
+  ) => string | undefined;
   /** Throws at any touch where the key file cannot be read. */
   readonly ring?: Pick<KeyRing, 'keyIds'>;
 }

@@ -39,7 +39,7 @@ const Proof = z.object({ rtoSeconds: z.number() });
 const RUNS_MAX = 200;
 
 /** What of the catalogue it reads. */
-export interface StandingDeps {
+export interface StandingDeps extends Pick<MonitoringDeps, 'windowFrom'> {
   readonly clock: Pick<Clock, 'now'>;
   readonly catalog: {
     readonly backups: Pick<MonitoringDeps['catalog']['backups'], 'list'>;
@@ -72,13 +72,15 @@ export async function readStanding(server: WatchedServer, deps: StandingDeps): P
     .filter((row) => isSound(row) && isWhole(row, logs))
     .flatMap(endOf)
     .toSorted();
+  // Older ones are kept for their own moments only.
+  const window = deps.windowFrom?.(server.name, backups, clock.now());
   const wal = progress.get(server.stores[0] ?? '');
   const { stores: names } = server;
   const stores = standingOfStores({ stores: names, backups, progress, now: clock.now() });
   return {
     lastBackupAt: ends.at(-1) ?? null,
     lastVerifiedAt: proofs.toSorted().at(-1) ?? null,
-    recoverableFrom: ends.at(0) ?? null,
+    recoverableFrom: ends.length === 0 ? null : (latest(ends.at(0), window) ?? null),
     recoverableTo: ends.length === 0 ? null : (latest(wal?.at, ends.at(-1)) ?? null),
     rpoSeconds: worstRpo(stores),
     rtoSeconds: await measuredRto(server, deps),

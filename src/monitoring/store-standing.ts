@@ -25,7 +25,7 @@ export const StoreStanding = z.strictObject({
 export type StoreStanding = z.infer<typeof StoreStanding>;
 
 /** As long as a slot waits for a store (`archiving/flush-limit.ts`). */
-export const LEFT_OUT_AFTER_SECONDS = 15 * 60;
+const LEFT_OUT_AFTER_SECONDS = 15 * 60;
 
 export interface StoreFacts {
   /** In the order of the config. */
