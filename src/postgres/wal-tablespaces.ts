@@ -14,14 +14,16 @@ const [SHORT_HEADER_BYTES, LONG_HEADER_BYTES] = [24, 40];
 /** Of a record: length 0, transaction 4, previous 8, info 16, resource manager 17, checksum 20. */
 const HEADER_BYTES = 24;
 const [PREVIOUS_AT, INFO_AT, CHECKSUM_AT] = [8, 16, 20];
-/** Info: create. Resource manager: tablespaces. Two bytes that are always zero. */
-const CREATES = Buffer.from([0x00, 0x05, 0x00, 0x00]);
+/** The resource manager of tablespaces. */
+const TABLESPACES = 5;
 /** One block of main data of at most 255 bytes, its length, the identifier. */
 const [SHORT_DATA, DATA_AT] = [0xff, HEADER_BYTES + 2];
 const PATH_AT = DATA_AT + 4;
 /** A path of at most 1024 bytes (MAXPGPATH), and what stands before it. */
 const RECORD_BYTES_MAX = 1100;
 const LONG_DATA = 0xfe;
+/** A record has at most 1 GiB, and the rest of a segment may have been left empty. */
+const BEFORE_BYTES_MAX = 3n << 30n;
 
 export interface MovedTablespace {
   readonly oid: number;
@@ -39,9 +41,9 @@ export interface MovedTablespaces {
 export function moveTablespacesInside(bytes: Buffer, beginByte: bigint): MovedTablespaces {
   const moved: MovedTablespace[] = [];
   let cut = false;
-  for (let at = bytes.indexOf(CREATES); at >= 0; at = bytes.indexOf(CREATES, at + 1)) {
-    // Records begin at multiples of eight.
-    if (at % 8 !== 0) continue;
+  // Records begin at multiples of eight. Looking at each place costs the same whatever the bytes are.
+  for (let at = 0; at + 4 <= bytes.length; at += 8) {
+    if (bytes[at + 1] !== TABLESPACES || !isCreate(bytes, at)) continue;
     const begin = recordBegin(at);
     if (begin < 0) cut ||= isCutBegin(bytes, at);
     else {
@@ -51,6 +53,11 @@ export function moveTablespacesInside(bytes: Buffer, beginByte: bigint): MovedTa
     }
   }
   return { moved, cut };
+}
+
+/** Info says "create"; behind the resource manager stand two bytes that are always zero. */
+function isCreate(bytes: Buffer, at: number): boolean {
+  return bytes[at] === 0 && bytes[at + 2] === 0 && bytes[at + 3] === 0;
 }
 
 /** Where the record begins whose info byte stands at `at`; the header may be split between pages. */
@@ -75,16 +82,21 @@ interface Found {
 function readRecord(segment: Buffer, begin: number, beginByte: bigint): Found | 'cut' | undefined {
   const lengthBytes = segment.readUInt32LE(begin);
   if (lengthBytes <= PATH_AT || lengthBytes > RECORD_BYTES_MAX) return undefined;
+  const header = bytesAt(segment, recordPlaces(begin, HEADER_BYTES));
+  if (!isAfter(header, beginByte + BigInt(begin))) return undefined;
   const places = recordPlaces(begin, lengthBytes);
-  const inside = places.filter((place) => place < segment.length);
-  const bytes = Buffer.from(inside.map((place) => segment[place] ?? 0));
-  if (bytes.length < HEADER_BYTES) return undefined;
-  if (bytes.length < lengthBytes)
-    return isBefore(bytes, beginByte + BigInt(begin), segment.length) ? 'cut' : undefined;
+  const bytes = bytesAt(segment, places);
+  if (bytes.length < lengthBytes) return 'cut';
   if (bytes.readUInt32LE(CHECKSUM_AT) !== recordChecksum(bytes)) return undefined;
   const pathAt = bytes[HEADER_BYTES] === SHORT_DATA ? PATH_AT : PATH_AT + 3;
   const isPlain = bytes[HEADER_BYTES] === SHORT_DATA || bytes[HEADER_BYTES] === LONG_DATA;
   return isPlain && bytes[pathAt] !== 0 ? { bytes, places, pathAt } : undefined;
+}
+
+/** As many as there are. */
+function bytesAt(segment: Buffer, places: readonly number[]): Buffer {
+  const inside = places.filter((place) => place < segment.length);
+  return Buffer.from(inside.map((place) => segment[place] ?? 0));
 }
 
 /** Places of `lengthBytes` bytes from `begin` on, with the headers of pages left out. */
@@ -108,10 +120,11 @@ function change(segment: Buffer, { bytes, places, pathAt }: Found): MovedTablesp
   return moved;
 }
 
-/** Whether the position of the record before it makes sense: all that a cut record can be judged by. */
-function isBefore(record: Buffer, begin: bigint, segmentBytes: number): boolean {
-  const previous = record.readBigUInt64LE(PREVIOUS_AT);
-  return previous < begin && begin - previous < BigInt(segmentBytes);
+/** Whether the position of the record before it makes sense: rules out almost everything, at little cost. */
+function isAfter(header: Buffer, begin: bigint): boolean {
+  if (header.length < HEADER_BYTES) return false;
+  const previous = header.readBigUInt64LE(PREVIOUS_AT);
+  return previous < begin && begin - previous < BEFORE_BYTES_MAX;
 }
 
 /** The rest of a record that began in the segment before: a block of data with an absolute path. */
