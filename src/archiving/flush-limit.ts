@@ -28,6 +28,12 @@ export interface FlushLimitOptions {
 
 export type Why = 'too long' | 'little room';
 
+interface Sample {
+  readonly lsn: bigint;
+  /** When the first store had it. */
+  readonly atMs: number;
+}
+
 interface Other {
   systemId: string;
   timeline: number;
@@ -38,7 +44,9 @@ interface Other {
 export class FlushLimit {
   readonly #clock: Pick<Clock, 'elapsedMs'>;
   readonly #others = new Map<string, Other>();
-  #samples: { readonly lsn: bigint; readonly atMs: number }[] = [];
+  #samples: Sample[] = [];
+  /** Also when it was too soon for a sample. */
+  #newest: Sample | undefined;
   #systemId = '';
   #timeline = 0;
 
@@ -53,10 +61,13 @@ export class FlushLimit {
   told({ systemId, timeline, storedLsn }: WalStored): void {
     if (systemId !== this.#systemId || timeline !== this.#timeline) {
       [this.#systemId, this.#timeline, this.#samples] = [systemId, timeline, []];
+      this.#newest = undefined;
     }
     const [lsn, atMs] = [lsnBytes(storedLsn), this.#clock.elapsedMs()];
+    if (this.#newest !== undefined && lsn <= this.#newest.lsn) return;
+    this.#newest = { lsn, atMs };
     const last = this.#samples.at(-1);
-    if (last !== undefined && (lsn <= last.lsn || atMs - last.atMs < SAMPLE_MS)) return;
+    if (last !== undefined && atMs - last.atMs < SAMPLE_MS) return;
     this.#samples.push({ lsn, atMs });
     if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
   }
@@ -86,8 +97,10 @@ export class FlushLimit {
     const other = this.#others.get(store);
     if (other === undefined) return 0;
     const reached = this.#isOfThisLog(other) ? other.lsn : 0n;
-    const first = this.#samples.find(({ lsn }) => lsn > reached);
-    return first === undefined ? 0 : this.#clock.elapsedMs() - first.atMs;
+    const newest = this.#newest;
+    if (newest === undefined || newest.lsn <= reached) return 0;
+    const first = this.#samples.find(({ lsn }) => lsn > reached) ?? newest;
+    return this.#clock.elapsedMs() - first.atMs;
   }
 
   /** The longest that a store which counts is behind. */

@@ -16,7 +16,13 @@ const SWEEP_EVERY_MS = 24 * 3_600_000;
 /** A backup has a day (`backup`'s deadline); a copy of one is put together as slowly as its link allows. */
 const GRACE_MS = 2 * 24 * 3_600_000;
 
-export function storeSweeper(deps: BackupDeps & { readonly log: Log }): Service {
+export interface StoreSweeperDeps
+  extends Pick<BackupDeps, 'storesOf' | 'ring' | 'clock' | 'servers'> {
+  readonly engine: Pick<BackupDeps['engine'], 'sweepUnfinished'>;
+  readonly log: Log;
+}
+
+export function storeSweeper(deps: StoreSweeperDeps): Service {
   return {
     name: 'store-sweeper',
     lease: 'store-sweeper',
@@ -31,8 +37,8 @@ export function storeSweeper(deps: BackupDeps & { readonly log: Log }): Service 
 }
 
 /** A store that does not answer, or forbids it, is left for tomorrow. */
-export async function sweepServer(
-  deps: BackupDeps & { readonly log: Log },
+async function sweepServer(
+  deps: StoreSweeperDeps,
   server: ServerName,
   signal: AbortSignal,
 ): Promise<void> {
