@@ -19,10 +19,24 @@ export function archivingService(server: ArchivingServer, deps: ArchivingDeps): 
     name: `archiving:${server.name}`,
     lease: archivingLease(server.name),
     run: async ({ signal, ready }) => {
-      await guardStore(server, deps, { signal });
+      await guardFirst(server, deps, signal);
       await archive(server, deps, { signal, ready, heartbeat: true });
     },
   };
+}
+
+/** A store that cannot even be looked at does not take the log either. */
+async function guardFirst(
+  server: ArchivingServer,
+  deps: ArchivingDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await guardStore(server, deps, { signal });
+  } catch (error) {
+    if (isProblem(error) && !signal.aborted) await noteStore(error, server, deps);
+    throw error;
+  }
 }
 
 export interface ArchiveOptions {

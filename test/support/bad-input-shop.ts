@@ -87,8 +87,12 @@ export interface Told extends Ended {
 }
 
 /** Asks with `--json`; throws unless standard output is exactly one document. */
-export async function ask(words: string, cwd: string): Promise<Told> {
-  const ended = await runCommand([...words.split(' '), '--json'], { cwd });
+export async function ask(
+  words: string,
+  cwd: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Told> {
+  const ended = await runCommand([...words.split(' '), '--json'], { cwd, environment });
   const json: unknown = JSON.parse(ended.stdout);
   if (ended.stdout.trim().split('\n').length !== 1) throw new Error('More than one line');
   const read = ToldProblem.safeParse(json);
