@@ -18,12 +18,10 @@ import { backupPacksSweeper } from './backup/packs-sweeper.ts';
 import type { Houses, OpenHouse } from './cli/house.ts';
 import { scratchClusterSweeper } from './clusters/teardown.ts';
 import { type Publisher, updateOperation } from './communications/operation.ts';
-import type { Config } from './config/config.ts';
 import {
   approvalsOf,
   healthPath,
   opsAudience,
-  schedulesOf,
   secondsOf,
   serverNames,
   serversOf,
@@ -44,7 +42,6 @@ import { incidentOperation } from './incidents/operation.ts';
 import { createIncidents } from './incidents/verbs.ts';
 import { createJournal } from './journal/journal.ts';
 import { systemClock } from './kernel/clock.ts';
-import type { ServerName } from './kernel/ids.ts';
 import type { KeysDeps } from './keys/deps.ts';
 import { keysOperation } from './keys/operation.ts';
 import type { MirroringDeps } from './mirroring/deps.ts';
@@ -62,17 +59,14 @@ import { ratesOf } from './recovery/point-in-time/forecast.ts';
 import { restoreOperation } from './recovery/restore-operation.ts';
 import { restoredSchemaSweeper, restoreTablesOperation } from './recovery/tables-operation.ts';
 import type { RetentionDeps } from './retention/deps.ts';
-import { tiersOfListed } from './retention/listed-tiers.ts';
 import { retentionOperations } from './retention/operations.ts';
-import { rememberedWindow } from './retention/remembered-window.ts';
 import { removedBackupSweeper } from './retention/remove-backups.ts';
-import { readCron } from './schedule/cron-timer.ts';
-import { lastDue } from './schedule/due.ts';
 import type { Environment } from './secrets/sources.ts';
 import type { ObjectStore } from './storage/object-store.ts';
 import type { VerificationDeps } from './verification/deps.ts';
 import { verifyOperation } from './verification/operation.ts';
 import { openKeyKeeper, openParts, type Parts } from './wire-open.ts';
+import { backupDueAt, tiersOf, windowFrom } from './wire-rules.ts';
 
 export function houses(environment: Environment): Houses {
   return {
@@ -318,31 +312,4 @@ function storesOf({ config, stores }: Parts): BackupDeps['storesOf'] {
       name,
       store: requireStore(stores, name),
     }));
-}
-
-/** Where nobody removes by rule, everything from the oldest backup on may still be there. */
-function windowFrom({ servers, timezone: zone }: Config): MonitoringDeps['windowFrom'] {
-  return (server, backups, now) => {
-    const rules = servers[server]?.retention;
-    if (rules?.automatic !== true) return undefined;
-    return rememberedWindow(backups, { server, rules, zone, now });
-  };
-}
-
-function tiersOf({ servers, timezone }: Config): NonNullable<BackupDeps['tiersOf']> {
-  return (server, backups) => {
-    const rules = servers[server]?.retention;
-    return rules === undefined ? new Map() : tiersOfListed(backups, rules, timezone);
-  };
-}
-
-function backupDueAt(
-  config: Config,
-  server: ServerName,
-  now: Temporal.Instant,
-): Temporal.Instant | undefined {
-  const name = `backup:${server}`;
-  const schedule = schedulesOf(config).find((each) => each.name === name);
-  if (schedule === undefined) return undefined;
-  return lastDue(readCron(name, schedule.cron), schedule.zone, now);
 }

@@ -55,7 +55,7 @@ export async function readersOf(
 }
 
 /** Undefined: it reads no backup. Pure. */
-export function readerOf({ runId, operation, plan }: RunRecord): Reader | undefined {
+function readerOf({ runId, operation, plan }: RunRecord): Reader | undefined {
   const read = ReadingPlan.safeParse(plan);
   if (!read.success) return undefined;
   const { server, base } = read.data;

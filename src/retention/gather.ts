@@ -122,7 +122,7 @@ async function attempt<T>(signal: AbortSignal, work: () => Promise<T>): Promise<
 }
 
 /** One entry for each backup, however many stores hold it. Pure. */
-export function mergeStores(
+function mergeStores(
   found: readonly StoreFacts[],
   remembered: readonly BackupRecord[],
 ): Pick<RetentionFacts, 'backups' | 'unreadable'> {

@@ -143,9 +143,7 @@ function holdKey(
 const HOLD = /^[^/]+\/(\d+)-(\d+)\/hold\/([^/]+)\/(\d{8}T\d{6}Z-[0-9a-f]{6})(\.released)?$/;
 
 /** What the key of a hold or release says; undefined: it is something else. Pure. */
-export function parseHoldKey(
-  key: string,
-): (HoldName & { readonly isRelease: boolean }) | undefined {
+function parseHoldKey(key: string): (HoldName & { readonly isRelease: boolean }) | undefined {
   const [, major = '', systemId = '', backupId = '', holdId = '', suffix] = HOLD.exec(key) ?? [];
   if (!isBackupId(backupId)) return undefined;
   return { major: Number(major), systemId, backupId, holdId, isRelease: suffix === RELEASED };

@@ -14,7 +14,7 @@ import type { WalRule } from './wal-rule.ts';
  * What the bot removes at once without asking anybody. A day adds one backup and ends one; where many
  * more would go, a rule or a clock has changed, or proofs had stopped: a person should look first.
  */
-export const AUTOMATIC_MAX = 10;
+const AUTOMATIC_MAX = 10;
 
 export interface Wanted {
   readonly apply: boolean;

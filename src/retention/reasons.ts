@@ -6,7 +6,7 @@ import { TIERS, type Tier } from './periods.ts';
 import { type Cluster, later, newestProved, oldestFirst, type View, type Viewed } from './view.ts';
 
 /** A damaged backup is evidence for so long once a newer one is proved. */
-export const EVIDENCE_DAYS = 14;
+const EVIDENCE_DAYS = 14;
 
 export function reasonsOf(backup: Viewed, view: View): readonly string[] {
   const own = backup.state === 'damaged' ? damagedReasons(backup, view) : goodReasons(backup, view);

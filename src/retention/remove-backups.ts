@@ -201,7 +201,7 @@ function withoutCopies(
 
 // ——— what a dead removal left ———
 
-export const REMOVED_BACKUP = 'packs of a removed backup';
+const REMOVED_BACKUP = 'packs of a removed backup';
 
 const Reference = z.strictObject({
   server: z.string().refine(isServerName),

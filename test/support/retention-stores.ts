@@ -20,7 +20,7 @@ export function testRing(): KeyRing {
   return keyRing(new Map([['k1', randomBytes(32)]]));
 }
 
-export function serverName(text: string): ServerName {
+function serverName(text: string): ServerName {
   if (!isServerName(text)) throw new TypeError(text);
   return text;
 }

@@ -29,7 +29,7 @@ export const FLOORS: readonly (readonly string[])[] = [
     'communications',
   ],
   ['slack', 'cli', 'schedule'],
-  ['wire-open.ts'],
+  ['wire-open.ts', 'wire-rules.ts'],
   ['wire.ts'],
   ['wire-describe.ts', 'wire-serve.ts'],
   ['main.ts'],

@@ -81,7 +81,7 @@ function holesBetween(
 }
 
 /** From there on a hole of that timeline was not made on purpose. */
-export function keptFrom(timeline: number, thinned: readonly WalThinned[]): bigint {
+function keptFrom(timeline: number, thinned: readonly WalThinned[]): bigint {
   return thinned
     .filter((mark) => timeline <= mark.timeline)
     .map(({ lsn }) => lsnBytes(lsn))

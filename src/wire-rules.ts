@@ -1,0 +1,40 @@
+/** What rooms ask of the config's rules and of other rooms' pure answers, handed over by `wire.ts`. */
+import type { BackupDeps } from './backup/deps.ts';
+import type { Config } from './config/config.ts';
+import { schedulesOf } from './config/views.ts';
+import type { ServerName } from './kernel/ids.ts';
+import type { MonitoringDeps } from './monitoring/deps.ts';
+import { tiersOfListed } from './retention/listed-tiers.ts';
+import { rememberedWindow } from './retention/remembered-window.ts';
+import { readCron } from './schedule/cron-timer.ts';
+import { lastDue } from './schedule/due.ts';
+
+/** Where nobody removes by rule, everything from the oldest backup on may still be there. */
+export function windowFrom({
+  servers,
+  timezone: zone,
+}: Config): NonNullable<MonitoringDeps['windowFrom']> {
+  return (server, backups, now) => {
+    const rules = servers[server]?.retention;
+    if (rules?.automatic !== true) return undefined;
+    return rememberedWindow(backups, { server, rules, zone, now });
+  };
+}
+
+export function tiersOf({ servers, timezone }: Config): NonNullable<BackupDeps['tiersOf']> {
+  return (server, backups) => {
+    const rules = servers[server]?.retention;
+    return rules === undefined ? new Map() : tiersOfListed(backups, rules, timezone);
+  };
+}
+
+export function backupDueAt(
+  config: Config,
+  server: ServerName,
+  now: Temporal.Instant,
+): Temporal.Instant | undefined {
+  const name = `backup:${server}`;
+  const schedule = schedulesOf(config).find((each) => each.name === name);
+  if (schedule === undefined) return undefined;
+  return lastDue(readCron(name, schedule.cron), schedule.zone, now);
+}
