@@ -15,7 +15,7 @@ import { CONNECTION_LOST } from '../../postgres/problems.ts';
 import type { ReplicationConnection } from '../../postgres/replication-connection.ts';
 import { type TarEntry, TarReader } from '../../postgres/tar-reader.ts';
 import type { Progress } from '../engine.ts';
-import type { FileEntry } from './manifest.ts';
+import type { FileEntry } from './file-list.ts';
 import type { Packer } from './packer.ts';
 import { Throttle } from './throttle.ts';
 

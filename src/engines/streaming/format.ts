@@ -44,6 +44,9 @@ export const PACK_BYTES_MAX = 256 << 20;
 /** … or so many frames, because empty pages compress to almost nothing and footers are held in memory. */
 export const PACK_FRAMES_MAX = 4096;
 
+/** … or so many pieces of files: many little files make a footer long that is read in one go. */
+export const PACK_EXTENTS_MAX = 16_384;
+
 export function packName(number: number): string {
   return `pack-${String(number).padStart(4, '0')}`;
 }

@@ -15,6 +15,7 @@ import { isBackupId, isServerName } from '../../kernel/ids.ts';
 import { isLsn } from '../../kernel/lsn.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
 import type { BackupSummary, StoreAndKeys } from '../engine.ts';
+import { decodeFiles, encodeFiles, type FileEntry } from './file-list.ts';
 import { FORMAT_VERSION, manifestKey, parseBackupKey } from './format.ts';
 import { damaged } from './pack-format.ts';
 
@@ -62,23 +63,6 @@ const ManifestHead = z.strictObject({
 });
 type ManifestHead = z.infer<typeof ManifestHead>;
 
-const FileLine = z.tuple([
-  z.string(),
-  z.enum(['file', 'directory', 'link']),
-  whole,
-  whole,
-  z.number(),
-]);
-
-export interface FileEntry {
-  /** Relative, with slashes. */
-  readonly path: string;
-  readonly kind: 'file' | 'directory' | 'link';
-  readonly sizeBytes: number;
-  readonly mode: number;
-  readonly modifiedSeconds: number;
-}
-
 export interface PackEntry {
   readonly name: string;
   readonly sizeBytes: number;
@@ -106,10 +90,7 @@ export async function writeManifest(
   const { summary, settings, tablespaces, packs } = content;
   const key = manifestKey(summary, summary.backupId);
   const preamble = encodePreamble(summary);
-  const lines = content.files.map((file) =>
-    JSON.stringify([file.path, file.kind, file.sizeBytes, file.mode, file.modifiedSeconds]),
-  );
-  const files = await compress(Buffer.from(lines.join('\n')));
+  const files = await compress(await encodeFiles(content.files));
   const postgresManifest = await compress(content.postgresManifest);
   const head: ManifestHead = {
     preambleSha256: sha256(preamble),
@@ -123,7 +104,10 @@ export async function writeManifest(
   const headLength = Buffer.alloc(HEAD_LENGTH_BYTES);
   headLength.writeUInt32BE(headJson.length);
   const identity = { systemId: summary.systemId, name: key };
-  const sealed = encryptObject([headLength, headJson, files, postgresManifest], { ring, identity });
+  const sealed = encryptObject(inPieces([headLength, headJson, files, postgresManifest]), {
+    ring,
+    identity,
+  });
   await store.put(key, Readable.from(joined(preamble, sealed), { objectMode: false }), { signal });
 }
 
@@ -159,7 +143,7 @@ export async function openManifest(request: ReadManifestRequest): Promise<OpenMa
     settings: head.settings,
     tablespaces: head.tablespaces,
     packs: head.packs,
-    files: async () => readFiles(await section(object, filesAt, head.filesBytes), key),
+    files: async () => decodeFiles(await section(object, filesAt, head.filesBytes), key),
     postgresManifest: async () => section(object, manifestAt, head.postgresManifestBytes),
   };
 }
@@ -248,15 +232,12 @@ async function section(object: EncryptedObject, at: number, lengthBytes: number)
   return await decompress(stored, { maxOutputLength: SECTION_BYTES_MAX });
 }
 
-function readFiles(text: Buffer, key: string): FileEntry[] {
-  const files: FileEntry[] = [];
-  for (const line of text.toString('utf8').split('\n')) {
-    const parsed = FileLine.safeParse(JSON.parse(line));
-    if (!parsed.success) throw damaged(key, 'its file list cannot be read', parsed.error);
-    const [path, kind, sizeBytes, mode, modifiedSeconds] = parsed.data;
-    files.push({ path, kind, sizeBytes, mode, modifiedSeconds });
-  }
-  return files;
+/** Each is sealed in one go, between two turns of the event loop. */
+const PIECE_BYTES = 1 << 20;
+
+function* inPieces(parts: readonly Buffer[]): Generator<Buffer, void, undefined> {
+  for (const part of parts)
+    for (let at = 0; at < part.length; at += PIECE_BYTES) yield part.subarray(at, at + PIECE_BYTES);
 }
 
 async function* joined(

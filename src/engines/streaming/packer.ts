@@ -11,7 +11,14 @@ import { beginObject } from '../../encryption/object.ts';
 import type { BackupId } from '../../kernel/ids.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
 import type { ClusterFolder, StoreAndKeys } from '../engine.ts';
-import { FRAME_BYTES, PACK_BYTES_MAX, PACK_FRAMES_MAX, packKey, packName } from './format.ts';
+import {
+  FRAME_BYTES,
+  PACK_BYTES_MAX,
+  PACK_EXTENTS_MAX,
+  PACK_FRAMES_MAX,
+  packKey,
+  packName,
+} from './format.ts';
 import type { PackEntry } from './manifest.ts';
 import { CHEAPEST, type Compression, type Extent } from './pack-format.ts';
 import { asBuffer, type PackAnswer, type PackOrder } from './worker-messages.ts';
@@ -43,6 +50,7 @@ interface Pack {
   readonly body: Readable;
   readonly done: Promise<PackEntry>;
   frames: number;
+  extents: number;
   storedBytes: number;
 }
 
@@ -67,6 +75,8 @@ export class Packer implements AsyncDisposable {
   readonly #packs: Pack[] = [];
   /** Shared, not handed over: memory that changes hands is counted as new by every thread's collector. */
   readonly #free: SharedArrayBuffer[] = [];
+  /** Made so far; they are used again. */
+  #frames = 0;
   #frame: OpenFrame | undefined;
   #underWay = 0;
   #wasFull = false;
@@ -84,6 +94,12 @@ export class Packer implements AsyncDisposable {
     this.#wasFull =
       this.#underWay >= FRAMES_PER_WORKER * this.#lanes.length || waiting > WAITING_PIECES_MAX;
     return this.#wasFull;
+  }
+
+  /** Memory for bytes on their way; sealed pieces are counted as if each were a whole segment. */
+  get heldBytes(): number {
+    const waiting = this.#packs.reduce((sum, { body }) => sum + body.readableLength, 0);
+    return (this.#frames + waiting) * FRAME_BYTES;
   }
 
   /** Copies `buffer[start, end)`, which belongs to `file` at `offsetBytes`. */
@@ -126,8 +142,13 @@ export class Packer implements AsyncDisposable {
   }
 
   #beginFrame(): OpenFrame {
-    const memory = this.#free.pop() ?? new SharedArrayBuffer(FRAME_BYTES);
+    const memory = this.#free.pop() ?? this.#newMemory();
     return { memory, bytes: Buffer.from(memory), extents: [], lengthBytes: 0 };
+  }
+
+  #newMemory(): SharedArrayBuffer {
+    this.#frames++;
+    return new SharedArrayBuffer(FRAME_BYTES);
   }
 
   #cut(): void {
@@ -135,7 +156,9 @@ export class Packer implements AsyncDisposable {
     this.#frame = undefined;
     if (frame === undefined || this.#failed) return;
     const lane = this.#lanes.reduce((a, b) => (b.underWay.length < a.underWay.length ? b : a));
-    this.#openPack(lane).frames++;
+    const pack = this.#openPack(lane);
+    pack.frames++;
+    pack.extents += frame.extents.length;
     lane.underWay.push(frame.memory);
     this.#underWay++;
     const { extents, lengthBytes, memory } = frame;
@@ -146,7 +169,7 @@ export class Packer implements AsyncDisposable {
     const last = lane.packs.at(-1);
     const { packBytesMax = PACK_BYTES_MAX } = this.#options;
     if (last !== undefined) {
-      if (last.storedBytes < packBytesMax && last.frames < PACK_FRAMES_MAX) return last;
+      if (last.storedBytes < packBytesMax && !isLong(last)) return last;
       send(lane, { kind: 'end' });
     }
     const pack = this.#beginPack(lane);
@@ -171,6 +194,7 @@ export class Packer implements AsyncDisposable {
       key,
       body,
       frames: 0,
+      extents: 0,
       storedBytes: 0,
       done: put.then(({ sizeBytes }) => ({ name, sizeBytes, frames: pack.frames })),
     };
@@ -222,6 +246,10 @@ function extend(extents: Extent[], [file, offsetBytes, lengthBytes]: Extent): vo
   if (last !== undefined && last[0] === file && last[1] + last[2] === offsetBytes)
     last[2] += lengthBytes;
   else extents.push([file, offsetBytes, lengthBytes]);
+}
+
+function isLong({ frames, extents }: Pack): boolean {
+  return frames >= PACK_FRAMES_MAX || extents >= PACK_EXTENTS_MAX;
 }
 
 function send(lane: Lane, order: PackOrder): void {

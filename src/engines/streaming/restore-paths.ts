@@ -5,7 +5,7 @@
  */
 import { isAbsolute, join } from 'node:path';
 
-import type { FileEntry } from './manifest.ts';
+import type { FileEntry } from './file-list.ts';
 import { damaged } from './pack-format.ts';
 
 /** Written under another name, renamed when everything else is durable: without it nothing starts. */

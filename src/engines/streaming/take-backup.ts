@@ -22,9 +22,10 @@ import type { ObjectKey, ObjectStore } from '../../storage/object-store.ts';
 import type { BackupRequest, BackupSummary } from '../engine.ts';
 import { BackupSink } from './backup-sink.ts';
 import { damagedBlocks } from './damaged-files.ts';
+import type { FileEntry } from './file-list.ts';
 import { manifestKey, packKey } from './format.ts';
 import { leftOut, PLACE_SETTINGS } from './left-out.ts';
-import { type FileEntry, type PackEntry, writeManifest } from './manifest.ts';
+import { type PackEntry, writeManifest } from './manifest.ts';
 import { type Compression, damaged } from './pack-format.ts';
 import { Packer } from './packer.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import type { FileEntry } from '../../../../src/engines/streaming/manifest.ts';
+import type { FileEntry } from '../../../../src/engines/streaming/file-list.ts';
 import {
   type PlaceRequest,
   placeFiles,

@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { afterEach, expect, test } from 'vitest';
+
+import { keyRing } from '../../../../src/encryption/file-key-ring.ts';
+import { FRAME_BYTES, PACK_EXTENTS_MAX } from '../../../../src/engines/streaming/format.ts';
+import { Packer, type PackerOptions } from '../../../../src/engines/streaming/packer.ts';
+import { isBackupId, isServerName } from '../../../../src/kernel/ids.ts';
+import { memoryStore } from '../../../../src/storage/memory.ts';
+import type { ObjectStore } from '../../../../src/storage/object-store.ts';
+
+const ring = keyRing(new Map([['k1', Buffer.alloc(32, 3)]]));
+const open: Packer[] = [];
+
+afterEach(async () => {
+  for (const packer of open.splice(0)) await packer[Symbol.asyncDispose]();
+});
+
+function packerInto(store: ObjectStore, more: Partial<PackerOptions> = {}): Packer {
+  const [server, backupId] = ['shop', '20260202T024000Z'];
+  if (!isServerName(server) || !isBackupId(backupId)) throw new TypeError('Not a backup');
+  const packer = new Packer({
+    store,
+    ring,
+    folder: { server, major: 15, systemId: '7' },
+    backupId,
+    workers: 2,
+    signal: new AbortController().signal,
+    onRoom: () => undefined,
+    onFailure: () => undefined,
+    ...more,
+  });
+  open.push(packer);
+  return packer;
+}
+
+/** A store that takes no byte until it is let. */
+function heldStore(): ObjectStore & { letGo(): void } {
+  const store = memoryStore();
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  return {
+    ...store,
+    description: store.description,
+    put: async (key, body, options) => {
+      await promise;
+      return await store.put(key, body, options);
+    },
+    letGo: () => resolve(undefined),
+  };
+}
+
+test('Packer holds a bounded number of buffers, however much comes and however slow the store is', async () => {
+  const store = heldStore();
+  const packer = packerInto(store);
+  const piece = randomBytes(FRAME_BYTES);
+  let [given, most] = [0, 0];
+
+  // Frames that do not become smaller: what is sealed is as large as what came.
+  for (let idleTurns = 0; idleTurns < 2000; idleTurns++) {
+    while (!packer.full) {
+      packer.add(0, given, piece, [0, piece.length]);
+      given += piece.length;
+      idleTurns = 0;
+    }
+    most = Math.max(most, packer.heldBytes);
+    await nextTurn();
+  }
+  store.letGo();
+  const packs = await packer.finish();
+
+  // Eight frames under way; so many sealed ones wait, and those that were under way when it was full.
+  expect(given).toBeLessThanOrEqual(17 * FRAME_BYTES);
+  expect(most).toBeLessThanOrEqual(26 * FRAME_BYTES);
+  expect(packs.reduce((sum, { frames }) => sum + frames, 0)).toBe(given / FRAME_BYTES);
+});
+
+test('Packer ends a pack of many little files, so that no footer is long', async () => {
+  const packer = packerInto(memoryStore(), { workers: 1 });
+  const little = Buffer.alloc(64, 1);
+
+  for (let file = 0; file < 2 * PACK_EXTENTS_MAX + 5; file++)
+    packer.add(file, 0, little, [0, little.length]);
+  const packs = await packer.finish();
+
+  // One frame of these has as many pieces as a footer may, and the last five are left over.
+  expect(packs.map(({ frames }) => frames)).toEqual([1, 1, 1]);
+});
