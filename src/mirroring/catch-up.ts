@@ -10,7 +10,7 @@ import { packKey, parseBackupKey } from '../engines/streaming/format.ts';
 import { openManifest } from '../engines/streaming/manifest.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
 import type { ObjectInfo, ObjectKey, ObjectStore } from '../storage/object-store.ts';
-import { OBJECT_MISSING } from '../storage/problems.ts';
+import { OBJECT_MISSING, REMOVE_DENIED } from '../storage/problems.ts';
 import { type Copying, conflict, copyObject, isSameLog, readBack, walObjectOf } from './copy.ts';
 import { joinListings, planBackups, planTails, planWal, type Step } from './plan.ts';
 import { MIRROR_CONFLICT, MIRROR_DAMAGED, MIRROR_SOURCE_INCOMPLETE } from './problems.ts';
@@ -120,20 +120,24 @@ function wholePrefix(tail: string): string {
   return tail.replace(/\/tail\/([0-9A-F]{8}\/[0-9A-F]{24})\/[^/]*$/, '/wal/$1-');
 }
 
-/** A store that forbids it keeps them: they harm nobody. */
-async function removeTail({ target, deps, signal }: Copying, key: ObjectKey): Promise<void> {
+/** A store that forbids it keeps them: they harm nobody, and a lifecycle rule may end them. */
+async function removeTail(copying: Copying, key: ObjectKey): Promise<void> {
+  const { target, deps, signal, removing } = copying;
+  if (removing.isDenied) return;
   try {
     await target.remove(key, { signal });
   } catch (error) {
     signal.throwIfAborted();
     if (!isProblem(error)) throw error;
+    removing.isDenied = isProblem(error, REMOVE_DENIED);
     deps.log.debug('A tail of a whole segment stays', { key, code: error.kind.code });
   }
 }
 
 /** The tails of a segment that has just been copied whole. */
 export async function removeTails(copying: Copying, segment: ObjectKey): Promise<void> {
-  const { target, signal } = copying;
+  const { target, signal, removing } = copying;
+  if (removing.isDenied) return;
   const whole = walObjectOf(segment)?.wal;
   if (whole?.kind !== 'segment') return;
   const tails = segment.replace(/\/wal\/([0-9A-F]{8}\/[0-9A-F]{24})-[^/]*$/, '/tail/$1/');

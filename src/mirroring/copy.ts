@@ -24,6 +24,8 @@ export interface Copying {
   readonly deps: MirroringDeps;
   readonly notices: Notices;
   readonly signal: AbortSignal;
+  /** The target refused to remove something: it is not asked again. */
+  readonly removing: { isDenied: boolean };
 }
 
 /** `gone`: the source no longer has it. `refused`: the target holds other bytes under its name. */

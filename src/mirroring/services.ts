@@ -50,6 +50,7 @@ export function copyingOn(route: Route, deps: MirroringDeps, signal: AbortSignal
     deps,
     notices: new Notices(route, deps),
     signal,
+    removing: { isDenied: false },
   };
 }
 

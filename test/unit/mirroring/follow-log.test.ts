@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import type { WalProgressRecord } from '../../../src/catalog/records.ts';
 import { keyRing } from '../../../src/encryption/file-key-ring.ts';
-import { historyKey, tailKey } from '../../../src/engines/streaming/wal-format.ts';
+import { historyKey, segmentKey, tailKey } from '../../../src/engines/streaming/wal-format.ts';
 import { putWal } from '../../../src/engines/streaming/wal-objects.ts';
 import { isServerName } from '../../../src/kernel/ids.ts';
 import { silentLog } from '../../../src/kernel/log.ts';
@@ -15,7 +15,7 @@ import { MirrorFeed } from '../../../src/mirroring/feed.ts';
 import { mirrorService } from '../../../src/mirroring/services.ts';
 import { memoryStore } from '../../../src/storage/memory.ts';
 import type { ObjectKey, ObjectStore } from '../../../src/storage/object-store.ts';
-import { STORE_UNREACHABLE } from '../../../src/storage/problems.ts';
+import { REMOVE_DENIED, STORE_UNREACHABLE } from '../../../src/storage/problems.ts';
 import { type FakeClock, fakeClock } from '../../support/fake-clock.ts';
 import { type FaultyStore, faultyStore } from '../../support/faulty-store.ts';
 
@@ -119,6 +119,24 @@ test('keeps the history of a timeline beside its log', async () => {
   expect(west.puts).toEqual([key]);
 });
 
+test('asks a store that forbids removing once, and leaves the tails of a whole segment there', async () => {
+  const tails = [await storeTail(0x100, 0x200), await storeTail(0x200, 0x300)];
+  for (const [at, key] of tails.entries()) {
+    const place = range(0x100 * (at + 1), 0x100 * (at + 2));
+    feed.object({ ...PLACE, server: shop(), key, kind: 'tail', range: place });
+  }
+  await until(async () => west.puts.length === 2, 0);
+  west.failNext('remove', new Problem(REMOVE_DENIED, 'Cannot remove'));
+
+  for (const key of tails) await here.remove(key, { signal });
+  const key = await storeSegment();
+  feed.object({ ...PLACE, server: shop(), key, kind: 'segment', range: range(0, 0x1000) });
+  await until(async () => west.puts.length === 3, 0);
+
+  expect(await west.stat(key, { signal })).toBeDefined();
+  for (const tail of tails) expect(await west.stat(tail, { signal })).toBeDefined();
+});
+
 const PLACE = { systemId: '73', timeline: 1 };
 
 /** Lets time pass, a second at a time, as far as it takes. */
@@ -185,6 +203,15 @@ function row(bytes: number) {
   const at = '2026-11-22T14:46:00.000000Z';
   const storedLsn = lsn(bytes);
   return { ...PLACE, server: 'shop', store: 'here', storedLsn, serverLsn: storedLsn, at };
+}
+
+async function storeSegment(): Promise<ObjectKey> {
+  const segment = '000000010000000000000000';
+  if (!isSegmentName(segment)) throw new TypeError(segment);
+  const bytes = Buffer.alloc(0x1000, 1);
+  const key = segmentKey(folder(), segment, RING.contentName(bytes));
+  await putWal({ store: here, ring: RING, folder: folder(), signal }, key, bytes);
+  return key;
 }
 
 async function storeTail(from: number, to: number): Promise<ObjectKey> {
