@@ -11,7 +11,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { utcText } from '../kernel/codecs.ts';
 import type { RunId, ServerName } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
-import { isProblem, type Problem } from '../kernel/problem.ts';
+import { isProblem, Problem } from '../kernel/problem.ts';
 import type { Service } from '../kernel/service.ts';
 import { NOT_APPLIED } from './apply.ts';
 import { BLOCKED, TOO_MUCH } from './problems.ts';
@@ -79,20 +79,23 @@ interface Asking {
 
 async function askFor(deps: AfterBackupDeps, { server, after, signal }: Asking): Promise<void> {
   const { gate, audience } = deps;
-  const request = {
-    operation: RETENTION,
+  const actor = actorOf(deps, server);
+  const look = { operation: RETENTION, input: { server }, actor, signal };
+  const { plan } = await gate.plan({ ...look, performer: 'any' });
+  const { remove, wal, trouble, blocked } = RetentionPlan.parse(plan);
+  const [unread] = trouble;
+  if (unread !== undefined)
+    throw new Problem(BLOCKED, `Cannot remove anything of "${server}": ${unread}`);
+  // Where no backup is proved yet nothing may go; that the proof is overdue is told elsewhere.
+  const isNothing = remove.length === 0 && wal.every(({ removeBytes }) => removeBytes === 0);
+  if (blocked.length > 0 || isNothing) return;
+  await gate.ask({
+    ...look,
     input: { server, apply: true },
-    actor: actorOf(deps, server),
-    signal,
-    performer: 'any' as const,
+    performer: 'any',
     onceKey: `${CURSOR}:${after}`,
     ...(audience === undefined ? {} : { audience }),
-  };
-  const { plan } = await gate.plan(request);
-  const { remove, wal } = RetentionPlan.parse(plan);
-  const isNothing = remove.length === 0 && wal.every(({ removeBytes }) => removeBytes === 0);
-  if (isNothing) return;
-  await gate.ask(request);
+  });
   deps.log.info('Asked for the removal that follows a backup', { server, backup_run: after });
 }
 
