@@ -1,7 +1,7 @@
 /** `config check`, `config explain`, `config example`: they open nothing and work on a broken config. */
 import { EXAMPLE_CONFIG } from '../config/example.ts';
 import { explainConfig } from '../config/explain.ts';
-import { type ConfigRequest, invalidConfig, readConfig } from '../config/load.ts';
+import { askManaged, type ConfigRequest, invalidConfig, readConfig } from '../config/load.ts';
 import { problemJson } from '../gate/problem-json.ts';
 import { nearestWord } from '../kernel/nearest.ts';
 import { Problem } from '../kernel/problem.ts';
@@ -12,13 +12,18 @@ import { tableText } from './table.ts';
 const VERBS = ['check', 'explain', 'example'] as const;
 
 /** @throws Problem CLI_COMMAND_UNREADABLE, CONFIG_MISSING */
-export function configCommand(words: readonly string[], request: ConfigRequest): Answer {
+export async function configCommand(
+  words: readonly string[],
+  request: ConfigRequest,
+  options: { readonly signal: AbortSignal },
+): Promise<Answer> {
   const [verb = 'check', extra] = words;
   const known = VERBS.find((one) => one === verb);
   if (known === undefined || extra !== undefined) throw unreadable(extra ?? verb);
   if (known === 'example')
     return { json: { example: EXAMPLE_CONFIG }, text: EXAMPLE_CONFIG, exitCode: 0 };
-  return known === 'check' ? check(request) : explain(request);
+  const asked = await askManaged(request, options);
+  return known === 'check' ? check(asked) : explain(asked);
 }
 
 function unreadable(word: string): Problem {

@@ -1,7 +1,7 @@
 /** Commands that are no operations: help, the version, `config`, `keys create`, `serve`. */
 import { readFileSync } from 'node:fs';
 
-import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import { askManaged, type LoadedConfig, loadConfig } from '../config/load.ts';
 import { Problem } from '../kernel/problem.ts';
 import type { Answer } from './answer.ts';
 import type { CommandDeps } from './command-deps.ts';
@@ -50,10 +50,15 @@ function version(): Answer {
   return { json: { version: found }, text: `dbdr ${found}`, exitCode: 0 };
 }
 
-function configAnswer(words: readonly string[], { terminal }: CommandDeps): Answer {
+async function configAnswer(
+  words: readonly string[],
+  { terminal, stop }: CommandDeps,
+): Promise<Answer> {
   const plain = readPlain(words);
   const { environment, directory } = terminal;
-  return configCommand(plain.words.slice(1), { file: plain.config, environment, directory });
+  const { signal } = stop;
+  const request = { file: plain.config, environment, directory };
+  return await configCommand(plain.words.slice(1), request, { signal });
 }
 
 async function keysAnswer(words: readonly string[], deps: CommandDeps): Promise<Answer> {
@@ -63,7 +68,7 @@ async function keysAnswer(words: readonly string[], deps: CommandDeps): Promise<
     throw new Problem(COMMAND_UNREADABLE, `Cannot read "keys create ${extra}": it takes no words`);
   const houses = await deps.loadHouses();
   const { signal } = deps.stop;
-  const made = await houses.createKeys(load(plain.config, deps), { signal });
+  const made = await houses.createKeys(await load(plain.config, deps), { signal });
   const { keyId, places, escrow } = made;
   const text = `Made the key ${keyId} in ${places.join(', ')}\n${escrow}`;
   const [path = ''] = places;
@@ -76,14 +81,18 @@ async function serveAnswer(words: readonly string[], deps: CommandDeps): Promise
   const [, extra] = plain.words;
   if (extra !== undefined)
     throw new Problem(COMMAND_UNREADABLE, `Cannot read "serve ${extra}": it takes no words`);
-  const loaded = load(plain.config, deps);
+  const loaded = await load(plain.config, deps);
   const log = await deps.openLog('info');
   const say = wantsJson(words) ? () => undefined : (line: string) => terminal.out(`${line}\n`);
   await deps.serve(loaded, { log, signal: stop.signal, say });
   return { json: { stopped: true }, text: '', exitCode: 0 };
 }
 
-export function load(file: string | undefined, { terminal }: CommandDeps): LoadedConfig {
+export async function load(
+  file: string | undefined,
+  { terminal, stop }: CommandDeps,
+): Promise<LoadedConfig> {
   const { environment, directory } = terminal;
-  return loadConfig({ file, environment, directory });
+  const { signal } = stop;
+  return loadConfig(await askManaged({ file, environment, directory }, { signal }));
 }

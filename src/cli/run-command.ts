@@ -60,7 +60,7 @@ async function operationAnswer(
   });
   if (read.outcome === 'help') return { json: { help: read.text }, text: read.text, exitCode: 0 };
   const { caller, operation, input } = read;
-  const loaded = load(textFlag(caller['config']), deps);
+  const loaded = await load(textFlag(caller['config']), deps);
   const { terminal, stop, clock } = deps;
   const { signal } = stop;
   const log = await deps.openLog('warn');

@@ -8,7 +8,14 @@ import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 
 import { Problem } from '../kernel/problem.ts';
-import { type Environment, secretSources } from '../secrets/sources.ts';
+import { managedReferences } from '../secrets/fill.ts';
+import { readManaged } from '../secrets/managed.ts';
+import {
+  type Environment,
+  type ManagedSecrets,
+  type SecretSources,
+  secretSources,
+} from '../secrets/sources.ts';
 import { Config } from './config.ts';
 import { crossChecks } from './cross-checks.ts';
 import { type ConfigDocument, type ConfigPath, readDocument } from './document.ts';
@@ -23,6 +30,8 @@ export interface ConfigRequest {
   readonly file?: string | undefined;
   readonly environment: Environment;
   readonly directory: string;
+  /** What AWS Secrets Manager keeps for it (`askManaged()`). Default: nothing was asked. */
+  readonly managed?: ManagedSecrets | undefined;
 }
 
 /** A config file that was read, good or not. */
@@ -64,7 +73,24 @@ export function invalidConfig(file: string, issues: readonly ConfigIssue[]): Pro
 /** Reads it whatever is wrong with it. @throws Problem CONFIG_MISSING */
 export function readConfig(request: ConfigRequest): ConfigReading {
   const file = configFile(request);
-  return parseConfig(readText(file), { file, environment: request.environment });
+  const { environment, managed } = request;
+  return parseConfig(readText(file), { file, environment, managed });
+}
+
+/**
+ * The request with the values that AWS Secrets Manager keeps: the only part of reading a config that has to
+ * wait for somebody. Asks nobody where the file names none.
+ *
+ * @throws Problem CONFIG_MISSING
+ */
+export async function askManaged(
+  request: ConfigRequest,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<ConfigRequest> {
+  const { data } = readDocument(readText(configFile(request)));
+  const { environment } = request;
+  const managed = await readManaged(managedReferences(data), { environment, signal });
+  return { ...request, managed };
 }
 
 function readText(file: string): string {
@@ -89,23 +115,26 @@ export interface ParseOptions {
   /** Absolute: relative paths in the config start at its folder. */
   readonly file: string;
   readonly environment: Environment;
+  readonly managed?: ManagedSecrets | undefined;
 }
 
 /** The text of a config, read. Touches no disk but for secrets that lie in files. */
-export function parseConfig(text: string, { file, environment }: ParseOptions): ConfigReading {
+export function parseConfig(text: string, options: ParseOptions): ConfigReading {
+  const { file, environment, managed } = options;
+  const sources = secretSources(environment, managed);
   const document = readDocument(text);
-  const filled = fillData(document.data ?? {}, secretSources(environment));
+  const filled = fillData(document.data ?? {}, sources);
   if (document.issues.length > 0)
     return { file, document, filled, issues: inOrder(document.issues), config: undefined };
 
   const parsed = Config.safeParse(filled.data);
   if (!parsed.success) {
-    const issues = issuesOf(filled, { error: parsed.error, document, file, environment });
+    const issues = issuesOf(filled, { error: parsed.error, document, file, sources });
     return { file, document, filled, issues, config: undefined };
   }
 
   // Defaults may name secrets too.
-  const defaults = fillData(parsed.data, secretSources(environment));
+  const defaults = fillData(parsed.data, sources);
   const all = withDefaults(filled, defaults);
   const config = absolutePaths(Config.parse(defaults.data), dirname(file));
   const issues = [
@@ -121,15 +150,15 @@ interface FailedReading {
   readonly error: z.ZodError;
   readonly document: ConfigDocument;
   readonly file: string;
-  readonly environment: Environment;
+  readonly sources: SecretSources;
 }
 
 /** All that is wrong, also what a clean schema would have let us see. */
 function issuesOf(
   { data, missing }: FilledData,
-  { error, document, file, environment }: FailedReading,
+  { error, document, file, sources }: FailedReading,
 ): readonly ConfigIssue[] {
-  const unwritten = fillData(unwrittenTexts(data), secretSources(environment)).missing;
+  const unwritten = fillData(unwrittenTexts(data), sources).missing;
   const lost = [...missing, ...unwritten].map((one) => missingIssue(one, document));
   const told = [
     ...schemaIssues(error.issues, document),

@@ -8,6 +8,17 @@ export type Filled =
 const NAMED = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 const MANAGED = /^secretsmanager:/;
 
+/** Every `secretsmanager:NAME#field` in a config, wherever it stands, each once. Pure. */
+export function managedReferences(data: unknown): readonly string[] {
+  const found = new Set<string>();
+  function look(value: unknown): void {
+    if (typeof value === 'string' && MANAGED.test(value)) found.add(value);
+    else if (typeof value === 'object' && value !== null) Object.values(value).forEach(look);
+  }
+  look(data);
+  return [...found];
+}
+
 /** True when `text` takes its value from elsewhere. */
 export function namesSecret(text: string): boolean {
   return text.search(NAMED) !== -1 || MANAGED.test(text);
@@ -15,10 +26,13 @@ export function namesSecret(text: string): boolean {
 
 export function fillSecrets(text: string, sources: SecretSources): Filled {
   if (MANAGED.test(text)) {
+    const found = sources.findManaged(text);
+    if (found.outcome === 'found')
+      return { outcome: 'filled', text: found.value, from: [found.from] };
     return {
       outcome: 'refused',
-      why: 'AWS Secrets Manager cannot be asked by this version',
-      hint: 'take the value from the environment with ${NAME}, or from the file NAME_FILE names',
+      why: found.why,
+      hint: 'compare it with the AWS console, or take the value from the environment with ${NAME}',
     };
   }
   const missing: string[] = [];

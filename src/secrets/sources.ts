@@ -1,6 +1,6 @@
 /**
  * Where secret values come from: the environment, or the file that `NAME_FILE` names (as container
- * secrets are handed over). Refuses `secretsmanager:` for now, politely. Values are never logged.
+ * secrets are handed over); and AWS Secrets Manager, asked before (`managed.ts`). Values are never logged.
  */
 import { readFileSync } from 'node:fs';
 
@@ -9,14 +9,25 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface SecretSources {
   /** The value called `NAME`. */
   find(name: string): SecretFound;
+  /** What `secretsmanager:NAME#field` stands for. */
+  findManaged(reference: string): SecretFound;
 }
 
 export type SecretFound =
   | { readonly outcome: 'found'; readonly value: string; readonly from: string }
   | { readonly outcome: 'missing'; readonly why: string };
 
-export function secretSources(environment: Environment): SecretSources {
+/** Reference → what AWS said. */
+export type ManagedSecrets = ReadonlyMap<string, SecretFound>;
+
+export function secretSources(
+  environment: Environment,
+  managed: ManagedSecrets = new Map(),
+): SecretSources {
   return {
+    findManaged: (reference) =>
+      managed.get(reference) ?? { outcome: 'missing', why: 'AWS Secrets Manager was not asked' },
+
     find(name) {
       const value = environment[name];
       if (value !== undefined && value !== '')

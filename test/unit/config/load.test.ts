@@ -1,7 +1,8 @@
 /** A whole config: every error at once, what is filled in, what cannot be changed. */
-import { describe, expect, test } from 'vitest';
 
+import { describe, expect, test } from 'vitest';
 import { EXAMPLE_CONFIG } from '../../../src/config/example.ts';
+import { explainConfig } from '../../../src/config/explain.ts';
 import { issueText } from '../../../src/config/issue.ts';
 import { configFile, invalidConfig, parseConfig } from '../../../src/config/load.ts';
 
@@ -111,12 +112,21 @@ slack:
     ]);
   });
 
-  test('says of Secrets Manager that it cannot be asked yet', () => {
-    const text = GOOD.replace(/url: .*/, 'url: secretsmanager:prod#url');
+  test('takes from Secrets Manager what was asked for, and tells at its place what was not given', () => {
+    const reference = 'secretsmanager:prod#url';
+    const text = GOOD.replace(/url: .*/, `url: ${reference}`);
+    const value = 'postgres://dbdr:geheim@db.internal:5432/shop';
+    const options = { file: '/etc/dbdr/dbdr.yaml', environment: { SHOP_PASSWORD: 'x' } };
+    const found = { outcome: 'found', value, from: reference } as const;
+    const missing = { outcome: 'missing', why: 'the secret "prod" has no field "url"' } as const;
 
-    expect(issuesOf(text)).toEqual([
-      expect.stringContaining('AWS Secrets Manager cannot be asked'),
-    ]);
+    const given = parseConfig(text, { ...options, managed: new Map([[reference, found]]) });
+    const refused = parseConfig(text, { ...options, managed: new Map([[reference, missing]]) });
+
+    expect(given.config?.servers).toMatchObject({ shop: { url: value } });
+    expect(JSON.stringify(explainConfig(given))).not.toContain('geheim');
+    expect(refused.issues).toMatchObject([{ path: 'servers.shop.url', message: missing.why }]);
+    expect(issuesOf(text)).toEqual([expect.stringContaining('was not asked')]);
   });
 
   test('refuses two stores in one folder, for the second copy would not exist', () => {
