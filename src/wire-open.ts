@@ -111,7 +111,7 @@ function openStore(store: StoresSection[string], { config, log }: Opening): Obje
   const opened = s3Store(s3SettingsOf(store), {
     clock: systemClock,
     random,
-    warn: (message) => log.warn(message),
+    warn: (message) => log.warn('A store cannot do all that we ask of it', { told: message }),
   });
   if (store.object_lock === undefined) return opened;
   return retainingStore(opened, (key) => {

@@ -13,7 +13,14 @@ import { buffer } from 'node:stream/consumers';
 
 export type Fault =
   /** Answers so; the server behind hears nothing. */
-  | { readonly kind: 'answer'; readonly status: number; readonly code: string; headers?: Headers }
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly code: string;
+      readonly headers?: Headers;
+      /** Instead of an error with `code`. */
+      readonly body?: string;
+    }
   /** The server behind does it; its answer is lost. */
   | { readonly kind: 'lose the answer' }
   /** The connection breaks before the server behind heard of it. */
@@ -105,12 +112,12 @@ function isKeptBack(request: IncomingMessage, response: ServerResponse, fault: F
   return true;
 }
 
-function refusal({ status, code, headers = {} }: Fault & { kind: 'answer' }): Answer {
-  const body = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>Told by a fault</Message></Error>`;
+function refusal({ status, code, headers = {}, body = '' }: Fault & { kind: 'answer' }): Answer {
+  const error = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>Told by a fault</Message></Error>`;
   return {
     status,
     headers: { 'content-type': 'application/xml', ...headers },
-    body: Buffer.from(body),
+    body: Buffer.from(body === '' ? error : body),
   };
 }
 

@@ -10,6 +10,7 @@ export const IMPATIENT: Partial<S3Limits> = {
   idleMs: 700,
   answerMs: 5000,
   retryBudgetMs: 20_000,
+  writeBudgetMs: 20_000,
   attemptsMax: 6,
   firstWaitMs: 2,
   waitCapMs: 10,

@@ -9,7 +9,16 @@ import { backoffMs } from '../../kernel/backoff.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Problem } from '../../kernel/problem.ts';
 import { isObjectKey, type ObjectKey } from '../object-store.ts';
-import { CallFailed, canTryAgain, type Doing, isUnclear, readFailure } from './failures.ts';
+import {
+  CallFailed,
+  canTryAgain,
+  type Doing,
+  type Failure,
+  isExpired,
+  isNobody,
+  isUnclear,
+  readFailure,
+} from './failures.ts';
 import { PartBuffers } from './part-buffers.ts';
 import { s3Problem } from './s3-problems.ts';
 import type { S3Credentials, S3Limits, S3Settings } from './settings.ts';
@@ -39,6 +48,9 @@ interface Clients {
   readonly writer: Sdk.S3Client;
   readonly deleter: Sdk.S3Client;
 }
+
+/** Where nobody listens, and nothing is to be written: some three seconds. */
+const NOBODY_ATTEMPTS_MAX = 5;
 
 /** What a call may take for each byte that it carries: 50 kB/s. */
 const MS_PER_BYTE = 1 / 50;
@@ -113,7 +125,7 @@ export class Bucket {
     { signal, as = 'writer' }: CallOptions,
   ): Promise<T> {
     const begin = this.clock.elapsedMs();
-    let hasUnclear = false;
+    let [hasUnclear, hasRenewed] = [false, false];
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted();
       const clients = await this.#open();
@@ -124,13 +136,29 @@ export class Bucket {
         signal.throwIfAborted();
         const failure = readFailure(error);
         hasUnclear ||= isUnclear(failure);
-        const waitMs = this.#waitMs(attempt);
-        const leftMs = this.limits.retryBudgetMs - (this.clock.elapsedMs() - begin) - waitMs;
-        if (!canTryAgain(failure) || attempt >= this.limits.attemptsMax || leftMs <= 0)
+        const spentMs = this.clock.elapsedMs() - begin;
+        if (isExpired(failure) && !hasRenewed) {
+          this.#clients = undefined;
+          hasRenewed = true;
+          continue;
+        }
+        if (!this.#mayRepeat(doing, failure, { attempt, spentMs }))
           throw new CallFailed(doing, error, hasUnclear);
-        await this.clock.sleep(waitMs, { signal });
+        await this.pause(attempt, { signal });
       }
     }
+  }
+
+  #mayRepeat(
+    { isWrite = false }: Doing,
+    failure: Failure,
+    { attempt, spentMs }: { readonly attempt: number; readonly spentMs: number },
+  ): boolean {
+    const { attemptsMax, retryBudgetMs, writeBudgetMs, waitCapMs } = this.limits;
+    const isHopeless = isNobody(failure) && !isWrite;
+    const attempts = isHopeless ? Math.min(NOBODY_ATTEMPTS_MAX, attemptsMax) : attemptsMax;
+    const budgetMs = isWrite ? writeBudgetMs : retryBudgetMs;
+    return canTryAgain(failure) && attempt < attempts && spentMs + waitCapMs / 2 < budgetMs;
   }
 
   /** Signs `body` with a hash that is known already. */
@@ -140,12 +168,9 @@ export class Bucket {
 
   /** Waits as after attempt number `attempt`. */
   async pause(attempt: number, options: { readonly signal: AbortSignal }): Promise<void> {
-    await this.clock.sleep(this.#waitMs(attempt), options);
-  }
-
-  #waitMs(attempt: number): number {
     const { firstWaitMs, waitCapMs } = this.limits;
-    return backoffMs(attempt, { firstMs: firstWaitMs, capMs: waitCapMs }, this.random());
+    const policy = { firstMs: firstWaitMs, capMs: waitCapMs };
+    await this.clock.sleep(backoffMs(attempt, policy, this.random()), options);
   }
 
   #deadline({ sizeBytes = 0 }: Doing, signal: AbortSignal): AbortSignal {

@@ -8,6 +8,8 @@ export interface Doing {
   readonly key?: string;
   /** The right that it takes: `s3:PutObject`. */
   readonly permission: string;
+  /** Part of a write that cannot be begun again. */
+  readonly isWrite?: boolean;
   /** What it carries. */
   readonly sizeBytes?: number;
 }
@@ -122,6 +124,16 @@ export function isNetwork({ code, status }: Failure): boolean {
 
 export function isTls(code: string): boolean {
   return /^(CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|UNABLE_TO_|SELF_SIGNED|EPROTO)/.test(code);
+}
+
+/** There is nobody: somebody who asks should not wait long for that answer. */
+export function isNobody({ status, code }: Failure): boolean {
+  return status === undefined && REFUSED_AT_ONCE.has(code);
+}
+
+/** Keys may have been renewed where the SDK found them. */
+export function isExpired({ code }: Failure): boolean {
+  return code === 'ExpiredToken' || code === 'TokenRefreshRequired';
 }
 
 export function canTryAgain(failure: Failure): boolean {

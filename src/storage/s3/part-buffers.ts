@@ -1,7 +1,7 @@
 /**
  * Memory for parts, used again and again, within a limit for all writes of a store together. Whoever holds
  * none always gets one: bodies may wait for each other, so no write may wait for memory with empty hands.
- * So the most that is ever held is the limit, or one part for each write.
+ * So the most that is ever held is the limit and one part more for each further write.
  */
 
 export interface BufferShare {

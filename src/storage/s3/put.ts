@@ -79,6 +79,7 @@ async function sendWhole(
     action: 'write',
     key,
     permission: retainUntil === undefined ? 's3:PutObject' : 's3:PutObject, s3:PutObjectRetention',
+    isWrite: true,
     sizeBytes: bytes.length,
   };
   bucket.knowHash(bytes, sha256);

@@ -47,6 +47,9 @@ async function versionsOf(
       else if ((item.Key ?? '') > name) break;
     }
   } catch (error) {
+    // A server that keeps no versions, and does not know the question.
+    if (hasStatus(error, 501))
+      return (await sizeOf(bucket, key, { signal })) === undefined ? [] : [undefined];
     if (hasCode(error, 'AccessDenied')) throw denied(bucket, key, 's3:ListBucketVersions', error);
     throw error;
   }

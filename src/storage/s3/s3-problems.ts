@@ -131,10 +131,15 @@ function elsewhere({ failure }: CallFailed, { bucket, region }: StoreFacts): Tol
       };
 }
 
-function denied({ doing }: CallFailed): Told {
+function denied({ doing, failure }: CallFailed): Told {
+  // What is not there is denied as well to those who may not list.
+  const list = doing.permission === 's3:GetObject' ? ' or s3:ListBucket' : '';
+  const told = /^(access denied|unknownerror)?\.?$/i.test(failure.message)
+    ? ''
+    : `: ${failure.message}`;
   return {
     kind: STORE_DENIED,
-    why: `the credentials may not do ${doing.permission}`,
+    why: `the credentials may not do ${doing.permission}${list}${told}`,
     hint: `Allow ${doing.permission} in the policy of these credentials, and look whether the bucket denies it.`,
   };
 }

@@ -39,25 +39,28 @@ export interface S3Limits {
   readonly idleMs: number;
   /** A call must be answered by then; what it carries is given time on top, at 50 kB/s. */
   readonly answerMs: number;
-  /** After so long no call is tried again. */
+  /** After so long nothing is asked again. */
   readonly retryBudgetMs: number;
+  /** The same for writes: their bodies cannot be begun again, and hours of work may hang on one. */
+  readonly writeBudgetMs: number;
   readonly attemptsMax: number;
   readonly firstWaitMs: number;
   readonly waitCapMs: number;
   /** Size of the first parts; later ones grow, see `part-sizes.ts`. S3 takes no less than 5 MiB. */
   readonly partBytes: number;
-  /** What parts that wait or are on their way may take together, over all writes of a store. */
+  /** What parts take together, over all writes of a store; see `part-buffers.ts`. */
   readonly memoryBytes: number;
 }
 
 const MIB = 1024 * 1024;
 
 export const S3_LIMITS: S3Limits = {
-  connectMs: 10_000,
+  connectMs: 5000,
   idleMs: 30_000,
   answerMs: 60_000,
-  retryBudgetMs: 60_000,
-  attemptsMax: 10,
+  retryBudgetMs: 30_000,
+  writeBudgetMs: 120_000,
+  attemptsMax: 20,
   firstWaitMs: 200,
   waitCapMs: 10_000,
   partBytes: 8 * MIB,

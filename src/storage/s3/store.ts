@@ -5,6 +5,7 @@
 import type { Readable } from 'node:stream';
 
 import type { MultipartUpload } from '@aws-sdk/client-s3';
+import { Problem } from '../../kernel/problem.ts';
 import { requireKey } from '../keys.ts';
 import type {
   CallOptions,
@@ -18,6 +19,7 @@ import type {
   StoredItem,
   Written,
 } from '../object-store.ts';
+import { STORE_ANSWER } from '../problems.ts';
 import { Bucket, type BucketParts } from './bucket.ts';
 import { ConditionalWrites } from './conditional-writes.ts';
 import { CallFailed, hasCode } from './failures.ts';
@@ -107,10 +109,15 @@ export class S3Store implements ObjectStore {
       signal,
       after: after === undefined || after === '' ? undefined : bucket.s3Key(after),
     });
+    let last: ObjectKey | undefined;
     for await (const { Key, Size = 0 } of this.#each(listed)) {
       signal.throwIfAborted();
       const key = bucket.ownKey(Key);
-      if (key !== undefined) yield { key, sizeBytes: Size };
+      if (key === undefined) continue;
+      // Who seeks would miss what comes too late; and a server that repeats itself would never end.
+      if (last !== undefined && key <= last) throw this.#outOfOrder(last, key);
+      last = key;
+      yield { key, sizeBytes: Size };
     }
   }
 
@@ -161,6 +168,14 @@ export class S3Store implements ObjectStore {
       removed++;
     }
     return removed;
+  }
+
+  #outOfOrder(last: ObjectKey, key: ObjectKey): Problem {
+    return new Problem(
+      STORE_ANSWER,
+      `Cannot list the store "${this.description}": its server lists "${key}" after "${last}", and should list in order`,
+      { facts: { store: this.description, key } },
+    );
   }
 
   async #abortUpload({ Key, UploadId }: MultipartUpload, signal: AbortSignal): Promise<void> {

@@ -27,7 +27,7 @@ export async function beginUpload(
   key: ObjectKey,
   { signal, retainUntil }: PutOptions,
 ): Promise<Upload> {
-  const doing: Doing = { action: 'write', key, permission: 's3:PutObject' };
+  const doing: Doing = { action: 'write', key, permission: 's3:PutObject', isWrite: true };
   const id = await bucket.call(
     doing,
     async ({ sdk, client, options }) => {
