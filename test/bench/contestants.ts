@@ -1,6 +1,7 @@
 /**
- * Who is measured, and how each is run: our engine; pgBackRest; and the limit, which moves the same bytes
- * and does nothing else. Every one makes its files durable as it does by default; caches are warm for all.
+ * Who is measured, and how each is run: our engine to a folder and to a bucket; pgBackRest; and the limit,
+ * which moves the same bytes and does nothing else. Every one makes its files durable as it does by
+ * default; caches are warm for all.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -8,24 +9,20 @@ import { chmod, chown, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { peerLacks, type Versitygw } from '../support/peers.ts';
+import { makeBucket } from '../support/s3-peers.ts';
 import type { BenchDatabase } from './database.ts';
-import type { OursAnswer, OursRequest } from './ours-words.ts';
+import { OursAnswer, type OursRequest } from './ours-words.ts';
 import { type PgBackRest, pgBackRest } from './pgbackrest.ts';
 import { type Cost, runMeasured } from './processes.ts';
 
-export interface Measured extends Cost {
-  /** What lies in the repository. */
-  readonly storedBytes?: number;
-  readonly readBytes?: number;
-  readonly stallMs?: number;
-  readonly stallCpuMs?: number;
-}
+export type Action = 'backup' | 'restore' | 'table';
+
+export interface Measured extends Cost, Partial<OursAnswer> {}
 
 export interface Contestant {
   readonly name: string;
-  backup(): Promise<Measured>;
-  /** Of the last backup. */
-  restore(): Promise<Measured>;
+  readonly actions: Readonly<Partial<Record<Action, () => Promise<Measured>>>>;
 }
 
 export interface Arena {
@@ -34,16 +31,20 @@ export interface Arena {
   readonly folder: string;
   /** Of zstd. */
   readonly level: number;
+  /** Undefined: it is not installed. */
+  readonly gateway: Versitygw | undefined;
 }
 
-/** Those that this machine can run, and the names of the others with what is missing. */
+/** Those that this machine can run, and what it lacks for the others. */
 export async function contestants(
   arena: Arena,
 ): Promise<{ readonly present: readonly Contestant[]; readonly absent: readonly string[] }> {
-  const present: Contestant[] = [limit(arena), ours(arena)];
+  const present = [limit(arena), toFolder(arena)];
   const absent: string[] = [];
+  if (arena.gateway === undefined) absent.push(`a bucket: ${peerLacks('versitygw') ?? ''}`);
+  else present.push(await toBucket(arena, arena.gateway));
   const peer = await pgBackRest(arena);
-  if (peer === undefined) absent.push('pgBackRest: install Debian\'s package "pgbackrest"');
+  if (peer === undefined) absent.push('pgBackRest: install Debian’s package "pgbackrest"');
   else present.push(asContestant(arena, peer));
   return { present, absent };
 }
@@ -52,76 +53,112 @@ export async function contestants(
 function limit({ database, folder }: Arena): Contestant {
   const { postgres, postmaster } = database;
   const archive = join(folder, 'limit.tar');
-  const args = ['-h', postgres.socketDirectory, '-p', String(postgres.port), '-U', 'postgres'];
+  const place = ['-h', postgres.socketDirectory, '-p', String(postgres.port), '-U', 'postgres'];
   const path = postgres.programs.path('pg_basebackup') ?? 'pg_basebackup';
-  const copy = { path, args: [...args, '-D', '-', '-Ft', '-X', 'none', '-c', 'fast'], cwd: '/' };
+  const args = [...place, '-D', '-', '-Ft', '-X', 'none', '-c', 'fast'];
   return {
     name: 'limit',
-    backup: async () => runMeasured({ ...copy, discardOutput: true }, postmaster),
-    async restore() {
-      if (!existsSync(archive)) await toFile(copy.path, copy.args, archive);
-      return await intoEmpty(arenaRestore(folder), undefined, async (directory) =>
-        runMeasured({ path: 'tar', args: ['-xf', archive, '-C', directory], cwd: folder }, 0),
-      );
+    actions: {
+      async backup() {
+        await settle();
+        return await runMeasured({ path, args, cwd: '/', discardOutput: true }, postmaster);
+      },
+      async restore() {
+        if (!existsSync(archive)) await intoFile(path, args, archive);
+        return await intoEmpty(folder, undefined, async (directory) =>
+          runMeasured({ path: 'tar', args: ['-xf', archive, '-C', directory], cwd: folder }, 0),
+        );
+      },
     },
   };
 }
 
-function ours({ database, folder }: Arena): Contestant {
-  const { postgres, postmaster } = database;
-  const store = join(folder, 'ours');
-  const request = { server: 'bench', url: postgres.url(), store };
-  return {
-    name: 'ours → directory',
-    async backup() {
-      await rm(store, { recursive: true, force: true });
-      await settle();
-      return await runOurs({ ...request, action: 'backup', directory: '' }, postmaster);
+function toFolder(arena: Arena): Contestant {
+  const path = join(arena.folder, 'ours');
+  return ours('ours → directory', arena, {
+    store: () => ({ kind: 'directory', path }),
+    empty: async () => rm(path, { recursive: true, force: true }),
+  });
+}
+
+async function toBucket(arena: Arena, gateway: Versitygw): Promise<Contestant> {
+  const bucket = 'bench-bucket';
+  const { endpoint, region, accessKeyId, secretAccessKey, dataFolder } = gateway;
+  const peer = { endpoint, region, accessKeyId, secretAccessKey };
+  await makeBucket(peer, { name: bucket });
+  let round = 0;
+  return ours('ours → bucket', arena, {
+    store: () => ({ kind: 'bucket', ...peer, bucket, prefix: `round-${round}` }),
+    async empty() {
+      await rm(join(dataFolder, bucket, `round-${round}`), { recursive: true, force: true });
+      round++;
     },
-    async restore() {
-      return await intoEmpty(arenaRestore(folder), undefined, async (directory) =>
-        runOurs({ ...request, action: 'restore', directory }, 0),
-      );
+  });
+}
+
+interface Ours {
+  readonly store: () => OursRequest['store'];
+  readonly empty: () => Promise<void>;
+}
+
+function ours(
+  name: string,
+  { database, folder, level }: Arena,
+  { store, empty }: Ours,
+): Contestant {
+  const { postgres, postmaster, tableFile } = database;
+  const common = { server: 'bench', url: postgres.url(), level, directory: '', table: '' };
+  return {
+    name,
+    actions: {
+      async backup() {
+        await empty();
+        await settle();
+        return await runOurs({ ...common, action: 'backup', store: store() }, postmaster);
+      },
+      restore: async () =>
+        intoEmpty(folder, undefined, async (directory) =>
+          runOurs({ ...common, action: 'restore', store: store(), directory }, 0),
+        ),
+      table: async () =>
+        intoEmpty(folder, undefined, async (directory) =>
+          runOurs({ ...common, action: 'table', store: store(), directory, table: tableFile }, 0),
+        ),
     },
   };
 }
 
 async function runOurs(request: OursRequest, postmaster: number): Promise<Measured> {
   const program = fileURLToPath(new URL('./ours-process.ts', import.meta.url));
-  const flags = (process.env['DBDR_BENCH_NODE'] ?? '').split(' ').filter((flag) => flag !== '');
-  const args = [...flags, program, JSON.stringify(request)];
+  const args = [program, JSON.stringify(request)];
   const cost = await runMeasured({ path: process.execPath, args, cwd: '/' }, postmaster);
-  const answer = JSON.parse(cost.output) as OursAnswer;
-  return { ...cost, ...answer };
+  return { ...cost, ...OursAnswer.parse(JSON.parse(cost.output)) };
 }
 
 function asContestant({ database, folder }: Arena, peer: PgBackRest): Contestant {
   const { user } = database.postgres;
   return {
     name: 'pgBackRest',
-    async backup() {
-      await peer.empty();
-      await settle();
-      const cost = await runMeasured(peer.backup(), database.postmaster);
-      return { ...cost, storedBytes: await peer.storedBytes() };
+    actions: {
+      async backup() {
+        await peer.empty();
+        await settle();
+        const cost = await runMeasured(peer.backup(), database.postmaster);
+        return { ...cost, storedBytes: await peer.storedBytes() };
+      },
+      restore: async () =>
+        intoEmpty(folder, user, async (directory) => runMeasured(peer.restore(directory), 0)),
     },
-    restore: async () =>
-      intoEmpty(arenaRestore(folder), user, async (directory) =>
-        runMeasured(peer.restore(directory), 0),
-      ),
   };
-}
-
-function arenaRestore(folder: string): string {
-  return join(folder, 'restored');
 }
 
 /** A new folder for each restore, gone before the next: nobody finds files to write over. */
 async function intoEmpty(
-  directory: string,
+  folder: string,
   owner: { readonly uid: number; readonly gid: number } | undefined,
   restore: (directory: string) => Promise<Measured>,
 ): Promise<Measured> {
+  const directory = join(folder, 'restored');
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory);
   await chmod(directory, 0o700);
@@ -139,7 +176,7 @@ async function settle(): Promise<void> {
   await endOf(spawn('sync', { stdio: 'ignore' }));
 }
 
-async function toFile(path: string, args: readonly string[], file: string): Promise<void> {
+async function intoFile(path: string, args: readonly string[], file: string): Promise<void> {
   await using handle = await open(file, 'w');
   await endOf(spawn(path, args, { stdio: ['ignore', handle.fd, 'ignore'] }));
 }

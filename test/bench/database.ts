@@ -22,12 +22,14 @@ const SETTINGS = {
 };
 const SEED_ROWS = 40_000;
 /** A word of some shop's language; `i` is a column of the innermost query: each row gets another. */
-const WORD = "substr(md5((floor(random() * 20000) + 0 * i)::text), 1, 3 + i % 7)";
+const WORD = 'substr(md5((floor(random() * 20000) + 0 * i)::text), 1, 3 + i % 7)';
 
 export interface BenchDatabase extends AsyncDisposable {
   readonly postgres: TestPostgres;
   readonly postmaster: number;
   readonly bytes: number;
+  /** First file of the table that is restored alone, below the data directory. */
+  readonly tableFile: string;
 }
 
 export async function makeDatabase(gigabytes: number): Promise<BenchDatabase> {
@@ -42,12 +44,14 @@ export async function makeDatabase(gigabytes: number): Promise<BenchDatabase> {
     await postgres.query('CHECKPOINT');
     await postgres.query('SELECT pg_switch_wal()');
     const [row] = await postgres.query(
-      'SELECT sum(pg_database_size(oid))::text AS bytes FROM pg_database',
+      `SELECT sum(pg_database_size(oid))::text AS bytes, pg_relation_filepath('orders') AS file
+       FROM pg_database`,
     );
     return {
       postgres,
       postmaster: Number.parseInt(await pidFile(postgres), 10),
       bytes: Number(row?.['bytes']),
+      tableFile: String(row?.['file']),
       [Symbol.asyncDispose]: async () => postgres[Symbol.asyncDispose](),
     };
   } catch (error) {

@@ -11,9 +11,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { type Arena, contestants, type Measured } from './contestants.ts';
+import { peerLacks, startVersitygw } from '../support/peers.ts';
+import { type Arena, type Contestant, contestants, type Measured } from './contestants.ts';
 import { makeDatabase } from './database.ts';
-import { type Bout, report } from './report.ts';
+import { type Bout, goalsOf, report } from './report.ts';
 
 const { values } = parseArgs({
   options: {
@@ -25,10 +26,14 @@ const { values } = parseArgs({
     json: { type: 'string' },
   },
 });
+const ACTIONS = ['backup', 'restore', 'table'] as const;
 const bouts: Bout[] = [];
 for (const gigabytes of values.gigabytes.split(',').map(Number)) await measure(gigabytes);
 say(report(bouts));
-if (values.json !== undefined) await writeFile(values.json, JSON.stringify(bouts, undefined, 2));
+if (values.json !== undefined) {
+  const result = { goals: goalsOf(bouts), bouts };
+  await writeFile(values.json, `${JSON.stringify(result, undefined, 2)}\n`);
+}
 
 async function measure(gigabytes: number): Promise<void> {
   say(`Making a database of ${gigabytes} GB …`);
@@ -36,8 +41,9 @@ async function measure(gigabytes: number): Promise<void> {
   const folder = await mkdtemp(join(values.folder, 'dbdr-bench-'));
   // The database's own user writes here, too.
   await chmod(folder, 0o755);
+  await using gateway = peerLacks('versitygw') === undefined ? await startVersitygw() : undefined;
   try {
-    await fight({ database, folder, level: Number(values.level) }, gigabytes);
+    await fight({ database, folder, gateway, level: Number(values.level) }, gigabytes);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -46,26 +52,31 @@ async function measure(gigabytes: number): Promise<void> {
 async function fight(arena: Arena, gigabytes: number): Promise<void> {
   const { present, absent } = await contestants(arena);
   for (const name of absent) say(`Skipped: ${name}`);
-  for (let round = 1; round <= Number(values.rounds); round++) {
-    for (const { name, backup, restore } of present) {
-      if (!name.includes(values.only)) continue;
-      add({ gigabytes, round, name, action: 'backup' }, await backup());
-      add({ gigabytes, round, name, action: 'restore' }, await restore());
-    }
+  for (let round = 1; round <= Number(values.rounds); round++)
+    for (const contestant of present)
+      if (contestant.name.includes(values.only)) await act(contestant, { gigabytes, round });
+}
+
+async function act(
+  { name, actions }: Contestant,
+  where: Pick<Bout, 'gigabytes' | 'round'>,
+): Promise<void> {
+  for (const action of ACTIONS) {
+    const measured = await actions[action]?.();
+    if (measured !== undefined) add({ ...where, name, action }, measured);
   }
 }
 
 function add(where: Omit<Bout, 'measured'>, measured: Measured): void {
   bouts.push({ ...where, measured: { ...measured, output: '' } });
-  const { wallSeconds, cpuSeconds, serverCpuSeconds, peakMiB, stallMs } = measured;
-  say(
-    `${where.gigabytes} GB, round ${where.round}: ${where.name} ${where.action} ` +
-      `${wallSeconds.toFixed(2)} s, CPU ${cpuSeconds.toFixed(1)} + ${serverCpuSeconds.toFixed(1)} s, ` +
-      `${peakMiB.toFixed(0)} MiB, ${((measured.storedBytes ?? 0) / 1e6).toFixed(0)} MB` +
-      (stallMs === undefined
-        ? ''
-        : `, stall ${stallMs.toFixed(0)} ms (CPU ${measured.stallCpuMs?.toFixed(0)} ms)`),
-  );
+  const { wallSeconds, cpuSeconds, serverCpuSeconds, peakMiB } = measured;
+  const words = [
+    `${where.gigabytes} GB, round ${where.round}: ${where.name} ${where.action}`,
+    `${wallSeconds.toFixed(2)} s`,
+    `CPU ${cpuSeconds.toFixed(1)} + ${serverCpuSeconds.toFixed(1)} s`,
+    `${peakMiB.toFixed(0)} MiB`,
+  ];
+  say(words.join(', '));
 }
 
 function say(text: string): void {

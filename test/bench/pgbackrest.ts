@@ -4,7 +4,7 @@ import { chown, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import type { Arena } from './contestants.ts';
+import type { BenchDatabase } from './database.ts';
 import type { Program } from './processes.ts';
 
 const run = promisify(execFile);
@@ -18,12 +18,19 @@ export interface PgBackRest {
   storedBytes(): Promise<number>;
 }
 
+export interface PgBackRestOptions {
+  readonly database: BenchDatabase;
+  readonly folder: string;
+  /** Of zstd. */
+  readonly level: number;
+}
+
 /** Undefined: it is not installed. */
 export async function pgBackRest({
   database,
   folder,
   level,
-}: Arena): Promise<PgBackRest | undefined> {
+}: PgBackRestOptions): Promise<PgBackRest | undefined> {
   try {
     await run(PATH, ['version']);
   } catch {

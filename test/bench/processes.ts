@@ -75,7 +75,7 @@ export async function runMeasured(program: Program, server: number): Promise<Cos
 }
 
 /** A process, what it has waited for, and its living children. 0: no process. */
-export function familyCpuSeconds(pid: number): number {
+function familyCpuSeconds(pid: number): number {
   if (pid === 0) return 0;
   let ticks = 0;
   for (const one of [pid, ...descendants(pid)]) {
