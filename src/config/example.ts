@@ -15,6 +15,12 @@ servers:
 
 stores:
   here: { kind: directory, path: ./store }
+# far:                           # a bucket in another region; keys by the SDK's default chain
+#   kind: s3
+#   bucket: my-backups
+#   prefix: dbdr
+#   region: eu-west-3
+#   object_lock: { mode: compliance }   # the bucket needs versioning and Object Lock
 
 keys:                            # make it once with: npx dbdr keys create
   kind: file                     # and keep a copy somewhere else: no backup can be read without it

@@ -114,6 +114,19 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('ver
     });
   });
 
+  test.each([
+    ['whole', SMALL, isPut],
+    ['in parts', LARGE, isEnd],
+  ])('put() %s finds out by itself when no answer at all arrives', async (_how, bytes, matches) => {
+    spoil({ kind: 'lose the answer' }, matches, IMPATIENT.attemptsMax);
+
+    const written = await storeAt(proxy).put(KEY, bodyOf(bytes), { signal });
+
+    expect(written).toMatchObject({ sizeBytes: bytes.length, outcome: 'already there' });
+    expect((await stored()).equals(bytes)).toBe(true);
+    expect(await unfinished()).toBe(0);
+  });
+
   test('open() goes on at the byte that is missing, and reads none twice', async () => {
     await storeAt(server).put(KEY, bodyOf(LARGE), { signal });
     spoil({ kind: 'break off', by: 'reset' }, isGet, 4);
@@ -135,9 +148,9 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('ver
     await store.remove(KEY, { signal });
     await store.put(KEY, bodyOf(randomBytes(LARGE.length)), { signal });
 
-    await expect(buffer(reader)).rejects.toMatchObject({
-      kind: { code: 'STORAGE_OBJECT_DAMAGED' },
-    });
+    const reading = buffer(reader);
+    await expect(reading).rejects.toMatchObject({ kind: { code: 'STORAGE_OBJECT_DAMAGED' } });
+    await expect(reading).rejects.toThrow('has become another one');
   });
 
   test.each<Fault>([{ kind: 'flip a bit' }, { kind: 'wrong checksum' }, { kind: 'shorten' }])(
