@@ -125,7 +125,9 @@ export class FlushLimit {
     return limit;
   }
 
+  /** Before anything was told of the log there is none that a store could be level with. */
   #isOfThisLog({ systemId, timeline }: Other): boolean {
+    if (this.#systemId === '') return false;
     return systemId === this.#systemId && timeline === this.#timeline;
   }
 }

@@ -21,6 +21,7 @@ import type { Finding } from '../kernel/finding.ts';
 import type { ServerName } from '../kernel/ids.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
 import { isObjectKey, type ObjectKey, type ObjectStore } from '../storage/object-store.ts';
+import { WRITE_REFUSED } from '../storage/problems.ts';
 import { OTHER_KEY, STORE_OWNED } from './problems.ts';
 
 export interface GuardedStore {
@@ -171,5 +172,11 @@ async function putOwner(
   const key = `${name}/owner/${String(number).padStart(6, '0')}-${own}`;
   if (!isObjectKey(key)) throw new TypeError(`Not a key: "${key}"`);
   const note = { installation: own, host: hostname(), since: at };
-  await store.put(key, Readable.from([Buffer.from(`${canonicalJson(note)}\n`)]), { signal });
+  const body = Readable.from([Buffer.from(`${canonicalJson(note)}\n`)]);
+  try {
+    await store.put(key, body, { signal });
+  } catch (error) {
+    // Another process of this installation was quicker, at another moment: the name is what counts.
+    if (!isProblem(error, WRITE_REFUSED)) throw error;
+  }
 }

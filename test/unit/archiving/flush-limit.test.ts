@@ -36,6 +36,18 @@ function level(clock: FakeClock): FlushLimit {
 }
 
 describe('FlushLimit', () => {
+  test('never calls a store level that it knows nothing of', () => {
+    const clock = fakeClock();
+    const others = new Map([['west', undefined]]);
+    const limit = new FlushLimit({ first: row('here', 100), others, clock });
+
+    expect(limit.seen('west', undefined, ROOM)).toBeUndefined();
+    limit.told(stored(200));
+    expect(limit.seen('west', undefined, ROOM)).toBeUndefined();
+
+    expect(limit.counts('west')).toBe(false);
+  });
+
   test('is the least of what the other stores have', () => {
     const clock = fakeClock();
     const rows = ['west', 'east'].map((store) => [store, row(store, 100)] as const);
