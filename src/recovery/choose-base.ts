@@ -47,6 +47,8 @@ export type BaseChoice =
       readonly outcome: 'hole';
       readonly base: BackupSummary;
       readonly missing: readonly SegmentName[];
+      /** Nothing was lost: retention keeps this backup for its own moment only. */
+      readonly thinned?: boolean;
     };
 
 export function chooseBase(facts: ChoiceFacts, target: Target): BaseChoice {
@@ -129,6 +131,8 @@ function judge(base: BackupSummary, target: Target, facts: ChoiceFacts): BaseCho
 
 function judgeTarget(found: Candidate, target: Target, facts: ChoiceFacts): BaseChoice {
   const { path } = found;
+  if (path.thinned === true)
+    return isOwnEnd(found, target) ? { ...found, covered: 'yes' } : holeBehind(found);
   switch (target.kind) {
     case 'latest':
       return path.broken || endsTooEarly(found, facts)
@@ -143,6 +147,19 @@ function judgeTarget(found: Candidate, target: Target, facts: ChoiceFacts): Base
     default:
       throw new TypeError(`Unreachable target: ${JSON.stringify(target satisfies never)}`);
   }
+}
+
+/** Of a moment, people write the second. */
+const SECOND_MS = 1000;
+
+/** A backup without the log after it can be returned to as it ended, and to no other moment. */
+function isOwnEnd({ base }: Candidate, target: Target): boolean {
+  if (target.kind === 'lsn') return compareLsn(toLsn(target.lsn), base.endLsn) === 0;
+  if (target.kind !== 'time') return false;
+  const afterMs =
+    Temporal.Instant.from(target.at).epochMilliseconds -
+    Temporal.Instant.from(base.endedAt).epochMilliseconds;
+  return afterMs < SECOND_MS;
 }
 
 interface Candidate {
@@ -162,7 +179,7 @@ function endsTooEarly({ base, path }: Candidate, { backups }: ChoiceFacts): bool
 }
 
 function holeBehind({ base, path }: Candidate): BaseChoice {
-  return { outcome: 'hole', base, missing: path.missing };
+  return { outcome: 'hole', base, missing: path.missing, thinned: path.thinned === true };
 }
 
 function judgeLsn(found: Candidate, lsn: Lsn): BaseChoice {

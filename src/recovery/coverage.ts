@@ -18,6 +18,8 @@ export interface WalPath {
   readonly missing: readonly SegmentName[];
   /** More stored WAL lies behind what is missing. */
   readonly broken: boolean;
+  /** Retention has left the base no more than its own log: its own end can be reached, and nothing after it. */
+  readonly thinned?: boolean;
 }
 
 /** Undefined when not even the first byte that replay needs is stored. */
@@ -48,7 +50,12 @@ export function followWal(base: BackupSummary, inventory: WalInventory): WalPath
     toLsn: end.toLsn,
     missing: broken ? missingBehind(end, inventory, base.segmentBytes) : [],
     broken,
+    thinned: broken && isThinnedBehind(end, inventory),
   };
+}
+
+function isThinnedBehind({ timeline, toLsn }: WalRun, { thinned = [] }: WalInventory): boolean {
+  return thinned.some((mark) => timeline <= mark.timeline && compareLsn(toLsn, mark.lsn) < 0);
 }
 
 /** The run of a newer timeline that branches off inside this one: its history file must be stored. */

@@ -1,4 +1,5 @@
 /** Turns readings and choices that are no answer into Problems a person can act on. Pure. */
+import type { BackupSummary } from '../engines/engine.ts';
 import { formatAge, formatLocal, formatUtc } from '../kernel/moment.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
 import type { BaseChoice } from './choose-base.ts';
@@ -102,6 +103,7 @@ function requireFound(choice: BaseChoice, asked: AskedBase, reader: Reader): Fou
     case 'after last wal':
       throw afterLast(server, choice, { target, reader });
     case 'hole': {
+      if (choice.thinned === true) throw ownMomentOnly(choice.base, server, show(target, reader));
       const missing = choice.missing.length === 0 ? 'its first segments' : name(choice.missing);
       throw new Problem(
         WAL_HOLE,
@@ -112,6 +114,21 @@ function requireFound(choice: BaseChoice, asked: AskedBase, reader: Reader): Fou
     default:
       throw new TypeError(`Unreachable choice: ${JSON.stringify(choice satisfies never)}`);
   }
+}
+
+function ownMomentOnly(
+  { backupId, endedAt }: BackupSummary,
+  server: string,
+  asked: string,
+): Problem {
+  return new Problem(
+    WAL_HOLE,
+    `Cannot recover "${server}" to ${asked}: backup ${backupId}, the last one before it, is kept for its own moment only, ${endedAt}`,
+    {
+      facts: { backupId },
+      hint: `Ask for ${endedAt}; \`retention ${server}\` shows which backups are kept and from when on every moment is.`,
+    },
+  );
 }
 
 interface Asked {

@@ -43,6 +43,7 @@ export const PathJson = z.strictObject({
   toLsn: LsnText,
   missing: z.array(SegmentText),
   broken: z.boolean(),
+  thinned: z.boolean().default(false),
 });
 export type PathJson = z.infer<typeof PathJson>;
 

@@ -1,5 +1,4 @@
 /** What is looked at before anything is restored: production, the store, the log. */
-import type { WalInventory } from '../engines/wal-archive.ts';
 import { compareLsn, type Lsn } from '../kernel/lsn.ts';
 import { followWal, type WalPath } from '../recovery/coverage.ts';
 import type { Seen } from './checks.ts';
@@ -127,7 +126,7 @@ export async function findPath(
       const detail = `the log that makes the backup whole is not all there${missing}`;
       return { verdict: 'FAIL', detail };
     }
-    const isAlone = found.broken && isThinnedBehind(found, inventory);
+    const isAlone = found.thinned === true;
     path = { ...found, isAlone };
     const isFirst = deps.recovery.storesOf(server)[0]?.name === store.name;
     const own = `${found.fromLsn} to ${found.toLsn}`;
@@ -137,11 +136,6 @@ export async function findPath(
     return judgePath(found, source?.laterLsn, isFirst);
   });
   return path;
-}
-
-/** Where the path ends, the log was removed on purpose. */
-function isThinnedBehind({ timeline, toLsn }: WalPath, { thinned = [] }: WalInventory): boolean {
-  return thinned.some((mark) => timeline <= mark.timeline && compareLsn(toLsn, mark.lsn) < 0);
 }
 
 function judgePath(path: WalPath, needed: Lsn | undefined, isFirst: boolean): Seen {

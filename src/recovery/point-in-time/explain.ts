@@ -46,7 +46,12 @@ function targetWords(plan: RestorePlan, outlook?: RestoreOutlook): string {
 
 function walWords({ segments, walFrom, walTo, path }: RestorePlan): string {
   const count = segments === 1 ? '1 segment' : `${segments} segments`;
-  return `${count} from ${walFrom} to ${walTo}, ${path.broken ? 'a hole behind them' : 'no holes'}`;
+  return `${count} from ${walFrom} to ${walTo}, ${sayEnd(path)}`;
+}
+
+function sayEnd({ broken, thinned }: RestorePlan['path']): string {
+  if (thinned) return 'what came after was thinned out';
+  return broken ? 'a hole behind them' : 'no holes';
 }
 
 function writesWords({ base, into }: RestorePlan, outlook?: RestoreOutlook): string {

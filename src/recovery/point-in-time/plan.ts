@@ -141,7 +141,11 @@ function warningsOf({ base, path, covered }: FoundBase, target: Target): readonl
   const warnings: string[] = [];
   if (base.damagedFiles.length > 0)
     warnings.push(`Backup ${base.backupId} has ${base.damagedFiles.length} damaged files.`);
-  if (path.broken)
+  if (path.thinned === true)
+    warnings.push(
+      `Backup ${base.backupId} is kept for its own moment: the copy stands where the backup ended.`,
+    );
+  else if (path.broken)
     warnings.push(
       `WAL is missing after ${path.toLsn}; if the target lies behind it, the restore will say so.`,
     );

@@ -209,7 +209,10 @@ async function startAndReplay(
   request: ScratchRestoreRequest,
   workplace: Workplace,
 ): Promise<Standing> {
-  let target: ReplayTarget = request.target;
+  const { base, path } = request;
+  // Nothing begins behind its end but the switch to the next segment, so its own log is enough.
+  let target: ReplayTarget =
+    path.thinned === true ? { kind: 'lsn', asked: base.endLsn, lsn: base.endLsn } : request.target;
   let stood: Reached | undefined;
   for (let attempt = 1; attempt <= STARTS_MAX; attempt += 1) {
     const standing = await replayOnce(deps, request, { ...workplace, attempt, target });
