@@ -1,11 +1,11 @@
 /** Why a backup stays, every reason of it, and why one that none keeps may go. Pure. */
 import { formatUtc } from '../kernel/moment.ts';
-import { backupName, type SummaryFacts } from './facts.ts';
+import { backupName, type CopyFacts, type SummaryFacts } from './facts.ts';
 import { isInForce } from './hold.ts';
 import { TIERS, type Tier } from './periods.ts';
 import { type Cluster, later, newestProved, oldestFirst, type View, type Viewed } from './view.ts';
 
-/** A damaged backup is evidence for so long once a newer one is proved. */
+/** A damaged backup is evidence for so long once its damage was found and a newer one is proved. */
 const EVIDENCE_DAYS = 14;
 
 export function reasonsOf(backup: Viewed, view: View): readonly string[] {
@@ -47,14 +47,20 @@ function lastVerifiedReasons(backup: Viewed, view: View): readonly string[] {
   return [...stores, `last verified of the cluster ${cluster.major}-${cluster.systemId}`];
 }
 
-/** A store that lags behind must keep a proved copy, too. */
+/** A store that lags behind must keep a proved copy, too; one that is known to be bad is none. */
 function lastInStores(backup: Viewed, { backups }: View): readonly string[] {
   return backup.facts.copies
     .map(({ store }) => store)
     .filter((store) => {
-      const here = backups.filter(({ facts }) => facts.copies.some((one) => one.store === store));
+      const here = backups.filter(({ facts }) =>
+        facts.copies.some((one) => one.store === store && !isBad(one)),
+      );
       return newestProved(here) === backup;
     });
+}
+
+function isBad({ verdict }: CopyFacts): boolean {
+  return verdict === 'FAIL';
 }
 
 /** A younger cluster has a proved backup as old as the window: returning never needs the older one. */
@@ -73,13 +79,27 @@ function damagedReasons(backup: Viewed, view: View): readonly string[] {
   const proved = view.newestProved;
   const isNewest = proved === undefined || oldestFirst(backup, proved) > 0;
   if (isNewest) return ['damaged: evidence until a newer one is verified'];
+  const unlooked = uncondemned(backup);
+  if (unlooked.length > 0)
+    return [`damaged elsewhere: its copy in ${unlooked.join(' and ')} may be good`];
   const until = evidenceUntil(backup, view);
   if (Temporal.Instant.compare(until, view.countedFrom) <= 0) return [];
   return [`damaged: evidence until ${formatUtc(until.round('second'))}`];
 }
 
-function evidenceUntil({ endedAt }: Viewed, { facts }: View): Temporal.Instant {
-  return endedAt.toZonedDateTimeISO(facts.zone).add({ days: EVIDENCE_DAYS }).toInstant();
+/** Stores whose copy no proof has found bad; what PostgreSQL called damaged is so in every copy. */
+function uncondemned({ summary, facts }: Viewed): readonly string[] {
+  if (summary.damagedFiles.length > 0) return [];
+  return facts.copies.filter((copy) => !isBad(copy)).map(({ store }) => store);
+}
+
+/** Counted from when the damage was found: of an old backup nobody could look at it before. */
+function evidenceUntil({ endedAt, facts: { copies } }: Viewed, { facts }: View): Temporal.Instant {
+  const found = copies.filter(isBad).map(({ verifiedAt }) => verifiedAt);
+  const last = found
+    .flatMap((at) => (at === null ? [] : Temporal.Instant.from(at)))
+    .reduce(later, endedAt);
+  return last.toZonedDateTimeISO(facts.zone).add({ days: EVIDENCE_DAYS }).toInstant();
 }
 
 function heldReasons(backup: Viewed, { facts, countedFrom }: View): readonly string[] {

@@ -60,6 +60,22 @@ function last({ backups }: RetentionFacts): string {
   return backups.findLast(({ summary }) => summary.systemId === '7341')?.summary.backupId ?? '';
 }
 
+/** With other verdicts, by store, for one of the backups. */
+function replaced(
+  backups: readonly BackupFacts[],
+  number: number,
+  verdicts: { readonly [store: string]: string },
+  verifiedAt: string | null = null,
+): readonly BackupFacts[] {
+  return backups.map((backup, index) => ({
+    ...backup,
+    copies: backup.copies.map((copy) => {
+      const verdict = index === number ? verdicts[copy.store] : undefined;
+      return verdict === undefined ? copy : { ...copy, verdict, verifiedAt };
+    }),
+  }));
+}
+
 describe('planRetention()', () => {
   test('tells every reason of a kept backup, and of each that goes what stands in its stead', () => {
     const backups = month();
@@ -208,7 +224,7 @@ describe('planRetention()', () => {
       planRetention(factsOf(backups)).keep.filter(({ tiers }) => tiers.includes('daily')),
     ).toHaveLength(7);
     expect(reasonsFor(factsOf(young), idOf(DATES[50] ?? ''))).toEqual([
-      'damaged: evidence until 2026-12-04 02:10:00 UTC',
+      'damaged: evidence until 2026-12-04 04:00:00 UTC',
     ]);
     expect(planRetention(factsOf(old)).remove.find(({ state }) => state === 'damaged')?.why).toBe(
       'damaged, and evidence for 14 days is enough',
@@ -219,6 +235,39 @@ describe('planRetention()', () => {
     const backups = month((number) => ({ stores: number < 20 ? ['here', 'west'] : ['here'] }));
 
     expect(reasonsFor(factsOf(backups), idOf(DATES[19] ?? ''))).toContain('last verified in west');
+  });
+
+  test('a copy that is known to be bad is not the last verified one of its store', () => {
+    const backups = month((number) => ({ stores: number < 21 ? ['here', 'west'] : ['here'] }));
+    const facts = factsOf(replaced(backups, 20, { west: 'FAIL' }));
+
+    expect(reasonsFor(facts, idOf(DATES[19] ?? ''))).toContain('last verified in west');
+    expect(reasonsFor(facts, idOf(DATES[20] ?? ''))).not.toContain('last verified in west');
+  });
+
+  test('an old backup whose damage was found today is evidence from today on', () => {
+    const backups = month();
+    const facts = factsOf(replaced(backups, 30, { here: 'FAIL' }, '2026-11-29T02:00:00.000000Z'));
+
+    expect(reasonsFor(facts, idOf(DATES[30] ?? ''))).toEqual([
+      'damaged: evidence until 2026-12-13 02:00:00 UTC',
+    ]);
+  });
+
+  test('a bad copy in one store is no reason to remove the one in another that nobody has proved', () => {
+    const backups = month((number) => ({
+      stores: ['here', 'west'],
+      verdict: number === 30 ? null : 'PASS',
+    }));
+    const facts = factsOf(replaced(backups, 30, { west: 'FAIL' }));
+    const both = factsOf(replaced(backups, 30, { west: 'FAIL', here: 'FAIL' }));
+
+    expect(reasonsFor(facts, idOf(DATES[30] ?? ''))).toEqual([
+      'damaged elsewhere: its copy in here may be good',
+    ]);
+    expect(planRetention(both).remove.map(({ backupId }) => backupId)).toContain(
+      idOf(DATES[30] ?? ''),
+    );
   });
 
   test('after pg_upgrade the old cluster ages by the same tiers, and its last verified backup stays until the new one can serve the whole window', () => {
