@@ -31,6 +31,8 @@ const engine = streamingEngine({
   tuning: () => ({ workers: WORKERS, compression: { method: 'zstd', level } }),
 });
 const store = await openStore();
+// A bot has loaded its store's library long before a backup begins.
+await store.census({ signal })[Symbol.asyncIterator]().next();
 const stop = watchStalls();
 const did = request.action === 'backup' ? await backup() : await restore();
 process.stdout.write(JSON.stringify({ ...did, ...stop() } satisfies OursAnswer));
