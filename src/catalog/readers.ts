@@ -68,13 +68,21 @@ export function removalLease(server: string): string {
 }
 
 const LOOK_EVERY_MS = 100;
+/**
+ * What a remover does under one lease has ended by then, and whatever it begins meanwhile sees who reads.
+ * One that died under a clock that ran ahead has left a lease of a year: nobody restores that late.
+ */
+const WAIT_MAX_MS = 60_000;
 
-/** Resolves at a moment at which nobody is removing something of the server. */
+/** Resolves when nobody is removing what the server's readers, as they are now, need. */
 export async function untilNotRemoving(
   { leases, clock }: { readonly leases: Pick<LeaseRecords, 'holderOf'>; readonly clock: Clock },
   server: string,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<void> {
-  while ((await leases.holderOf(removalLease(server), utcText(clock.now()))) !== undefined)
+  const beganMs = clock.elapsedMs();
+  while ((await leases.holderOf(removalLease(server), utcText(clock.now()))) !== undefined) {
+    if (clock.elapsedMs() - beganMs > WAIT_MAX_MS) return;
     await clock.sleep(LOOK_EVERY_MS, { signal });
+  }
 }

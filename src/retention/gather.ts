@@ -2,6 +2,7 @@
  * Gathers what retention decides on: manifests, holds and locks from every store of a server, verdicts and
  * readers from the catalogue. A store that cannot be read is told as trouble, never left out in silence.
  */
+import { z } from 'zod';
 
 import { readersOf } from '../catalog/readers.ts';
 import type { BackupRecord } from '../catalog/records.ts';
@@ -33,7 +34,7 @@ export async function gatherFacts(
   const { server } = requireServer(deps, name);
   const remembered = await deps.catalog.backups.list(name);
   const found: StoreFacts[] = [];
-  const trouble: string[] = [];
+  const trouble = await wrongClock(deps, name);
   for (const store of deps.storesOf(name)) {
     const read = await attempt(signal, async () => readStore(deps, name, { store, signal }));
     if ('failure' in read) trouble.push(`store "${store.name}" cannot be read: ${read.failure}`);
@@ -82,6 +83,25 @@ export async function refreshFacts(
     readers: await readersOf(deps.catalog.runs, name),
     trouble: [...facts.trouble, ...trouble],
   };
+}
+
+/** As monitoring tells of it. */
+const ClockDiffers = z.object({
+  code: z.literal('CLOCK_DIFFERS'),
+  severity: z.literal('page'),
+  summary: z.string(),
+});
+
+/**
+ * A backup that was made while the clock ran ahead moves the window, and with it log goes that a return
+ * to yesterday needs. Once the clock is right it harms nothing: the window is counted back from now.
+ */
+async function wrongClock({ catalog }: RetentionDeps, server: ServerName): Promise<string[]> {
+  const findings = await catalog.findings.list(server);
+  return findings.flatMap((finding) => {
+    const read = ClockDiffers.safeParse(finding);
+    return read.success ? [read.data.summary] : [];
+  });
 }
 
 interface StoreFacts {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 
+import { untilNotRemoving } from '../catalog/readers.ts';
 import type { AskContext, Explanation, Operation, Run } from '../gate/operation.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { formatUtc } from '../kernel/moment.ts';
@@ -188,7 +189,22 @@ async function place(deps: RetentionDeps, plan: HoldPlan, run: Run): Promise<Hol
     missedStores.push(...(await placeHold(deps.storesOf(name), { server: name, hold }, access)));
     placed.push(hold.holdId);
   }
+  await requireHeldInTime(deps, { server: name, backupId: plan.backupId ?? '' }, run);
   return { holds: await listAll(deps, run), placed, released: [], missedStores };
+}
+
+/**
+ * A removal that had looked for holds before the note was there may have taken the backup meanwhile; one
+ * that looks from now on sees it.
+ */
+async function requireHeldInTime(
+  deps: RetentionDeps,
+  { server, backupId }: NamedBackup,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<void> {
+  const { clock, catalog } = deps;
+  await untilNotRemoving({ leases: catalog.leases, clock }, server, { signal });
+  await findBackup(deps, backupId, { signal });
 }
 
 async function release(deps: RetentionDeps, plan: HoldPlan, run: Run): Promise<HoldResult> {

@@ -16,7 +16,7 @@ export interface Remover {
 
 /** Longer than a batch takes; a dead process's lease is free at once, or after this. */
 const LEASE_MS = 60_000;
-/** Well before it ends: from then on a reader thinks that nobody removes. */
+/** Well before it ends: from then on a reader (`catalog/readers.ts`) thinks that nobody removes. */
 const WORK_MS = 45_000;
 const ATTEMPT_MS = 100;
 

@@ -140,6 +140,18 @@ test('nothing is removed while a store or its holds cannot be read', async () =>
   ).rejects.toMatchObject({ kind: { code: 'RETENTION_BLOCKED' } });
 });
 
+test('nothing is removed while the clock of this machine is known to be wrong', async () => {
+  await house.fill(FEW);
+  const summary = 'The clock of this machine is 1 h ahead of that of shop';
+  const finding = { code: 'CLOCK_DIFFERS', server: 'shop', severity: 'page', summary };
+  const { findings } = house.gate.catalog;
+  await findings.open({ code: 'CLOCK_DIFFERS', server: 'shop', finding, at: utcText(house.now) });
+
+  expect(await house.look()).toMatchObject({ remove: [], blocked: [summary] });
+  await findings.close('CLOCK_DIFFERS', 'shop');
+  expect((await house.look()).remove).not.toEqual([]);
+});
+
 test('a hold that is placed, a reader that comes and a proof that fails after the approval are seen before each removal', async () => {
   await house.fill(FEW);
   const [held, read, last] = [summaryAt(0), summaryAt(1), summaryAt(5)];

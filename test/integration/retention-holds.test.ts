@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 
+import { manifestKey } from '../../src/engines/streaming/format.ts';
+import { type FaultyStore, faultyStore } from '../support/faulty-store.ts';
 import { objectKey } from '../support/object-keys.ts';
 import { FEW, type RetentionHouse, retentionHouse, summaryAt } from '../support/retention-house.ts';
 import { keysOf, prefixOf, put, signal } from '../support/retention-stores.ts';
@@ -59,6 +61,23 @@ test('`hold` says what it cannot read, and holds what cannot be read itself', as
   expect((await house.look()).keep.find((one) => one.backupId === backupId)?.reasons).toEqual([
     'held: its note cannot be read until it is released',
   ]);
+});
+
+test('a hold that comes too late says so: the removal had looked before', async () => {
+  await house.fill(FEW);
+  const { backupId } = summaryAt(0);
+  const { here: inner, west } = house;
+  house.here = Object.assign(faultyStore(inner), {
+    put: async (...call: Parameters<FaultyStore['put']>) => {
+      const key = manifestKey(summaryAt(0), backupId);
+      for (const store of [inner, west]) await store.remove(key, { signal });
+      return await inner.put(...call);
+    },
+  });
+
+  await expect(hold({ backup: backupId, reason: 'audit' })).rejects.toThrow(
+    'RETENTION_BACKUP_UNKNOWN',
+  );
 });
 
 async function hold(input: { readonly [key: string]: unknown }): Promise<void> {
