@@ -29,18 +29,24 @@ export interface HeldSlot {
   readonly watch: (options: { readonly signal: AbortSignal }) => Promise<void>;
 }
 
-/** Undefined: there is only one store. */
+/**
+ * Undefined: there is only one store. Of what was told about other stores, only what may still hold stays
+ * open: one that has become the first is a copy no longer, and one that counts is waited for.
+ */
 export async function holdSlot(
   server: ArchivingServer,
   deps: ArchivingDeps,
 ): Promise<HeldSlot | undefined> {
   const others = (server.otherStores ?? []).map(({ name }) => name);
+  const { walProgress, findings } = deps.catalog;
+  await findings.close(rowOf(server.storeName), server.name);
   if (others.length === 0) return undefined;
-  const { walProgress } = deps.catalog;
   const rows = new Map<string, WalProgressRecord | undefined>();
   for (const store of others) rows.set(store, await walProgress.find(server.name, store));
   const first = await walProgress.find(server.name, server.storeName);
   const limit = new FlushLimit({ first, others: rows, clock: deps.clock });
+  for (const store of others)
+    if (limit.counts(store)) await findings.close(rowOf(store), server.name);
   return {
     limit: (timeline) => limit.limit(timeline),
     told: (stored) => limit.told(stored),

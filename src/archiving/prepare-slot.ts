@@ -4,6 +4,7 @@
  * nobody knows of.
  */
 import type { WalProgressRecord } from '../catalog/records.ts';
+import { walStore } from '../engines/streaming/wal-store.ts';
 import type { Json } from '../kernel/codecs.ts';
 import { utcText } from '../kernel/codecs.ts';
 import type { Finding } from '../kernel/finding.ts';
@@ -42,7 +43,12 @@ export async function prepareSlot(
   const known = await deps.catalog.walProgress.find(server.name, server.storeName);
   await forgetOtherLog(facts, server, deps);
   const slot = slotName(server.name);
-  if ((await readSlot(session, slot)) !== undefined) return slot;
+  const held = await readSlot(session, slot);
+  if (held !== undefined) {
+    if (known !== undefined && held.restartLsn !== undefined)
+      await noteLack({ known, facts, keptFrom: held.restartLsn }, server, deps, signal);
+    return slot;
+  }
   await claim(server, slot, deps);
   await createSlot(session, slot);
   const keptFrom = (await readSlot(session, slot))?.restartLsn;
@@ -102,6 +108,47 @@ async function noteHole(
     server: name,
     severity: 'page',
     summary: `The log of ${name} between ${storedLsn} and ${keptFrom} was not kept: no backup taken before can be brought past it`,
+    hint: `Take a backup now with \`backup ${name}\`: from then on every moment can be reached again.`,
+    since: at,
+  };
+  await catalog.findings.open({ code: LOG_HOLE, server: name, finding: { ...finding }, at });
+}
+
+interface Lack {
+  readonly known: WalProgressRecord;
+  readonly facts: ServerFacts;
+  /** The slot that stands keeps the log from there on. */
+  readonly keptFrom: Lsn;
+}
+
+/**
+ * A store that was only a copy, and late, may have become the first: what it lacks and the slot no longer
+ * keeps would be passed over without a word. What is remembered may be old, so the store itself decides.
+ */
+async function noteLack(
+  { known, facts, keptFrom }: Lack,
+  server: ArchivingServer,
+  { catalog, clock }: ArchivingDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { systemId, timeline, major, segmentBytes } = facts;
+  if (known.systemId !== systemId || known.timeline !== timeline) return;
+  const [fromLsn, toLsn] = [known.storedLsn, segmentBegin(keptFrom, segmentBytes)];
+  if (!isLsn(fromLsn) || lsnBytes(fromLsn) === 0n || compareLsn(toLsn, fromLsn) <= 0) return;
+  const { name, storeName, store, ring } = server;
+  const folder = { server: name, major, systemId };
+  const range = { timeline, fromLsn, toLsn };
+  const { runs } = await walStore.inventory({ store, ring, folder, segmentBytes, range, signal });
+  const isThere = runs.some(
+    (run) => compareLsn(run.fromLsn, fromLsn) <= 0 && compareLsn(run.toLsn, toLsn) >= 0,
+  );
+  if (isThere) return;
+  const at = utcText(clock.now());
+  const finding: Finding = {
+    code: LOG_HOLE,
+    server: name,
+    severity: 'page',
+    summary: `The store "${storeName}" lacks the log of ${name} between ${fromLsn} and ${toLsn}, and the server no longer keeps it: only with a store that has it can a backup taken before be brought past it`,
     hint: `Take a backup now with \`backup ${name}\`: from then on every moment can be reached again.`,
     since: at,
   };

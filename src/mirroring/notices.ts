@@ -85,6 +85,13 @@ export class Notices {
     for (const code of WRONG) if (!lanes.some((codes) => codes.has(code))) await this.#close(code);
   }
 
+  /** What was told of the source when it was a copy itself: it is the first store now. */
+  async begin(): Promise<void> {
+    const { server, source } = this.#route;
+    for (const code of [FAILING, ...WRONG])
+      await this.#deps.catalog.findings.close(rowOf(code, source.name), server);
+  }
+
   /** One object that stays as it is, because copying it would make nothing better. */
   async wrong(problem: Problem): Promise<void> {
     const { server, target } = this.#route;
@@ -109,8 +116,12 @@ export class Notices {
     await this.#deps.catalog.findings.close(this.#row(code), this.#route.server);
   }
 
-  /** Findings are one a code and server: each mirror has its own. */
   #row(code: string): string {
-    return `${code}:${this.#route.target.name}`;
+    return rowOf(code, this.#route.target.name);
   }
+}
+
+/** Findings are one a code and server: each mirror has its own. */
+function rowOf(code: string, store: string): string {
+  return `${code}:${store}`;
 }

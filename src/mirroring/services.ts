@@ -30,6 +30,7 @@ export function mirrorService(route: Route, deps: MirroringDeps): Service {
       const stopping = new AbortController();
       const copying = copyingOn(route, deps, AbortSignal.any([signal, stopping.signal]));
       using told = deps.feed.subscribe(route.server);
+      await copying.notices.begin();
       try {
         await Promise.all([
           keepGoing(copying, 'log', () => followLog(copying, told)),

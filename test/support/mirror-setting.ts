@@ -8,13 +8,14 @@ import type { BackupDeps } from '../../src/backup/deps.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { openSqliteCatalog } from '../../src/catalog/sqlite.ts';
 import { createKeyFile, openFileKeyRing } from '../../src/encryption/file-key-ring.ts';
+import type { KeyRing } from '../../src/encryption/key-ring.ts';
 import { streamingEngine } from '../../src/engines/streaming/streaming-engine.ts';
 import { walStore } from '../../src/engines/streaming/wal-store.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { compareLsn, isLsn, type Lsn, toLsn } from '../../src/kernel/lsn.ts';
 import type { Service } from '../../src/kernel/service.ts';
-import type { MirroringDeps, Route } from '../../src/mirroring/deps.ts';
+import type { MirroringDeps, NamedStore, Route } from '../../src/mirroring/deps.ts';
 import { MirrorFeed } from '../../src/mirroring/feed.ts';
 import { mirrorService } from '../../src/mirroring/services.ts';
 import { directoryStore } from '../../src/storage/directory.ts';
@@ -22,7 +23,7 @@ import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { type AbsentStore, absentStore } from './absent-store.ts';
 import { testServerName } from './folder-archive.ts';
 import type { TestPostgres } from './postgres-cluster.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 import { testRun } from './test-run.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -45,6 +46,8 @@ export interface MirrorSetting extends AsyncDisposable {
   untilStored(store: 'here' | 'west', lsn: Lsn): Promise<void>;
   keys(store: ObjectStore, part: 'base' | 'wal' | 'tail'): Promise<readonly string[]>;
   findings(): Promise<readonly string[]>;
+  /** As after `stores: [west, here]`: the same stores and catalogue, taken by a process that begins. */
+  readonly swapped: () => MirrorSetting;
 }
 
 export interface Running extends AsyncDisposable {
@@ -69,6 +72,22 @@ export async function mirrorSetting(
   const west = absentStore(options.west ?? directoryStore(join(folder.path, 'west')));
   await createKeyFile(join(folder.path, 'keys'));
   const ring = await openFileKeyRing(join(folder.path, 'keys'));
+  const common = { folder, catalog, here, west, ring, server };
+  return settingOf(common, { name: 'here', store: here }, { name: 'west', store: west });
+}
+
+interface Common {
+  readonly folder: TemporaryFolder;
+  readonly catalog: Catalog;
+  readonly here: AbsentStore;
+  readonly west: AbsentStore;
+  readonly ring: KeyRing;
+  readonly server: TestPostgres;
+}
+
+function settingOf(common: Common, first: NamedStore, second: NamedStore): MirrorSetting {
+  const { folder, catalog, here, west, ring, server } = common;
+  const clock = systemClock;
   const name = testServerName('shop');
   const url = server.url();
   const engine = streamingEngine({
@@ -77,8 +96,6 @@ export async function mirrorSetting(
     workers: 2,
     packBytesMax: 1 << 20,
   });
-  const first = { name: 'here', store: here };
-  const second = { name: 'west', store: west };
   const feed = new MirrorFeed();
   const log = silentLog;
   const mirroring: MirroringDeps = {
@@ -93,8 +110,8 @@ export async function mirrorSetting(
   const archived: ArchivingServer = {
     name,
     url,
-    storeName: 'here',
-    store: here,
+    storeName: first.name,
+    store: first.store,
     otherStores: [second],
     ring,
     tailSeconds: 0.1,
@@ -119,6 +136,7 @@ export async function mirrorSetting(
     archived,
     backup,
     mirroring,
+    swapped: () => settingOf(common, second, first),
     start(services = 'both') {
       const archiving = archivingService(archived, { catalog, clock, log, listener: feed });
       const mirror = mirrorService(route, mirroring);
