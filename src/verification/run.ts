@@ -8,12 +8,12 @@ import { z } from 'zod';
 import type { Run } from '../gate/operation.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { compareLsn } from '../kernel/lsn.ts';
-import { combineVerdicts, type Verdict } from '../kernel/verdict.ts';
 import type { WalPath } from '../recovery/coverage.ts';
 import { COPY_DAMAGED } from '../recovery/point-in-time/restore-notes.ts';
-import { type CheckBook, openCheckBook } from './checks.ts';
+import { openCheckBook } from './checks.ts';
 import { BOUNDED_SHOWS, type ComparedTable, compareTable } from './compare.ts';
 import type { VerificationDeps } from './deps.ts';
+import { ownVerdict } from './own-verdict.ts';
 import type { VerifyPlan } from './plan.ts';
 import { NO_COPY, proveCopy } from './prove-copy.ts';
 import { type Proving, requireStore, roundSeconds } from './proving.ts';
@@ -23,10 +23,8 @@ import {
   askProduction,
   checkObjects,
   findPath,
-  MANIFESTS,
   noteManifests,
   notePassedOver,
-  otherStore,
   readRpo,
   waitForLog,
 } from './store-checks.ts';
@@ -61,7 +59,7 @@ export async function prove(
     server,
     backupId: base.backupId,
     store: plan.store,
-    verdict: ownVerdict(plan, book),
+    verdict: ownVerdict({ plan, checks: book.checks, isWhole: path !== undefined }),
     at,
     runId: run.id,
   };
@@ -92,14 +90,6 @@ export async function prove(
     },
     lastGoodAt,
   );
-}
-
-/** A proof fails for whatever is damaged; this copy only for what is its own. */
-function ownVerdict({ unreadable, passedOver, base }: VerifyPlan, book: CheckBook): Verdict {
-  const foreign = passedOver.map(({ store }) => otherStore(store));
-  if (unreadable.length > 0 && base.damagedFiles.length === 0) foreign.push(MANIFESTS);
-  const own = book.checks.filter(({ check }) => !foreign.includes(check));
-  return combineVerdicts(own.map(({ verdict }) => verdict));
 }
 
 /** The first store is where the log goes: there nothing may be missing. Others follow it. */

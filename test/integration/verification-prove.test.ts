@@ -57,6 +57,11 @@ async function filesOf(kind: RegExp): Promise<string[]> {
     .map((name) => join(setting.storeFolder, name));
 }
 
+async function verdictOfCopy(): Promise<string | null> {
+  const [row] = await setting.catalog.backups.list('shop');
+  return row?.verdict ?? null;
+}
+
 async function leftovers(): Promise<string[]> {
   return existsSync(setting.scratchFolder) ? readdir(setting.scratchFolder) : [];
 }
@@ -110,6 +115,7 @@ describe('verify', () => {
 
     expect(result).toMatchObject({ verdict: 'FAIL', tornDown: true });
     expect(check(result, /^Stored log$/)).toMatchObject({ verdict: 'FAIL' });
+    expect(await verdictOfCopy()).toBe('ERROR');
     expect(await leftovers()).toEqual([]);
   });
 
@@ -122,6 +128,7 @@ describe('verify', () => {
 
     expect(result.verdict).toBe('FAIL');
     expect(check(result, /^Restore$/).verdict).toBe('FAIL');
+    expect(await verdictOfCopy()).toBe('FAIL');
     expect(verifyOperation(setting.deps).exitCode?.(result)).toBe(1);
     expect(await leftovers()).toEqual([]);
   });
@@ -165,6 +172,8 @@ describe('verify', () => {
     expect(check(result, /^Restore$/).verdict).toBe('PASS');
     expect(check(result, /^Stored log$/).verdict).toBe('FAIL');
     expect(check(result, /^Log position$/).verdict).toBe('FAIL');
+    // The log's fault: a copy that is called bad would be set aside, and removed in the end.
+    expect(await verdictOfCopy()).toBe('ERROR');
   });
 
   test('checks indexes by the extension where there is no pg_amcheck', async () => {

@@ -1,0 +1,45 @@
+/**
+ * What a proof says of the copy alone. A proof fails for whatever is wrong; the copy only for what is its
+ * own, because one that is called bad is set aside by restores and, in the end, removed. Pure.
+ */
+import { combineVerdicts, type Verdict } from '../kernel/verdict.ts';
+import { WAL_HOLE } from '../recovery/problems.ts';
+import type { Check } from './checks.ts';
+import type { VerifyPlan } from './plan.ts';
+import { MANIFESTS, otherStore } from './store-checks.ts';
+
+export interface Proof {
+  readonly plan: Pick<VerifyPlan, 'unreadable' | 'passedOver'> & {
+    readonly base: Pick<VerifyPlan['base'], 'damagedFiles'>;
+  };
+  readonly checks: readonly Check[];
+  /** The log that makes the backup consistent is all there. */
+  readonly isWhole: boolean;
+}
+
+/** That production is another cluster, or idle, or that nobody stores its log, is no fault of the copy. */
+const BESIDE: readonly string[] = ['Production', 'Latest transaction'];
+const STORED_LOG = 'Stored log';
+
+export function ownVerdict({ plan, checks, isWhole }: Proof): Verdict {
+  const { unreadable, passedOver, base } = plan;
+  const foreign = passedOver.map(({ store }) => otherStore(store));
+  if (unreadable.length > 0 && base.damagedFiles.length === 0) foreign.push(MANIFESTS);
+  const isShort =
+    isWhole && checks.some(({ check, verdict }) => check === STORED_LOG && verdict === 'FAIL');
+  const own = checks.filter(({ check }) => !foreign.includes(check));
+  return combineVerdicts(
+    own.map((one) => {
+      const { check, verdict } = one;
+      const isBeside = BESIDE.includes(check) || (isShort && isBehind(one));
+      // It was not proved all the same: never PASS.
+      return isBeside && verdict === 'FAIL' ? 'ERROR' : verdict;
+    }),
+  );
+}
+
+/** What log that ends too early, or has a hole, makes fail after the backup's own end. */
+function isBehind({ check, detail }: Check): boolean {
+  if (check === 'Restore') return detail.endsWith(`(${WAL_HOLE.code})`);
+  return check === STORED_LOG || check === 'Log position' || check.endsWith('largest tables');
+}
