@@ -51,8 +51,7 @@ export async function guardStore(
   deps: GuardDeps,
   calling: Calling,
 ): Promise<void> {
-  const problem =
-    (await findOtherKey(guarded, calling)) ?? (await findOtherOwner(guarded, deps, calling));
+  const problem = await findObstacle(guarded, deps, calling);
   const { findings } = deps.catalog;
   for (const { code } of [OTHER_KEY, STORE_OWNED])
     if (code !== problem?.kind.code) await findings.close(code, guarded.name);
@@ -69,6 +68,28 @@ export async function guardStore(
   };
   await findings.open({ code, server: guarded.name, finding: { ...finding }, at });
   throw problem;
+}
+
+/**
+ * The same for whoever only writes in passing: it is theirs to hear, and nothing to call people for.
+ *
+ * @throws Problem ARCHIVING_OTHER_KEY, ARCHIVING_STORE_OWNED
+ */
+export async function requireOwnStore(
+  guarded: GuardedStore,
+  deps: GuardDeps,
+  calling: Calling,
+): Promise<void> {
+  const problem = await findObstacle(guarded, deps, calling);
+  if (problem !== undefined) throw problem;
+}
+
+async function findObstacle(
+  guarded: GuardedStore,
+  deps: GuardDeps,
+  calling: Calling,
+): Promise<Problem | undefined> {
+  return (await findOtherKey(guarded, calling)) ?? (await findOtherOwner(guarded, deps, calling));
 }
 
 /** One manifest that does not decrypt may be damaged; that all of them do not is the key. */
@@ -106,13 +127,33 @@ async function findOtherOwner(
   return owner === undefined || owner.installation === own ? undefined : ownedBy(guarded, owner);
 }
 
-function ownedBy({ name, storeName }: GuardedStore, owner: Owner): Problem {
+function ownedBy(
+  { name, storeName }: Omit<GuardedStore, 'ring'>,
+  owner: Owner,
+  action = 'write to',
+): Problem {
   const { host = 'another host', since = 'some time', installation } = owner;
   return new Problem(
     STORE_OWNED,
-    `Cannot write to "${storeName}" for "${name}": another installation of dbdr writes there, on "${host}" since ${since}, and only one should`,
+    `Cannot ${action} "${storeName}" for "${name}": another installation of dbdr writes there, on "${host}" since ${since}, and only one should`,
     { facts: { server: name, store: storeName, installation, host } },
   );
+}
+
+/**
+ * Claims nothing: for whoever removes, and must not do so under the eyes of another installation, whose
+ * restores and proofs this one cannot see.
+ *
+ * @throws Problem ARCHIVING_STORE_OWNED
+ */
+export async function requireNoOtherOwner(
+  guarded: Omit<GuardedStore, 'ring'>,
+  { catalog }: { readonly catalog: Pick<Catalog, 'installation'> },
+  calling: Calling,
+): Promise<void> {
+  const owner = await readOwner(guarded, calling);
+  if (owner === undefined || owner.installation === (await catalog.installation.id())) return;
+  throw ownedBy(guarded, owner, 'remove from');
 }
 
 /** From now on this installation writes there; the one before is told when it next begins. */

@@ -10,6 +10,7 @@ import { Problem } from '../kernel/problem.ts';
 import { type ArchivingDeps, type ArchivingServer, archivingLease } from './deps.ts';
 import { ARCHIVING_STALLED, NOT_ARCHIVING } from './problems.ts';
 import { archive } from './services.ts';
+import { requireOwnStore } from './store-guard.ts';
 
 export interface WaitForStoredWal {
   readonly server: ServerName;
@@ -72,7 +73,10 @@ export interface ArchiveUntil {
 
 /**
  * Resolves when the log is stored up to `lsn`: by waiting where somebody archives, else by archiving.
- * The slot must be older than what is waited for: see `prepareSlot()`.
+ * The slot must be older than what is waited for: see `prepareSlot()`. Where another installation writes
+ * to the store, neither log nor slot is touched.
+ *
+ * @throws Problem ARCHIVING_OTHER_KEY, ARCHIVING_STORE_OWNED
  */
 export async function archiveUntil(request: ArchiveUntil): Promise<void> {
   const { server, lsn, deps, holder, signal } = request;
@@ -91,6 +95,7 @@ export async function archiveUntil(request: ArchiveUntil): Promise<void> {
   );
   let isReached = false;
   try {
+    await requireOwnStore(server, deps, { signal });
     await archive(server, deps, {
       signal: stopping,
       ready: () => undefined,
