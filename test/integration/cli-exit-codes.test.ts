@@ -73,7 +73,7 @@ describe('the exit code', () => {
     expect(told.exitCode).toBe(2);
     expect(told.stderr).toContain('line 1, timezone: must be an IANA time zone');
     expect(told.stderr).toContain('servers.shop.stors: unknown key (did you mean "stores"?)');
-    expect(told.stderr).toContain('keys.kind: must be "file"');
+    expect(told.stderr).toContain('keys.kind: must be one of "file", "secrets-manager"');
     expect(asJson.exitCode).toBe(2);
     expect(JSON.parse(asJson.stdout)).toMatchObject({
       valid: false,
