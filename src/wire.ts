@@ -10,6 +10,7 @@ import {
   requireServer,
 } from './archiving/deps.ts';
 import { forgetOperation } from './archiving/forget-operation.ts';
+import { requireNoOtherOwner } from './archiving/store-guard.ts';
 import { archiveUntil } from './archiving/wait-for-wal.ts';
 import { walOperation } from './archiving/wal-operation.ts';
 import type { BackupDeps } from './backup/deps.ts';
@@ -119,7 +120,13 @@ export function roomsOf(parts: Parts): Rooms {
     archiving,
     backup: { ...means, servers: config.servers, tiersOf: tiersOf(config) },
     recovery,
-    retention: { ...means, servers: config.servers, zone: config.timezone },
+    retention: {
+      ...means,
+      servers: config.servers,
+      zone: config.timezone,
+      requireOwn: async (name, { name: storeName, store }, options) =>
+        requireNoOtherOwner({ name, storeName, store }, parts, options),
+    },
     verification: {
       recovery,
       servers: config.servers,

@@ -24,6 +24,12 @@ export interface RetentionDeps {
   /** In the order of the config; the first takes backups and log. */
   readonly storesOf: (server: ServerName) => readonly NamedStore[];
   readonly servers: Readonly<Record<string, RetentionServer>>;
+  /** Throws while another installation writes there: its readers and proofs cannot be seen from here. */
+  readonly requireOwn?: (
+    server: ServerName,
+    first: NamedStore,
+    options: { readonly signal: AbortSignal },
+  ) => Promise<void>;
   /** IANA zone whose calendar days count. */
   readonly zone: string;
   readonly catalog: Pick<Catalog, 'backups' | 'runs' | 'leases' | 'findings'>;

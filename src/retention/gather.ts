@@ -34,7 +34,7 @@ export async function gatherFacts(
   const { server } = requireServer(deps, name);
   const remembered = await deps.catalog.backups.list(name);
   const found: StoreFacts[] = [];
-  const trouble = await wrongClock(deps, name);
+  const trouble = [...(await wrongClock(deps, name)), ...(await otherOwner(deps, name, signal))];
   for (const store of deps.storesOf(name)) {
     const read = await attempt(signal, async () => readStore(deps, name, { store, signal }));
     if ('failure' in read) trouble.push(`store "${store.name}" cannot be read: ${read.failure}`);
@@ -102,6 +102,18 @@ async function wrongClock({ catalog }: RetentionDeps, server: ServerName): Promi
     const read = ClockDiffers.safeParse(finding);
     return read.success ? [read.data.summary] : [];
   });
+}
+
+/** Others follow the first, so whose that one is decides. */
+async function otherOwner(
+  { requireOwn, storesOf }: RetentionDeps,
+  server: ServerName,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const [first] = storesOf(server);
+  if (first === undefined) return [];
+  const read = await attempt(signal, async () => requireOwn?.(server, first, { signal }));
+  return 'failure' in read ? [read.failure] : [];
 }
 
 interface StoreFacts {

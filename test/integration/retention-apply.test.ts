@@ -22,7 +22,7 @@ import {
   retentionHouse,
   summaryAt,
 } from '../support/retention-house.ts';
-import { keysOf, listedIn, residueIn, signal } from '../support/retention-stores.ts';
+import { keysOf, listedIn, put, residueIn, signal } from '../support/retention-stores.ts';
 import { BEN, CLOCK_ACTOR, TERMINAL } from '../support/toy-gate.ts';
 
 let house: RetentionHouse;
@@ -150,6 +150,16 @@ test('nothing is removed while the clock of this machine is known to be wrong', 
   expect(await house.look()).toMatchObject({ remove: [], blocked: [summary] });
   await findings.close('CLOCK_DIFFERS', 'shop');
   expect((await house.look()).remove).not.toEqual([]);
+});
+
+test('nothing is removed where another installation writes: its restores cannot be seen from here', async () => {
+  await house.fill(FEW);
+  await put(house.here, objectKey('shop/owner/000001-another'), '{}');
+
+  const { remove, blocked } = await house.look();
+
+  expect(remove).toEqual([]);
+  expect(blocked[0]).toMatch(/^Cannot remove from "here" for "shop": another installation/);
 });
 
 test('a hold that is placed, a reader that comes and a proof that fails after the approval are seen before each removal', async () => {

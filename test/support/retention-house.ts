@@ -1,4 +1,6 @@
 /** The operations of retention behind a real gate and catalogue, on two stores in memory. */
+
+import { requireNoOtherOwner } from '../../src/archiving/store-guard.ts';
 import type { RunRecord } from '../../src/catalog/runs.ts';
 import type { KeyRing } from '../../src/encryption/key-ring.ts';
 import type { BackupSummary } from '../../src/engines/engine.ts';
@@ -63,6 +65,8 @@ export async function retentionHouse(
       return house.gate.catalog;
     },
     clock,
+    requireOwn: async (name, { name: storeName, store }, options) =>
+      requireNoOtherOwner({ name, storeName, store }, house.gate, options),
   };
   const house: RetentionHouse = {
     ring: deps.ring,
