@@ -76,8 +76,8 @@ export async function openParts(
   const runbooks = await readRunbooks(RUNBOOKS);
   const keeper = await openKeyKeeper(config.keys, clock);
   const opened = await openRing(keeper, { clock, signal });
-  const stores = openStores(config, log);
   const catalog = await openSqliteCatalog({ path, clock, random });
+  const stores = openStores(config, log, (store) => isRemembered(store, config, catalog));
   return {
     config,
     environment,
@@ -95,19 +95,40 @@ export async function openParts(
   };
 }
 
-export function openStores(config: Config, log: Log): ReadonlyMap<string, ObjectStore> {
+/** `wasUsed`: whether something was stored in the store of that name, as far as we remember. */
+export function openStores(
+  config: Config,
+  log: Log,
+  wasUsed: (store: string) => Promise<boolean> = async () => false,
+): ReadonlyMap<string, ObjectStore> {
+  const stores = Object.entries(config.stores);
   return new Map(
-    Object.entries(config.stores).map(([name, store]) => [name, openStore(store, { config, log })]),
+    stores.map(([name, store]) => [
+      name,
+      openStore(store, { config, log, wasUsed: () => wasUsed(name) }),
+    ]),
   );
+}
+
+/** The catalogue has a backup there, or log. */
+async function isRemembered(store: string, config: Config, catalog: Catalog): Promise<boolean> {
+  const backups = await catalog.backups.list();
+  if (backups.some((row) => row.store === store)) return true;
+  for (const server of Object.keys(config.servers)) {
+    const row = await catalog.walProgress.find(server, store);
+    if (row !== undefined && row.storedLsn !== '0/0') return true;
+  }
+  return false;
 }
 
 interface Opening {
   readonly config: Config;
   readonly log: Log;
+  readonly wasUsed: () => Promise<boolean>;
 }
 
-function openStore(store: StoresSection[string], { config, log }: Opening): ObjectStore {
-  if (store.kind === 'directory') return directoryStore(store.path);
+function openStore(store: StoresSection[string], { config, log, wasUsed }: Opening): ObjectStore {
+  if (store.kind === 'directory') return directoryStore(store.path, { wasUsed });
   const opened = s3Store(s3SettingsOf(store), {
     clock: systemClock,
     random,

@@ -7,16 +7,16 @@
  * links. One key may not be the folder of another (`a` and `a/b`).
  */
 import { randomBytes } from 'node:crypto';
-import { constants, type Dirent, type Stats } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { constants, type Dirent } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { Problem } from '../kernel/problem.ts';
 import { collectBody } from './body.ts';
-import { errorCode, missingProblem, storeProblem } from './file-problems.ts';
-import { sameBytes, syncFolder } from './files.ts';
+import { errorCode, missingProblem, storeProblem, unmounted } from './file-problems.ts';
+import { linkNew, lstatIfThere, namesIfThere, sameBytes, syncFolder } from './files.ts';
 import { requireKey } from './keys.ts';
 import {
   type CallOptions,
@@ -39,9 +39,18 @@ const DURABLE_MAX = 10_000;
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
-/** Makes the folder when it is first used; afterwards a folder that is gone is an unmounted one. */
-export function directoryStore(path: string, clock: Clock = systemClock): ObjectStore {
-  return new DirectoryStore(path, clock);
+export interface DirectoryOptions {
+  readonly clock?: Clock;
+  /** Asked of a folder that is not there, or empty: whether it is known to have held objects. */
+  readonly wasUsed?: () => Promise<boolean>;
+}
+
+/**
+ * Makes the folder with the first write; to a reader one that is not there yet is empty. One that is gone
+ * or empty and was used before is an unmounted one: it is neither written to nor called empty.
+ */
+export function directoryStore(path: string, options: DirectoryOptions = {}): ObjectStore {
+  return new DirectoryStore(path, options);
 }
 
 class DirectoryStore implements ObjectStore {
@@ -50,18 +59,22 @@ class DirectoryStore implements ObjectStore {
   readonly #clock: Clock;
   /** Folders whose names we know to be durable; those are not synced again. */
   readonly #durable = new Set<string>();
-  #ready: Promise<void> | undefined;
+  readonly #wasUsed: () => Promise<boolean>;
+  /** Its folder was there once. */
+  #isOpen = false;
+  #making: Promise<void> | undefined;
 
-  constructor(root: string, clock: Clock) {
+  constructor(root: string, { clock = systemClock, wasUsed = never }: DirectoryOptions) {
     this.#root = root;
     this.#clock = clock;
+    this.#wasUsed = wasUsed;
     this.description = `directory ${root}`;
   }
 
   async put(key: ObjectKey, body: Readable, { signal }: CallOptions): Promise<Written> {
     requireKey(key);
     try {
-      await this.#begin(signal);
+      await this.#make(signal);
       await using unfinished = await this.#told('write', key, () => this.#openUnfinished());
       const sizeBytes = await this.#write(unfinished.handle, key, body, signal);
       const target = await this.#told('write', key, () => this.#makeFolders(key));
@@ -80,8 +93,7 @@ class DirectoryStore implements ObjectStore {
 
   async open(key: ObjectKey, options: OpenOptions): Promise<Readable> {
     const { signal, startByte = 0, lengthBytes = Number.MAX_SAFE_INTEGER } = options;
-    await this.#begin(signal);
-    const found = await this.#find(key);
+    const found = (await this.#begin(signal)) ? await this.#find(key) : none(key);
     if (found === undefined) throw missingProblem(key);
     if (lengthBytes <= 0 || startByte >= found.sizeBytes) return Readable.from([]);
     const handle = await this.#told('open', key, () =>
@@ -92,13 +104,12 @@ class DirectoryStore implements ObjectStore {
   }
 
   async stat(key: ObjectKey, { signal }: CallOptions): Promise<ObjectInfo | undefined> {
-    await this.#begin(signal);
-    const found = await this.#find(key);
+    const found = (await this.#begin(signal)) ? await this.#find(key) : none(key);
     return found === undefined ? undefined : { key, sizeBytes: found.sizeBytes };
   }
 
   async *list(prefix: string, { signal, after }: ListOptions): AsyncIterable<ObjectInfo> {
-    await this.#begin(signal);
+    if (!(await this.#begin(signal))) return;
     const folders = prefix.split('/').slice(0, -1);
     if (folders.some((part) => !isObjectKey(part))) return;
     if (!(await this.#isFolder(folders))) return;
@@ -107,8 +118,7 @@ class DirectoryStore implements ObjectStore {
   }
 
   async remove(key: ObjectKey, { signal }: CallOptions): Promise<void> {
-    await this.#begin(signal);
-    const found = await this.#find(key);
+    const found = (await this.#begin(signal)) ? await this.#find(key) : none(key);
     if (found === undefined) return;
     await this.#told('remove', key, async () => {
       await rm(found.path, { force: true });
@@ -119,7 +129,7 @@ class DirectoryStore implements ObjectStore {
   async *census({ signal }: CallOptions): AsyncIterable<StoredItem> {
     for await (const { key, sizeBytes } of this.list('', { signal }))
       yield { key, sizeBytes, state: 'current' };
-    if (!(await this.#isFolder([UNFINISHED]))) return;
+    if (!(await this.#begin(signal)) || !(await this.#isFolder([UNFINISHED]))) return;
     const folder = join(this.#root, UNFINISHED);
     for (const name of await this.#told('list', UNFINISHED, () => readdir(folder))) {
       const stats = await this.#told('look for', name, () => lstatIfThere(join(folder, name)));
@@ -132,8 +142,7 @@ class DirectoryStore implements ObjectStore {
     signal,
     olderThanMs,
   }: CallOptions & { readonly olderThanMs: number }): Promise<number> {
-    await this.#begin(signal);
-    if (!(await this.#isFolder([UNFINISHED]))) return 0;
+    if (!(await this.#begin(signal)) || !(await this.#isFolder([UNFINISHED]))) return 0;
     const folder = join(this.#root, UNFINISHED);
     const before = this.#clock.now().epochMilliseconds - olderThanMs;
     let removed = 0;
@@ -148,9 +157,23 @@ class DirectoryStore implements ObjectStore {
     return removed;
   }
 
-  async #begin(signal: AbortSignal): Promise<void> {
+  /** False: there is no folder yet, and nobody has ever written to it. */
+  async #begin(signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted();
-    this.#ready ??= this.#told('open', '', async () => {
+    if (this.#isOpen) return true;
+    const names = await this.#told('open', '', () => namesIfThere(this.#root));
+    if (names === undefined || names.length === 0) {
+      if (await this.#wasUsed()) throw unmounted(this.description, this.#root);
+      return names !== undefined;
+    }
+    this.#isOpen = true;
+    return true;
+  }
+
+  async #make(signal: AbortSignal): Promise<void> {
+    await this.#begin(signal);
+    if (this.#isOpen) return;
+    this.#making ??= this.#told('open', '', async () => {
       const first = await mkdir(join(this.#root, UNFINISHED), {
         recursive: true,
         mode: FOLDER_MODE,
@@ -158,11 +181,11 @@ class DirectoryStore implements ObjectStore {
       if (first !== undefined) await this.#syncAbove(first);
     });
     try {
-      await this.#ready;
-    } catch (error) {
+      await this.#making;
+      this.#isOpen = true;
+    } finally {
       // A folder that cannot be made now may be mounted later.
-      this.#ready = undefined;
-      throw error;
+      this.#making = undefined;
     }
   }
 
@@ -312,24 +335,14 @@ class Unfinished implements AsyncDisposable {
   }
 }
 
-/** False: the name is taken. */
-async function linkNew(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false;
-    throw error;
-  }
+/** Nothing is there, but a key must be one all the same. */
+function none(key: ObjectKey): undefined {
+  requireKey(key);
+  return undefined;
 }
 
-async function lstatIfThere(path: string): Promise<Stats | undefined> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
-    throw error;
-  }
+async function never(): Promise<boolean> {
+  return false;
 }
 
 /** Only real files and folders; what no key can name is not ours. */

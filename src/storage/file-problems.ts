@@ -12,6 +12,18 @@ export function missingProblem(key: string): Problem {
   return new Problem(OBJECT_MISSING, `Cannot open "${key}": no such object`, { facts: { key } });
 }
 
+/** Of a folder that has held objects, as we remember, and holds nothing now. */
+export function unmounted(store: string, path: string): Problem {
+  return new Problem(
+    STORE_UNREACHABLE,
+    `Cannot open the store "${store}": its folder holds nothing, and should hold what was stored there`,
+    {
+      facts: { store },
+      hint: `Mount its disk. If it is to begin anew on purpose, make the folder \`${path}/#unfinished\`.`,
+    },
+  );
+}
+
 const LINKS = 'Put the store on a file system with hard links, such as ext4, XFS, ZFS or NFS.';
 const KINDS: ReadonlyMap<string, readonly [kind: ProblemKind, why: string, hint?: string]> =
   new Map([

@@ -1,5 +1,8 @@
-/** What a store in a folder does with files: compare two, and make a folder's names durable. */
-import { type FileHandle, open } from 'node:fs/promises';
+/** What a store in a folder does with files: look, compare two, and make a folder's names durable. */
+import type { Stats } from 'node:fs';
+import { type FileHandle, link, lstat, open, readdir } from 'node:fs/promises';
+
+import { errorCode } from './file-problems.ts';
 
 const COMPARE_BYTES = 1024 * 1024;
 
@@ -35,4 +38,35 @@ async function fill(
 export async function syncFolder(path: string): Promise<void> {
   await using folder = await open(path, 'r');
   await folder.sync();
+}
+
+/** False: the name is taken. */
+export async function linkNew(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Undefined: it is not there. */
+export async function lstatIfThere(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** Undefined: there is no such folder. */
+export async function namesIfThere(path: string): Promise<readonly string[] | undefined> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }

@@ -126,6 +126,50 @@ describe('directoryStore()', () => {
     );
   });
 
+  test('makes no folder for who only reads, because a disk may be mounted there later', async () => {
+    const path = freshPath();
+    const store = directoryStore(path);
+
+    expect(await Array.fromAsync(store.list('', { signal }))).toEqual([]);
+    expect(await Array.fromAsync(store.census({ signal }))).toEqual([]);
+    expect(await store.stat(KEY, { signal })).toBeUndefined();
+    await expect(store.open(KEY, { signal })).rejects.toMatchObject({
+      kind: { code: 'STORAGE_OBJECT_MISSING' },
+    });
+    await store.remove(KEY, { signal });
+    expect(await store.sweep({ signal, olderThanMs: 0 })).toBe(0);
+
+    await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
+    await store.put(KEY, body(), { signal });
+    expect(await Array.fromAsync(store.list('', { signal }))).toHaveLength(1);
+  });
+
+  test.each([true, false])(
+    'neither reads nor writes where an unmounted disk should be (its folder is there: %s)',
+    async (isThere) => {
+      const path = freshPath();
+      if (isThere) await mkdir(path);
+      const store = directoryStore(path, { wasUsed: async () => true });
+
+      const calls = await Promise.allSettled([
+        store.put(KEY, body(), { signal }),
+        store.open(KEY, { signal }),
+        store.stat(KEY, { signal }),
+        store.remove(KEY, { signal }),
+        store.sweep({ signal, olderThanMs: 0 }),
+        Array.fromAsync(store.list('', { signal })),
+        Array.fromAsync(store.census({ signal })),
+      ]);
+
+      const reason = { kind: { code: 'STORAGE_UNREACHABLE' } };
+      expect(calls).toMatchObject(calls.map(() => ({ status: 'rejected', reason })));
+      expect(isThere ? await readdir(path) : []).toEqual([]);
+      // Mounted again, or begun anew on purpose.
+      await mkdir(join(path, '#unfinished'), { recursive: true });
+      expect(await store.put(KEY, body(), { signal })).toMatchObject({ outcome: 'written' });
+    },
+  );
+
   test('goes on when somebody has tidied up its unfinished files', async () => {
     const path = freshPath();
     const store = directoryStore(path);
