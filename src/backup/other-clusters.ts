@@ -32,7 +32,7 @@ export function countClusters(backups: readonly Known[]): readonly ClusterCount[
 }
 
 /** Pure. */
-export function sayOthers(server: string, others: readonly ClusterCount[]): readonly string[] {
+function sayOthers(server: string, others: readonly ClusterCount[]): readonly string[] {
   return others.map(({ systemId, major, backups, newestAt }) => {
     const count = backups === 1 ? '1 backup' : `${backups} backups`;
     return `The store also holds ${count} of another cluster of ${server} (${systemId}, PostgreSQL ${major}), the newest of ${newestAt.slice(0, 10)}`;

@@ -33,7 +33,7 @@ export function compressFrame(plain: Buffer, { method, level }: Compression = CH
   return stored.length < plain.length ? stored : plain;
 }
 
-export function zstd(plain: Buffer, level: number): Buffer {
+function zstd(plain: Buffer, level: number): Buffer {
   return zstdCompressSync(plain, {
     // Room for the worst case: one pass, no growing.
     chunkSize: plain.length + (plain.length >> 7) + 1024,
