@@ -8,19 +8,20 @@ servers:
   shop:
     # \${SHOP_PASSWORD} is taken from the environment, or from the file SHOP_PASSWORD_FILE names.
     url: postgres://dbdr:\${SHOP_PASSWORD}@db.internal:5432/shop
-    stores: [here]
+    stores: [here]               # the first takes backups and log, the others copy it
     backup: { schedule: "0 2 * * *" }
     verification: { schedule: "0 4 * * *", tables: 10, max_age: PT24H }
+    retention: { daily: 7, weekly: 4, monthly: 12, pitr: P7D }
     objectives: { rpo: PT5M, rto: PT30M }
 
 stores:
   here: { kind: directory, path: ./store }
-# far:                           # a bucket in another region; keys by the SDK's default chain
-#   kind: s3
-#   bucket: my-backups
-#   prefix: dbdr
-#   region: eu-west-3
-#   object_lock: { mode: compliance }   # the bucket needs versioning and Object Lock
+  # far:                         # a bucket in another region; keys by the SDK's default chain
+  #   kind: s3
+  #   bucket: my-backups
+  #   prefix: dbdr
+  #   region: eu-west-3
+  #   object_lock: { mode: compliance }   # the bucket needs versioning and Object Lock
 
 keys:                            # make it once with: npx dbdr keys create
   kind: file                     # and keep a copy somewhere else: no backup can be read without it

@@ -190,7 +190,9 @@ slack:
   test('takes the sections that the example shows as comments, once they are none', () => {
     const [before = '', prices = '', slack = ''] =
       EXAMPLE_CONFIG.split(/^(?=# (?:prices|slack):)/m);
-    const text = [before, prices.replaceAll(/^# /gm, ''), slack.replaceAll(/^# /gm, '')].join('');
+    const text = [before.replaceAll(/^ {2}# /gm, '  '), prices, slack]
+      .join('')
+      .replaceAll(/^# (?! )(?=prices|slack)|^# (?= )/gm, '');
     const environment = { SHOP_PASSWORD: 'x', SLACK_BOT_TOKEN: 'b', SLACK_SIGNING_SECRET: 's' };
 
     const { config, issues } = parseConfig(text, { file: FILE, environment });
@@ -198,6 +200,7 @@ slack:
     expect(issues).toEqual([]);
     expect(config?.prices?.per_gb_month).toEqual({ here: { STANDARD: 0.023 } });
     expect(config?.slack?.port).toBe(3001);
+    expect(config?.stores['far']).toMatchObject({ kind: 's3', bucket: 'my-backups' });
   });
 });
 
