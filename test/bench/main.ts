@@ -28,6 +28,12 @@ const { values } = parseArgs({
 });
 const ACTIONS = ['backup', 'restore', 'table'] as const;
 const bouts: Bout[] = [];
+/** Asked to stop, it tells what it has measured, and leaves nothing behind. */
+let isStopped = false;
+for (const name of ['SIGINT', 'SIGTERM'] as const)
+  process.once(name, () => {
+    isStopped = true;
+  });
 for (const gigabytes of values.gigabytes.split(',').map(Number)) await measure(gigabytes);
 say(report(bouts));
 if (values.json !== undefined) {
@@ -62,6 +68,7 @@ async function act(
   where: Pick<Bout, 'gigabytes' | 'round'>,
 ): Promise<void> {
   for (const action of ACTIONS) {
+    if (isStopped) return;
     const measured = await actions[action]?.();
     if (measured !== undefined) add({ ...where, name, action }, measured);
   }
