@@ -3,7 +3,6 @@
  * the packs they make. Memory is bounded: so many frames are under way, so many sealed bytes wait for
  * the store; `full` says when the source must pause.
  */
-import { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 
 import { associatedData } from '../../encryption/format.ts';
@@ -20,6 +19,7 @@ import {
   packName,
 } from './format.ts';
 import type { PackEntry } from './manifest.ts';
+import { PackBody } from './pack-body.ts';
 import { CHEAPEST, type Compression, type Extent } from './pack-format.ts';
 import { asBuffer, type PackAnswer, type PackOrder } from './worker-messages.ts';
 
@@ -47,7 +47,7 @@ export interface PackerOptions extends StoreAndKeys {
 interface Pack {
   readonly name: string;
   readonly key: ObjectKey;
-  readonly body: Readable;
+  readonly body: PackBody;
   readonly done: Promise<PackEntry>;
   frames: number;
   extents: number;
@@ -90,7 +90,7 @@ export class Packer implements AsyncDisposable {
 
   /** True: take no more until `onRoom` is called. */
   get full(): boolean {
-    const waiting = this.#packs.reduce((sum, { body }) => sum + body.readableLength, 0);
+    const waiting = this.#packs.reduce((sum, { body }) => sum + body.waitingPieces, 0);
     this.#wasFull =
       this.#underWay >= FRAMES_PER_WORKER * this.#lanes.length || waiting > WAITING_PIECES_MAX;
     return this.#wasFull;
@@ -98,7 +98,7 @@ export class Packer implements AsyncDisposable {
 
   /** Memory for bytes on their way; sealed pieces are counted as if each were a whole segment. */
   get heldBytes(): number {
-    const waiting = this.#packs.reduce((sum, { body }) => sum + body.readableLength, 0);
+    const waiting = this.#packs.reduce((sum, { body }) => sum + body.waitingPieces, 0);
     return (this.#frames + waiting) * FRAME_BYTES;
   }
 
@@ -184,10 +184,9 @@ export class Packer implements AsyncDisposable {
     const key = packKey(folder, backupId, name);
     const identity = { systemId: folder.systemId, name: key };
     const { head, dataKey } = beginObject(ring, identity);
-    // Of pieces, not of bytes: whoever reads bytes is given all that wait, copied into one.
-    const body = new Readable({ objectMode: true, read: () => this.#tellRoom() });
+    const body = new PackBody(() => this.#tellRoom());
     body.on('error', ignore);
-    body.push(head);
+    body.add(head);
     const put = store.put(key, body, { signal });
     const pack: Pack = {
       name,
@@ -215,7 +214,7 @@ export class Packer implements AsyncDisposable {
   #answered(lane: Lane, answer: PackAnswer): void {
     const [pack] = lane.packs;
     if (pack === undefined || this.#failed) return;
-    for (const part of answer.sealed) pack.body.push(asBuffer(part));
+    for (const part of answer.sealed) pack.body.add(asBuffer(part));
     if (answer.kind === 'frame') {
       pack.storedBytes += answer.storedBytes;
       this.#underWay--;
@@ -224,7 +223,7 @@ export class Packer implements AsyncDisposable {
       this.#tellRoom();
     }
     if (answer.kind === 'ended') {
-      pack.body.push(null);
+      pack.body.finish();
       lane.packs.shift();
     }
   }

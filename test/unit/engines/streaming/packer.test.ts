@@ -86,3 +86,41 @@ test('Packer ends a pack of many little files, so that no footer is long', async
   // One frame of these has as many pieces as a footer may, and the last five are left over.
   expect(packs.map(({ frames }) => frames)).toEqual([1, 1, 1]);
 });
+
+test('Packer tells that there is room whenever a slow store has taken enough, without being asked', async () => {
+  const store = memoryStore();
+  const slow: ObjectStore = {
+    ...store,
+    description: store.description,
+    // One piece at a time, and only long after the workers have nothing left to answer.
+    put: async (key, body, options) => {
+      let sizeBytes = 0;
+      for (let turns = 0; !body.readableEnded; ) {
+        await nextTurn();
+        if (turns++ % 400 !== 0) continue;
+        const piece: unknown = body.read();
+        if (piece instanceof Uint8Array) sizeBytes += piece.length;
+      }
+      options.signal.throwIfAborted();
+      return { key, sizeBytes, outcome: 'written' };
+    },
+  };
+  const piece = randomBytes(FRAME_BYTES);
+  const wanted = 60;
+  let given = 0;
+  const whole = Promise.withResolvers<undefined>();
+  const packer = packerInto(slow, { onRoom: feed });
+  function feed(): void {
+    while (given < wanted && !packer.full) {
+      packer.add(0, given * FRAME_BYTES, piece, [0, piece.length]);
+      given++;
+    }
+    if (given === wanted) whole.resolve(undefined);
+  }
+
+  feed();
+  await whole.promise;
+
+  const packs = await packer.finish();
+  expect(packs.reduce((sum, { frames }) => sum + frames, 0)).toBe(wanted);
+});
