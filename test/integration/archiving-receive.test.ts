@@ -191,6 +191,11 @@ function startReceiver(store: ObjectStore, slot: string, server: TestPostgres): 
     async cutOff() {
       cut.abort(new Error('cut off'));
       await expect(ended).rejects.toThrow('cut off');
+      // The server may take a moment to notice; until then it gives the slot to nobody else.
+      await waitUntil(async () => {
+        const used = `SELECT 1 FROM pg_replication_slots WHERE active AND slot_name = '${slot}'`;
+        return (await server.query(used)).length === 0;
+      });
     },
     async [Symbol.asyncDispose]() {
       stopping.abort(new Error('stop'));

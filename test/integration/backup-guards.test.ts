@@ -17,6 +17,7 @@ import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { testRun } from '../support/test-run.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const { signal } = new AbortController();
 const actor = { kind: 'terminal', id: 'ana', name: 'ana', zone: 'UTC' } as const;
@@ -41,7 +42,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await postgres.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
+  await dropSlots();
   await installations[Symbol.asyncDispose]();
   await folder[Symbol.asyncDispose]();
 });
@@ -63,10 +64,17 @@ async function install(name: string, server = postgres): Promise<BackupDeps> {
   };
 }
 
+/** A backup is named after its second: two of one server never begin in the same. */
 async function backUp(deps: BackupDeps) {
+  const second = secondNow();
+  await waitUntil(() => secondNow() !== second);
   const operation = backupOperation(deps);
   const { plan } = await operation.prepare({}, { actor, signal });
   return operation.result.parse(await operation.run(plan, testRun()));
+}
+
+function secondNow(): number {
+  return Math.floor(systemClock.now().epochMilliseconds / 1000);
 }
 
 async function keys(): Promise<readonly string[]> {
@@ -78,6 +86,15 @@ async function findingsOf({ catalog }: BackupDeps): Promise<string> {
   return JSON.stringify(await catalog.findings.list('shop'));
 }
 
+/** The server may take a moment to notice that whoever used a slot has gone. */
+async function dropSlots(): Promise<void> {
+  await waitUntil(async () => {
+    const used = await postgres.query('SELECT 1 FROM pg_replication_slots WHERE active');
+    return used.length === 0;
+  });
+  await postgres.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
+}
+
 async function slots(): Promise<number> {
   return (await postgres.query('SELECT 1 FROM pg_replication_slots')).length;
 }
@@ -86,7 +103,7 @@ test('a backup with another key than the backups there is refused before anythin
   const deps = await install('one');
   await backUp(deps);
   const before = await keys();
-  await postgres.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
+  await dropSlots();
   const other = { ...deps, ring: keyRing(new Map([['k2', randomBytes(32)]])) };
 
   await expect(backUp(other)).rejects.toThrow(/the backup there cannot be read with the key "k2"/);
