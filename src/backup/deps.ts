@@ -5,8 +5,7 @@ import type { Engine } from '../engines/engine.ts';
 import type { WalArchive } from '../engines/wal-archive.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isServerName, type ServerName } from '../kernel/ids.ts';
-import { nearestWord } from '../kernel/nearest.ts';
-import { Problem, type ProblemKind } from '../kernel/problem.ts';
+import { unknownName, unknownServer } from '../kernel/unknown-name.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { SERVER_UNKNOWN, STORE_UNKNOWN } from './problems.ts';
 
@@ -77,12 +76,7 @@ export function requireServer(
   const found = names.find((one) => one === meant);
   const server = found === undefined ? undefined : deps.servers[found];
   if (found !== undefined && server !== undefined) return { name: found, server };
-  if (name === undefined)
-    throw new Problem(
-      SERVER_UNKNOWN,
-      `Cannot tell which server is meant: the config has ${names.join(', ')}`,
-    );
-  throw unknown(SERVER_UNKNOWN, 'server', name, names);
+  throw unknownServer(SERVER_UNKNOWN, name, names);
 }
 
 /** Every store of every server, each once. */
@@ -96,13 +90,5 @@ export function requireStore(deps: BackupDeps, name: string): ObjectStore {
   const stores = allStores(deps);
   const store = stores.get(name);
   if (store !== undefined) return store;
-  throw unknown(STORE_UNKNOWN, 'store', name, [...stores.keys()]);
-}
-
-function unknown(kind: ProblemKind, what: string, name: string, known: readonly string[]): Problem {
-  const near = nearestWord(name, known);
-  return new Problem(kind, `Cannot find a ${what} "${name}": the config has ${known.join(', ')}`, {
-    facts: { [what]: name },
-    ...(near === undefined ? {} : { hint: `Did you mean \`${near}\`?` }),
-  });
+  throw unknownName(STORE_UNKNOWN, { what: 'store', name, known: [...stores.keys()] });
 }

@@ -1,8 +1,7 @@
 /** Which server is meant. Pure. */
 
 import { isServerName, type ServerName } from '../kernel/ids.ts';
-import { nearestWord } from '../kernel/nearest.ts';
-import { Problem } from '../kernel/problem.ts';
+import { unknownServer } from '../kernel/unknown-name.ts';
 import type { RecoveryServer } from './deps.ts';
 import { SERVER_UNKNOWN } from './problems.ts';
 
@@ -17,19 +16,5 @@ export function requireServer(
     const server = servers.get(meant);
     if (server !== undefined) return { name: meant, server };
   }
-  if (name === undefined) {
-    throw new Problem(
-      SERVER_UNKNOWN,
-      `Cannot tell which server is meant: the config has ${known.join(', ')}`,
-    );
-  }
-  const near = nearestWord(name, known);
-  throw new Problem(
-    SERVER_UNKNOWN,
-    `Cannot find a server "${name}": the config has ${known.join(', ')}`,
-    {
-      facts: { server: name },
-      ...(near === undefined ? {} : { hint: `Did you mean \`${near}\`?` }),
-    },
-  );
+  throw unknownServer(SERVER_UNKNOWN, name, known);
 }

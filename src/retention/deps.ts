@@ -4,8 +4,7 @@ import type { KeyRing } from '../encryption/key-ring.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isServerName, type ServerName } from '../kernel/ids.ts';
-import { nearestWord } from '../kernel/nearest.ts';
-import { Problem } from '../kernel/problem.ts';
+import { unknownServer } from '../kernel/unknown-name.ts';
 import type { RetentionRules } from './facts.ts';
 import type { NamedStore } from './hold-store.ts';
 import { SERVER_UNKNOWN } from './problems.ts';
@@ -50,15 +49,5 @@ export function requireServer(
   const found = names.find((one) => one === meant);
   const server = found === undefined ? undefined : deps.servers[found];
   if (found !== undefined && server !== undefined) return { name: found, server };
-  if (name === undefined)
-    throw new Problem(
-      SERVER_UNKNOWN,
-      `Cannot tell which server is meant: the config has ${names.join(', ')}`,
-    );
-  const near = nearestWord(name, names);
-  throw new Problem(
-    SERVER_UNKNOWN,
-    `Cannot find a server "${name}": the config has ${names.join(', ')}`,
-    near === undefined ? {} : { hint: `Did you mean \`${near}\`?` },
-  );
+  throw unknownServer(SERVER_UNKNOWN, name, names);
 }
