@@ -50,7 +50,8 @@ export async function prepareSlot(
     return slot;
   }
   await claim(server, slot, deps);
-  await createSlot(session, slot);
+  // A backup and the service may both have found none; whoever made it looks for what it lacks.
+  if (!(await createSlot(session, slot))) return slot;
   const keptFrom = (await readSlot(session, slot))?.restartLsn;
   if (keptFrom !== undefined && known?.systemId === facts.systemId)
     await noteHole({ known, keptFrom, segmentBytes: facts.segmentBytes }, server, deps);

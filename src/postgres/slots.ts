@@ -3,6 +3,8 @@
  * stays away fills the server's disk, so callers guard it before they make one.
  */
 import { type Lsn, toLsn } from '../kernel/lsn.ts';
+import { isProblem } from '../kernel/problem.ts';
+import { QUERY_FAILED } from './problems.ts';
 import type { Session } from './session.ts';
 
 export interface SlotState {
@@ -53,9 +55,18 @@ interface SlotRow {
   readonly kept: string | null;
 }
 
-/** Keeps WAL from the last checkpoint on, at once. @throws Problem POSTGRES_* */
-export async function createSlot(session: Session, name: string): Promise<void> {
-  await session.query('SELECT pg_create_physical_replication_slot($1, true)', [name]);
+/** `duplicate_object`, Appendix A of PostgreSQL's manual. */
+const EXISTS = '42710';
+
+/** Keeps WAL from the last checkpoint on, at once. False: there was one. @throws Problem POSTGRES_* */
+export async function createSlot(session: Session, name: string): Promise<boolean> {
+  try {
+    await session.query('SELECT pg_create_physical_replication_slot($1, true)', [name]);
+    return true;
+  } catch (error) {
+    if (isProblem(error, QUERY_FAILED) && error.facts['sqlState'] === EXISTS) return false;
+    throw error;
+  }
 }
 
 /** False: there was none. @throws Problem POSTGRES_SLOT_TAKEN while somebody receives with it. */

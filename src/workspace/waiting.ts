@@ -3,6 +3,9 @@ import { Problem } from '../kernel/problem.ts';
 import { WORKSPACE_WAIT_ENDED } from './problems.ts';
 import type { WorkspaceState } from './state.ts';
 
+/** Of what is there instead, so much is told in the message itself: the end says most. */
+const SEEN_CHARACTERS = 400;
+
 export interface Wait<T> {
   /** What is waited for: `a message in #ops`. */
   readonly what: string;
@@ -43,11 +46,17 @@ export async function waitFor<T>(state: WorkspaceState, wait: Wait<T>): Promise<
 
     function giveUp(): void {
       end();
+      const seen = wait.seen();
+      const last = seen.slice(-SEEN_CHARACTERS);
       reject(
-        new Problem(WORKSPACE_WAIT_ENDED, `Cannot see ${wait.what}: the time is up`, {
-          facts: { seen: wait.seen() },
-          cause: wait.signal.reason,
-        }),
+        new Problem(
+          WORKSPACE_WAIT_ENDED,
+          `Cannot see ${wait.what}: the time is up after "${last}"`,
+          {
+            facts: { seen },
+            cause: wait.signal.reason,
+          },
+        ),
       );
     }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import type { ArchivingServer } from '../../src/archiving/deps.ts';
+import type { ArchivingDeps, ArchivingServer } from '../../src/archiving/deps.ts';
 import { prepareSlot } from '../../src/archiving/prepare-slot.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { openSqliteCatalog } from '../../src/catalog/sqlite.ts';
@@ -69,6 +69,19 @@ test('sees no hole where the new slot begins within what is stored', async () =>
   expect(await catalog.findings.list('shop')).toEqual([]);
 });
 
+test('a slot that somebody else makes in the same moment is as good', async () => {
+  const { resources, ...others } = catalog;
+  async function claim(...note: Parameters<typeof resources.claim>): Promise<string> {
+    await postgres.query("SELECT pg_create_physical_replication_slot('dbdr_shop', true)");
+    return await resources.claim(...note);
+  }
+  const meanwhile = { ...others, resources: { ...resources, claim, list: async () => [] } };
+
+  expect(await prepare(meanwhile)).toBe('dbdr_shop');
+
+  expect(await postgres.query('SELECT slot_name FROM pg_replication_slots')).toHaveLength(1);
+});
+
 async function storedUpTo(storedLsn: string, timeline: number): Promise<void> {
   const [row] = await postgres.query(
     'SELECT system_identifier::text AS id FROM pg_control_system()',
@@ -78,7 +91,7 @@ async function storedUpTo(storedLsn: string, timeline: number): Promise<void> {
   await catalog.walProgress.record({ ...progress, serverLsn: storedLsn });
 }
 
-async function prepare(): Promise<void> {
+async function prepare(written: ArchivingDeps['catalog'] = catalog): Promise<string> {
   const name = 'shop';
   if (!isServerName(name)) throw new TypeError(name);
   const server: ArchivingServer = {
@@ -89,5 +102,9 @@ async function prepare(): Promise<void> {
     ring: keyRing(new Map([['k1', randomBytes(32)]])),
     tailSeconds: 1,
   };
-  await prepareSlot(server, { catalog, clock: systemClock, log: silentLog }, { signal });
+  return await prepareSlot(
+    server,
+    { catalog: written, clock: systemClock, log: silentLog },
+    { signal },
+  );
 }

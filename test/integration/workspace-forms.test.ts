@@ -139,7 +139,7 @@ describe('waiting', () => {
 
     await expect(waiting).rejects.toMatchObject({
       kind: { code: 'WORKSPACE_WAIT_ENDED' },
-      message: 'Cannot see the backup in "ops": the time is up',
+      message: 'Cannot see the backup in "ops": the time is up after "something else"',
       facts: { seen: 'something else' },
     });
   });
