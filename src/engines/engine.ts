@@ -8,6 +8,7 @@ import type { Log } from '../kernel/log.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import type { Problem } from '../kernel/problem.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import type { ProofPoint } from './proof-point.ts';
 
 /** Which cluster's folder in a store: `<server>/<major>-<systemId>/`. */
 export interface ClusterFolder {
@@ -45,6 +46,8 @@ export interface BackupSummary {
    * links and other special files. Undefined: our role may not see.
    */
   readonly leftOut?: readonly string[];
+  /** Behind every position of its proof point: its own log goes on to there. Undefined: it has none. */
+  readonly proofLsn?: Lsn;
 }
 
 export interface Progress {
@@ -64,6 +67,11 @@ export interface BackupRequest extends StoreAndKeys {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
+  /**
+   * Called once, when every byte was received and before the manifest is put; what it answers stands in
+   * the manifest. Undefined: none could be taken. It must not throw for less than an abort. Default: none.
+   */
+  readonly takeProofPoint?: (options: { readonly signal: AbortSignal }) => Promise<ProofPoint | undefined>;
 }
 
 export interface RestoreFilesRequest extends StoreAndKeys {
