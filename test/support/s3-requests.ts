@@ -54,6 +54,11 @@ export function isGet({ method, url }: SeenRequest): boolean {
   return method === 'GET' && url.includes('x-id=GetObject');
 }
 
+/** Whether an object is there. */
+export function isLook(asked: SeenRequest): boolean {
+  return asked.method === 'HEAD' || isGet(asked);
+}
+
 export function isList({ method, url }: SeenRequest): boolean {
   return method === 'GET' && url.includes('list-type');
 }

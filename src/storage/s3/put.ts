@@ -124,7 +124,10 @@ async function putParts(
   const { sent, crc32 } = await sendParts(upload, parts, { ...flow, hashes });
   return await settled(target, hashes, flow, async () => {
     return await conditional.write({
-      send: (condition) => upload.complete(sent, crc32, { ...flow, condition }),
+      send: async (condition) => {
+        await upload.complete(sent, crc32, { ...flow, condition });
+        await untilSeen(target, hashes, flow);
+      },
       isThere: async () => (await sizeOf(bucket, key, flow)) !== undefined,
       canProbe: false,
     });
@@ -171,6 +174,33 @@ async function sendParts(
   return { sent: sent.toSorted((a, b) => a.number - b.number), crc32: crc32Text(crc32) };
 }
 
+/**
+ * Asked a second time, because its first answer was late or lost, a server may call complete what it is
+ * still joining (versitygw does, "for idempotency"). What nobody can see yet is not stored.
+ *
+ * @throws CallFailed
+ */
+async function untilSeen(
+  { bucket, key }: Target,
+  hashes: readonly PartHash[],
+  { signal }: Flow,
+): Promise<void> {
+  const doing: Doing = { action: 'write', key, permission: 's3:GetObject', isWrite: true };
+  for (let attempt = 1; ; attempt++) {
+    const size = await sizeOf(bucket, key, { signal });
+    if (size === lengthOf(hashes)) return;
+    if (size !== undefined || attempt >= bucket.limits.attemptsMax) {
+      const seen = size === undefined ? 'is not there' : `has ${size} bytes`;
+      throw new CallFailed(doing, new Error(`The server called it complete, and it ${seen}`), true);
+    }
+    await bucket.pause(attempt, { signal });
+  }
+}
+
+function lengthOf(hashes: readonly PartHash[]): number {
+  return hashes.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
 /** Answers what became of a write, by comparing where that is not clear from the answer. */
 async function settled(
   { bucket, key }: Target,
@@ -178,7 +208,7 @@ async function settled(
   options: PutOptions,
   write: () => Promise<'written' | 'taken'>,
 ): Promise<Written> {
-  const sizeBytes = hashes.reduce((sum, hash) => sum + hash.sizeBytes, 0);
+  const sizeBytes = lengthOf(hashes);
   try {
     if ((await write()) === 'written') return { key, sizeBytes, outcome: 'written' };
   } catch (error) {
