@@ -3,8 +3,9 @@
  * the machine, interleaved in one run, so that the ratios hold on a machine that is busy or slow.
  *
  * `--gigabytes 1,4` sizes of the database (default 4) · `--rounds 3` · `--level 1` of zstd · `--json FILE`
- * · `--folder DIR` where everything is written (default: a temporary one). Linux only, and as root or as
- * a user who can run PostgreSQL.
+ * · `--only NAME,…` of `trials.ts`, or part of the name of somebody who backs up and restores (default: all
+ * of those) · `--folder DIR` where everything is written (default: a temporary one). Linux only, and as
+ * root or as a user who can run PostgreSQL.
  */
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,9 @@ import { parseArgs } from 'node:util';
 import { peerLacks, startVersitygw } from '../support/peers.ts';
 import { type Arena, type Contestant, contestants, type Measured } from './contestants.ts';
 import { makeDatabase } from './database.ts';
-import { type Bout, goalsOf, report } from './report.ts';
+import { type Bout, goalsOf, report, tables } from './report.ts';
+import type { TrialReport } from './trial.ts';
+import { TRIALS } from './trials.ts';
 
 const { values } = parseArgs({
   options: {
@@ -34,22 +37,45 @@ for (const name of ['SIGINT', 'SIGTERM'] as const)
   process.once(name, () => {
     isStopped = true;
   });
-for (const gigabytes of values.gigabytes.split(',').map(Number)) await measure(gigabytes);
-say(report(bouts));
+const asked = values.only.split(',');
+const fighters = asked.filter((name) => !TRIALS.has(name));
+const trials: TrialReport[] = [];
+for (const name of asked) await attempt(name);
+if (fighters.length > 0) {
+  for (const gigabytes of values.gigabytes.split(',').map(Number)) await measure(gigabytes);
+  say(report(bouts));
+}
 if (values.json !== undefined) {
-  const result = { goals: goalsOf(bouts), bouts };
-  await writeFile(values.json, `${JSON.stringify(result, undefined, 2)}\n`);
+  const goals = fighters.length > 0 ? goalsOf(bouts) : [];
+  await writeFile(values.json, `${JSON.stringify({ goals, bouts, trials }, undefined, 2)}\n`);
+}
+
+async function attempt(name: string): Promise<void> {
+  const trial = TRIALS.get(name);
+  if (trial === undefined || isStopped) return;
+  const [rounds, level] = [Number(values.rounds), Number(values.level)];
+  await inFolder(async (folder) => {
+    const measured = await trial({ folder, rounds, level, say, isStopped: () => isStopped });
+    trials.push(measured);
+    say(`\n${measured.title}\n\n${tables(measured.rows, measured.goals)}\n`);
+  });
 }
 
 async function measure(gigabytes: number): Promise<void> {
   say(`Making a database of ${gigabytes} GB …`);
   await using database = await makeDatabase(gigabytes);
+  await using gateway = peerLacks('versitygw') === undefined ? await startVersitygw() : undefined;
+  await inFolder(async (folder) =>
+    fight({ database, folder, gateway, level: Number(values.level) }, gigabytes),
+  );
+}
+
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(values.folder, 'dbdr-bench-'));
   // The database's own user writes here, too.
   await chmod(folder, 0o755);
-  await using gateway = peerLacks('versitygw') === undefined ? await startVersitygw() : undefined;
   try {
-    await fight({ database, folder, gateway, level: Number(values.level) }, gigabytes);
+    await work(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -60,7 +86,8 @@ async function fight(arena: Arena, gigabytes: number): Promise<void> {
   for (const name of absent) say(`Skipped: ${name}`);
   for (let round = 1; round <= Number(values.rounds); round++)
     for (const contestant of present)
-      if (contestant.name.includes(values.only)) await act(contestant, { gigabytes, round });
+      if (fighters.some((name) => contestant.name.includes(name)))
+        await act(contestant, { gigabytes, round });
 }
 
 async function act(

@@ -11,7 +11,8 @@ export interface Bout {
 
 export interface Goal {
   readonly goal: string;
-  readonly atMost: number;
+  /** Undefined: nobody has set one, the ratio is only told. */
+  readonly atMost: number | undefined;
   /** Undefined: somebody it needs was not measured. */
   readonly measured: number | undefined;
 }
@@ -116,13 +117,23 @@ export function report(bouts: readonly Bout[]): string {
       ];
     });
   const head = ['size', 'who, what', 'wall s', 'CPU s + server', 'MiB', 'stored MB', 'stall ms'];
-  const goals = goalsOf(bouts).map(({ goal, atMost, measured }) => [
+  return tables([head, ...rows], goalsOf(bouts));
+}
+
+/** `rows` begin with the names of their columns. */
+export function tables(rows: readonly (readonly string[])[], goals: readonly Goal[]): string {
+  const judged = goals.map(({ goal, atMost, measured }) => [
     goal,
-    `≤ ${atMost}`,
+    atMost === undefined ? '' : `≤ ${atMost}`,
     measured === undefined ? 'not measured' : number(measured, measured < 10 ? 2 : 0),
-    measured === undefined ? '' : measured <= atMost ? 'met' : 'MISSED',
+    verdict(atMost, measured),
   ]);
-  return `${table([head, ...rows])}\n\n${table([['goal', '', 'measured', ''], ...goals])}`;
+  return `${table(rows)}\n\n${table([['goal', '', 'measured', ''], ...judged])}`;
+}
+
+function verdict(atMost: number | undefined, measured: number | undefined): string {
+  if (atMost === undefined || measured === undefined) return '';
+  return measured <= atMost ? 'met' : 'MISSED';
 }
 
 function median(values: readonly number[]): number {
