@@ -30,6 +30,7 @@ import { instanceReaper } from './recovery/instances.ts';
 import { afterBackupService } from './retention/after-backup.ts';
 import { scheduleService } from './schedule/schedule-service.ts';
 import type { Environment } from './secrets/sources.ts';
+import { afterProofService } from './verification/after-proof.ts';
 import { openHouse, type Rooms, sweepersOf, type WiredHouse } from './wire.ts';
 import { openKeyRing, openParts, type Parts, random } from './wire-open.ts';
 
@@ -70,6 +71,7 @@ export async function serve(
         instanceReaper(recovery),
         incidentFollower({ gate, cursors, incidents }),
         thinningOut(house),
+        provingOn(house),
         ...(chat?.services ?? []),
       ],
     },
@@ -101,6 +103,13 @@ function thinningOut({ gate, rooms: { parts } }: WiredHouse): Service {
     clock,
     log,
   });
+}
+
+/** What is still due once a proof has ended. */
+function provingOn({ gate, rooms: { parts, verification } }: WiredHouse): Service {
+  const { catalog, clock, config, log } = parts;
+  const audience = opsAudience(config);
+  return afterProofService({ gate, catalog, verification, audience, clock, log });
 }
 
 /** A ring that could not be opened has nothing to learn: the bot would not have started. */

@@ -131,6 +131,8 @@ export function roomsOf(parts: Parts): Rooms {
       recovery,
       servers: config.servers,
       catalog,
+      tiersOf: tiersOf(config),
+      zone: config.timezone,
       untilStored: untilStored(archiving, mirroring),
     },
     mirroring,

@@ -98,13 +98,19 @@ export function schedulesOf(config: Config): readonly {
   };
   const ofServers = serversOf(config).flatMap(([server, { backup, verification }]) =>
     [
-      { operation: 'backup', cron: backup.schedule },
-      { operation: 'verify', cron: verification.schedule },
-    ].map(({ operation, cron }) => ({
-      name: `${operation}:${server}`,
+      { name: 'backup', operation: 'backup', cron: backup.schedule, input: { server } },
+      { name: 'verify', operation: 'verify', cron: verification.schedule, input: { server } },
+      {
+        name: 'verify-older',
+        operation: 'verify',
+        cron: verification.older.schedule,
+        input: { server, older: true },
+      },
+    ].map(({ name, operation, cron, input }) => ({
+      name: `${name}:${server}`,
       cron,
       zone: config.timezone,
-      ask: { operation, input: { server }, ...(audience === undefined ? {} : { audience }) },
+      ask: { operation, input, ...(audience === undefined ? {} : { audience }) },
     })),
   );
   return [...ofServers, keys];

@@ -15,7 +15,10 @@ import { BACKUP_UNKNOWN, NOTHING_TO_PROVE } from './problems.ts';
 
 export interface ChosenCopy {
   readonly store: NamedStore;
+  /** Why this store. */
   readonly why: string;
+  /** Why this backup. */
+  readonly which: string;
   readonly listing: BackupListing;
   readonly base: BackupSummary;
   readonly isNewest: boolean;
@@ -39,14 +42,40 @@ export async function chooseCopy(
 ): Promise<ChosenCopy> {
   const { server, stores, backup } = wish;
   const ordered = longestAgoFirst(stores, await catalog.backups.list(server));
-  const passedOver: PassedOver[] = [];
-  let failure: Problem | undefined;
-  for (const store of ordered) {
-    try {
+  const { answer, passedOver, failure } = await tryStores(
+    ordered,
+    async (store) => {
       const access = { store: store.store, ring: recovery.ring, signal };
       const listing = await recovery.engine.listBackups({ ...access, server });
       const chosen = chooseBackup(listing, { server, store: store.name, backup });
-      return { ...chosen, store, why: whyOf(wish), listing, passedOver };
+      const which = backup === undefined ? 'the newest' : 'as asked';
+      return { ...chosen, store, why: whyOf(wish), which, listing };
+    },
+    { signal },
+  );
+  if (answer !== undefined) return { ...answer, passedOver };
+  throw failure ?? new TypeError(`Server "${server}" has no stores`);
+}
+
+interface Tried<T> {
+  readonly answer: T | undefined;
+  readonly passedOver: readonly PassedOver[];
+  /** Of the first store that was passed over. */
+  readonly failure: Problem | undefined;
+}
+
+/** Looks into one store after another until `work` answers something; what cannot be read is passed over. */
+export async function tryStores<T>(
+  stores: readonly NamedStore[],
+  work: (store: NamedStore) => Promise<T | undefined>,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<Tried<T>> {
+  const passedOver: PassedOver[] = [];
+  let failure: Problem | undefined;
+  for (const store of stores) {
+    try {
+      const answer = await work(store);
+      if (answer !== undefined) return { answer, passedOver, failure };
     } catch (error) {
       signal.throwIfAborted();
       if (!isProblem(error) || concernsKeyFile(error)) throw error;
@@ -54,7 +83,7 @@ export async function chooseCopy(
       passedOver.push({ store: store.name, verdict: verdictOf(error), reason: error.message });
     }
   }
-  throw failure ?? new TypeError(`Server "${server}" has no stores`);
+  return { answer: undefined, passedOver, failure };
 }
 
 /** What was never proved comes first; the order of the config decides where nothing else does. Pure. */

@@ -3,6 +3,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { ServerName } from '../kernel/ids.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import type { NamedStore, RecoveryDeps } from '../recovery/deps.ts';
+import type { TiersOf } from './rota-facts.ts';
 
 /** The parts of a server's config section that a proof needs; `config.servers` fits. */
 export interface VerifiedServer {
@@ -31,6 +32,10 @@ export interface VerificationDeps {
   readonly servers: Readonly<Record<string, VerifiedServer>>;
   /** Without `findings` what a proof finds well again stays noticed. */
   readonly catalog: Pick<Catalog, 'backups' | 'walProgress'> & Partial<Pick<Catalog, 'findings'>>;
+  /** Which periods each backup stands for. Default: nobody removes any, so all stay. */
+  readonly tiersOf?: TiersOf;
+  /** IANA zone whose days and months are said. Default: UTC. */
+  readonly zone?: string;
   /**
    * Resolves when the log is stored up to `lsn`: waits for whoever archives, or archives meanwhile.
    *

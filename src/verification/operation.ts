@@ -7,13 +7,14 @@ import { z } from 'zod';
 import type { Explanation, Operation } from '../gate/operation.ts';
 import { isServerName, type ServerName } from '../kernel/ids.ts';
 import { formatSeconds } from '../kernel/moment.ts';
-import { nearestWord } from '../kernel/nearest.ts';
-import { isProblem, Problem, type ProblemKind } from '../kernel/problem.ts';
+import { isProblem, Problem } from '../kernel/problem.ts';
 import { formatBytes } from '../kernel/size.ts';
+import { unknownName, unknownServer } from '../kernel/unknown-name.ts';
 import type { NamedStore } from '../recovery/deps.ts';
 import { namesInUrl } from '../recovery/server-url.ts';
 import { isStillStored } from '../recovery/still-stored.ts';
 import { summaryJson } from '../recovery/summary-schema.ts';
+import { chooseOlderCopy } from './choose-older.ts';
 import { chooseCopy } from './choose-store.ts';
 import type { VerificationDeps, VerifiedServer } from './deps.ts';
 import { VerifyPlan } from './plan.ts';
@@ -24,11 +25,17 @@ import { prove } from './run.ts';
 
 const DEADLINE_MS = 24 * 3_600_000;
 
-const VerifyInput = z.strictObject({
-  server: z.string().optional().describe('Which server; default: the only one'),
-  backup: z.string().optional().describe('Which backup; default: the newest'),
-  store: z.string().optional().describe('From which store; default: the one proved longest ago'),
-});
+const VerifyInput = z
+  .strictObject({
+    server: z.string().optional().describe('Which server; default: the only one'),
+    backup: z.string().optional().describe('Which backup; default: the newest'),
+    store: z.string().optional().describe('From which store; default: the one proved longest ago'),
+    older: z.boolean().default(false).describe('The older backup whose turn it is'),
+  })
+  .refine(({ backup, older }) => backup === undefined || !older, {
+    message: 'says which backup already, so it goes without --older',
+    path: ['backup'],
+  });
 type VerifyInput = z.infer<typeof VerifyInput>;
 
 export type VerifyOperation = Operation<VerifyInput, VerifyPlan, VerifyResult>;
@@ -40,7 +47,12 @@ export function verifyOperation(deps: VerificationDeps): VerifyOperation {
     words: {
       positional: ['server'],
       describe: {},
-      examples: ['verify', 'verify shop', 'verify shop --backup 20261122T010000Z --store west'],
+      examples: [
+        'verify',
+        'verify shop',
+        'verify shop --older',
+        'verify shop --backup 20261122T010000Z --store west',
+      ],
     },
     input: VerifyInput,
     plan: VerifyPlan,
@@ -98,13 +110,15 @@ async function planProof(
   const { name, server } = requireServer(deps, input.server);
   const stores = storesFor(deps, name, input.store);
   const wish = { server: name, stores, isAsked: input.store !== undefined, backup: input.backup };
-  const copy = await chooseCopy(deps, wish, { signal });
+  const choose = input.older ? chooseOlderCopy : chooseCopy;
+  const copy = await choose(deps, wish, { signal });
   return {
     server: name,
     store: copy.store.name,
     why: copy.why,
     passedOver: [...copy.passedOver],
     base: summaryJson(copy.base),
+    which: copy.which,
     isNewest: copy.isNewest,
     databases: [...(server.databases ?? [namesInUrl(server.url).database])],
     tables: server.verification.tables,
@@ -122,9 +136,7 @@ function requireServer(
   const name = said === undefined && names.length === 1 ? names[0] : names.find((n) => n === said);
   const server = name === undefined ? undefined : servers[name];
   if (name !== undefined && server !== undefined) return { name, server };
-  if (said !== undefined) throw unknown(SERVER_UNKNOWN, 'server', said, names);
-  const message = `Cannot tell which server is meant: the config has ${names.join(', ')}`;
-  throw new Problem(SERVER_UNKNOWN, message);
+  throw unknownServer(SERVER_UNKNOWN, said, names);
 }
 
 /** The one that was asked for, or all of them. @throws Problem VERIFY_STORE_UNKNOWN */
@@ -137,21 +149,12 @@ function storesFor(
   if (said === undefined) return stores;
   const store = stores.find(({ name }) => name === said);
   if (store !== undefined) return [store];
-  const names = stores.map(({ name }) => name);
-  throw unknown(STORE_UNKNOWN, 'store', said, names);
-}
-
-function unknown(kind: ProblemKind, what: string, name: string, known: readonly string[]): Problem {
-  const near = nearestWord(name, known);
-  return new Problem(kind, `Cannot find a ${what} "${name}": there is ${known.join(', ')}`, {
-    facts: { [what]: name },
-    ...(near === undefined ? {} : { hint: `Did you mean \`${near}\`?` }),
-  });
+  const known = stores.map(({ name }) => name);
+  throw unknownName(STORE_UNKNOWN, { what: 'store', name: said, known });
 }
 
 function explain(plan: VerifyPlan): Explanation {
-  const { server, store, why, base, isNewest, databases, tables, maxAgeSeconds } = plan;
-  const which = isNewest ? 'the newest' : 'as asked';
+  const { server, store, why, which, base, databases, tables, maxAgeSeconds } = plan;
   const size = `${formatBytes(base.storedBytes)} read, ${formatBytes(base.sourceBytes)} written`;
   return {
     title: `Prove that backup ${base.backupId} of ${server} can be restored`,

@@ -25,7 +25,8 @@ export const VerifyPlan = z.strictObject({
   /** Stores that were looked at before and could not be proved from now, each with the reason. */
   passedOver: z.array(PassedOver).default([]),
   base: SummaryJson,
-  /** The newest one, or the one that was asked for. */
+  /** Why this backup: `the newest`, `as asked`, `kept as monthly of August 2026, never proved`. */
+  which: z.string().default('as asked'),
   isNewest: z.boolean(),
   databases: z.array(z.string()).min(1),
   /** How many of the largest tables are compared. */

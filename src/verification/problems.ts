@@ -29,6 +29,13 @@ export const NOTHING_TO_PROVE: ProblemKind = {
   fault: 'world',
 };
 
+export const NO_OLDER: ProblemKind = {
+  code: 'VERIFY_NO_OLDER',
+  retry: 'never',
+  hint: 'Prove the newest one with `verify`; `backups` lists what there is.',
+  fault: 'world',
+};
+
 export const PLAN_OUTDATED: ProblemKind = {
   code: 'VERIFY_PLAN_OUTDATED',
   retry: 'now',

@@ -36,8 +36,13 @@ const ArchivingSection = z.strictObject({
   allow_unbounded_slot: z.boolean().default(false),
 });
 
+/** Once in a while one of those that stay for weeks and months: a store can rot where nobody reads. */
+const OlderSection = z.strictObject({ schedule: cronText.default('0 5 * * 0') });
+
 const VerificationSection = z.strictObject({
+  /** Of the newest backup. */
   schedule: cronText.default('0 4 * * *'),
+  older: OlderSection.prefault({}),
   /** How many of the largest tables are compared. */
   tables: z.number().int().min(1).max(1000).default(10),
   /** The latest transaction in the restored copy may be this old. */

@@ -26,7 +26,7 @@ function configOf(text: string) {
 }
 
 describe('schedulesOf()', () => {
-  test('asks for a backup and its proof of each server, and speaks of them in the ops channel', () => {
+  test('asks for a backup, its proof and that of an older one of each server, and speaks of them in the ops channel', () => {
     expect(schedulesOf(configOf(TEXT + SLACK))).toEqual([
       {
         name: 'backup:shop',
@@ -39,6 +39,16 @@ describe('schedulesOf()', () => {
         cron: '0 4 * * *',
         zone: 'Europe/Berlin',
         ask: { operation: 'verify', input: { server: 'shop' }, audience: 'slack:C0OPS' },
+      },
+      {
+        name: 'verify-older:shop',
+        cron: '0 5 * * 0',
+        zone: 'Europe/Berlin',
+        ask: {
+          operation: 'verify',
+          input: { server: 'shop', older: true },
+          audience: 'slack:C0OPS',
+        },
       },
       {
         name: 'keys',
