@@ -7,7 +7,8 @@ import type { MonitoringDeps } from './monitoring/deps.ts';
 import { tiersOfListed } from './retention/listed-tiers.ts';
 import { rememberedWindow } from './retention/remembered-window.ts';
 import { readCron } from './schedule/cron-timer.ts';
-import { lastDue } from './schedule/due.ts';
+import { lastDue, nextDue } from './schedule/due.ts';
+import type { VerificationDeps } from './verification/deps.ts';
 
 /** Where nobody removes by rule, everything from the oldest backup on may still be there. */
 export function windowFrom({
@@ -25,6 +26,16 @@ export function tiersOf({ servers, timezone }: Config): NonNullable<BackupDeps['
   return (server, backups) => {
     const rules = servers[server]?.retention;
     return rules === undefined ? new Map() : tiersOfListed(backups, rules, timezone);
+  };
+}
+
+/** The clock's, of the newest backup: older ones have a schedule of their own. */
+export function nextProofAt(config: Config): NonNullable<VerificationDeps['nextProofAt']> {
+  return (server, now) => {
+    const name = `verify:${server}`;
+    const schedule = schedulesOf(config).find((each) => each.name === name);
+    if (schedule === undefined) return undefined;
+    return nextDue(readCron(name, schedule.cron), schedule.zone, now);
   };
 }
 

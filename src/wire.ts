@@ -67,7 +67,7 @@ import type { ObjectStore } from './storage/object-store.ts';
 import type { VerificationDeps } from './verification/deps.ts';
 import { verifyOperation } from './verification/operation.ts';
 import { openKeyKeeper, openParts, type Parts } from './wire-open.ts';
-import { backupDueAt, tiersOf, windowFrom } from './wire-rules.ts';
+import { backupDueAt, nextProofAt, tiersOf, windowFrom } from './wire-rules.ts';
 
 export function houses(environment: Environment): Houses {
   return {
@@ -132,6 +132,7 @@ export function roomsOf(parts: Parts): Rooms {
       servers: config.servers,
       catalog,
       tiersOf: tiersOf(config),
+      nextProofAt: nextProofAt(config),
       zone: config.timezone,
       untilStored: untilStored(archiving, mirroring),
     },

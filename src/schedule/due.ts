@@ -1,5 +1,5 @@
 /**
- * When a schedule was last due. Pure: the fields come from node-cron's parser, the moment comes in.
+ * When a schedule was last due, and when it is due next. Pure: the fields come from node-cron's parser, the moment comes in.
  *
  * Clock changes: a time that does not exist that day is due at the first moment after the gap, because
  * a late backup is better than none; a time that exists twice is due at its first, unless the schedule
@@ -37,6 +37,25 @@ export function lastDue(
   return undefined;
 }
 
+/** The first due moment after `now`; undefined when there is none in eight years. */
+export function nextDue(
+  fields: CronFields,
+  zone: string,
+  now: Temporal.Instant,
+): Temporal.Instant | undefined {
+  let date = now.toZonedDateTimeISO(zone).toPlainDate();
+  for (let day = 0; day < DAYS_MAX; day += 1) {
+    if (isDueOn(fields, date)) {
+      const [due] = duesOf(fields, { date, zone, now })
+        .filter((one) => Temporal.Instant.compare(one, now) > 0)
+        .toSorted((a, b) => Temporal.Instant.compare(a, b));
+      if (due !== undefined) return due;
+    }
+    date = date.add({ days: 1 });
+  }
+  return undefined;
+}
+
 /** Undefined: this house understands every part of the day fields; else the part it does not. */
 export function unknownDayPart(fields: CronFields): string | undefined {
   const days = fields.dayOfMonth.filter((part) => typeof part === 'string' && part !== 'L');
@@ -67,12 +86,33 @@ interface Day {
   readonly now: Temporal.Instant;
 }
 
+/** A schedule of every hour means the repeated hour too. */
+function readingsOf({ hour }: CronFields): readonly ('earlier' | 'later' | 'compatible')[] {
+  return hour.length === HOURS ? ['earlier', 'later'] : ['compatible'];
+}
+
+/** Of one day, all of them: the minutes of the hours that are left of today, and of the first three. */
+function duesOf(fields: CronFields, { date, zone, now }: Day): readonly Temporal.Instant[] {
+  const today = now.toZonedDateTimeISO(zone);
+  const isToday = date.equals(today.toPlainDate());
+  const hours = fields.hour.filter((hour) => !isToday || hour >= today.hour - 1).slice(0, 3);
+  return readingsOf(fields).flatMap((disambiguation) =>
+    timesIn(fields, hours).map((time) =>
+      date.toPlainDateTime(time).toZonedDateTime(zone, { disambiguation }).toInstant(),
+    ),
+  );
+}
+
+function timesIn({ minute, second }: CronFields, hours: readonly number[]): Temporal.PlainTime[] {
+  return hours.flatMap((hour) =>
+    minute.flatMap((min) => second.map((sec) => new Temporal.PlainTime(hour, min, sec))),
+  );
+}
+
 function lastDueOf(fields: CronFields, { date, zone, now }: Day): Temporal.Instant | undefined {
-  const readings: readonly ('earlier' | 'later' | 'compatible')[] =
-    fields.hour.length === HOURS ? ['earlier', 'later'] : ['compatible'];
   let newest: Temporal.Instant | undefined;
   for (const time of timesOf(fields, date, now.toZonedDateTimeISO(zone))) {
-    for (const disambiguation of readings) {
+    for (const disambiguation of readingsOf(fields)) {
       const due = date.toPlainDateTime(time).toZonedDateTime(zone, { disambiguation }).toInstant();
       if (Temporal.Instant.compare(due, now) > 0) continue;
       if (newest === undefined || Temporal.Instant.compare(due, newest) > 0) newest = due;
@@ -89,11 +129,5 @@ function timesOf(
 ): readonly Temporal.PlainTime[] {
   const isToday = date.equals(now.toPlainDate());
   const possible = fields.hour.filter((hour) => !isToday || hour <= now.hour + 1);
-  return possible
-    .slice(-3)
-    .flatMap((hour) =>
-      fields.minute.flatMap((minute) =>
-        fields.second.map((second) => new Temporal.PlainTime(hour, minute, second)),
-      ),
-    );
+  return timesIn(fields, possible.slice(-3));
 }

@@ -10,6 +10,8 @@ export interface VerifiedServer {
   /** May hold a password. */
   readonly url: string;
   readonly databases?: readonly string[] | undefined;
+  /** ISO 8601: what a report measures itself by. */
+  readonly objectives?: { readonly rpo: string; readonly rto: string };
   readonly verification: {
     /** How many of the largest tables are compared. */
     readonly tables: number;
@@ -34,6 +36,11 @@ export interface VerificationDeps {
   readonly catalog: Pick<Catalog, 'backups' | 'walProgress'> & Partial<Pick<Catalog, 'findings'>>;
   /** Which periods each backup stands for. Default: nobody removes any, so all stay. */
   readonly tiersOf?: TiersOf;
+  /** When the clock asks for the next proof of the newest backup. */
+  readonly nextProofAt?: (
+    server: ServerName,
+    now: Temporal.Instant,
+  ) => Temporal.Instant | undefined;
   /** IANA zone whose days and months are said. Default: UTC. */
   readonly zone?: string;
   /**

@@ -20,6 +20,7 @@ import type { VerificationDeps, VerifiedServer } from './deps.ts';
 import { VerifyPlan } from './plan.ts';
 import { PLAN_OUTDATED, SERVER_UNKNOWN, STORE_UNKNOWN } from './problems.ts';
 import { requireStore } from './proving.ts';
+import { reportOf } from './report.ts';
 import { VerifyResult } from './result.ts';
 import { prove } from './run.ts';
 
@@ -71,7 +72,7 @@ export function verifyOperation(deps: VerificationDeps): VerifyOperation {
       }
       await requireKept(deps, plan, signal);
     },
-    run: async (plan, run) => prove(deps, plan, run),
+    run: async (plan, run) => reportOf(deps, plan, await prove(deps, plan, run)),
     exitCode: ({ verdict }) => EXIT_CODES[verdict],
   };
 }

@@ -11,6 +11,11 @@ export const VerifyResult = z.strictObject({
   server: z.string(),
   store: z.string(),
   backupId: z.string(),
+  /** Why this backup, and why this store. */
+  which: z.string().optional(),
+  whyStore: z.string().optional(),
+  /** False: what is proved of an older backup says nothing of how the server stands now. */
+  isNewest: z.boolean().optional(),
   verdict: z.enum(VERDICTS),
   /** `shop is restorable to 2026-11-24 04:19:58 UTC`, or that this could not be proved. */
   title: z.string(),
@@ -31,6 +36,11 @@ export const VerifyResult = z.strictObject({
   rpoSeconds: z.number().nullable(),
   /** From the first byte read to a copy that answers queries; null: it did not get there. */
   rtoSeconds: z.number().nullable(),
+  /** What the config promises; null: nothing. */
+  rpoObjectiveSeconds: z.number().nullable().optional(),
+  rtoObjectiveSeconds: z.number().nullable().optional(),
+  /** When the newest backup is proved next; null: nobody has planned it. */
+  nextProofAt: z.string().nullable().optional(),
   tornDown: z.boolean(),
   seconds: z.number(),
 });

@@ -1,9 +1,9 @@
-/** When a schedule was last due, also on the days the clocks change. */
+/** When a schedule was last due and is due next, also on the days the clocks change. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isProblem, type Problem } from '../../../src/kernel/problem.ts';
 import { readCron } from '../../../src/schedule/cron-timer.ts';
-import { lastDue } from '../../../src/schedule/due.ts';
+import { lastDue, nextDue } from '../../../src/schedule/due.ts';
 
 function dueText(cron: string, zone: string, now: string): string | undefined {
   return lastDue(readCron('test', cron), zone, Temporal.Instant.from(now))?.toString();
@@ -97,3 +97,37 @@ function problemOf(cron: string): Problem {
   }
   throw new Error('It was read');
 }
+
+describe('nextDue()', () => {
+  test.each([
+    ['0 4 * * *', 'UTC', '2026-11-22T03:59:59Z', '2026-11-22T04:00:00Z'],
+    ['0 4 * * *', 'UTC', '2026-11-22T04:00:00Z', '2026-11-23T04:00:00Z'],
+    ['0 4 * * *', 'Europe/Berlin', '2026-11-22T14:46:00Z', '2026-11-23T03:00:00Z'],
+    ['0 5 * * 0', 'UTC', '2026-11-24T14:46:00Z', '2026-11-29T05:00:00Z'],
+    ['*/15 * * * *', 'UTC', '2026-11-22T23:50:00Z', '2026-11-23T00:00:00Z'],
+    ['30 2 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z', '2026-03-29T01:30:00Z'],
+    ['30 2 * * *', 'Europe/Berlin', '2026-10-25T00:45:00Z', '2026-10-26T01:30:00Z'],
+    ['30 * * * *', 'Europe/Berlin', '2026-10-25T00:45:00Z', '2026-10-25T01:30:00Z'],
+    ['0 0 29 2 *', 'UTC', '2026-11-24T14:46:00Z', '2028-02-29T00:00:00Z'],
+  ])('"%s" in %s at %s is due next at %s', (cron, zone, now, due) => {
+    const next = nextDue(readCron('test', cron), zone, Temporal.Instant.from(now));
+
+    expect(next?.toString()).toBe(due);
+  });
+
+  test('is the moment that lastDue() answers once it has come, for any moment of two years', () => {
+    const fields = readCron('test', '30 2 * * 1,4');
+    const begin = Temporal.Instant.from('2026-01-01T00:00:00Z').epochMilliseconds;
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 * 365 * 24 * 60 }), (minutes) => {
+        const now = Temporal.Instant.fromEpochMilliseconds(begin + minutes * 60_000);
+        const next = nextDue(fields, 'Europe/Berlin', now);
+        if (next === undefined) throw new Error('There is one each week');
+        expect(lastDue(fields, 'Europe/Berlin', next)?.toString()).toBe(next.toString());
+        const before = next.subtract({ milliseconds: 1 });
+        const last = lastDue(fields, 'Europe/Berlin', before);
+        expect(last === undefined || Temporal.Instant.compare(last, now) <= 0).toBe(true);
+      }),
+    );
+  });
+});
