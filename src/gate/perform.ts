@@ -4,8 +4,9 @@
  */
 import type { RunRecord } from '../catalog/runs.ts';
 import { hashJson, type Json, utcText } from '../kernel/codecs.ts';
-import type { RunId } from '../kernel/ids.ts';
+import { isRunId, type RunId } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
+import { formatUtc } from '../kernel/moment.ts';
 import { Problem } from '../kernel/problem.ts';
 import { readActor } from './actors.ts';
 import { approversOf } from './approvals.ts';
@@ -176,7 +177,7 @@ async function takeLocks(deps: GateDeps, locking: Locking): Promise<AsyncDisposa
       const other = await leases.holderOf(name, utcText(now));
       throw new Problem(
         LEASE_HELD,
-        `Cannot start "${locking.run.operation}": "${name}" is held by ${holderWords(other)}`,
+        `Cannot start "${locking.run.operation}": "${name}" is held by ${await holderWords(deps, other)}`,
         { facts: { lease: name } },
       );
     }
@@ -186,9 +187,15 @@ async function takeLocks(deps: GateDeps, locking: Locking): Promise<AsyncDisposa
   return { [Symbol.asyncDispose]: giveBack };
 }
 
-function holderWords(holder: string | undefined): string {
+/** Who is in the way and since when, so that nobody has to look it up. */
+async function holderWords({ catalog }: GateDeps, holder: string | undefined): Promise<string> {
   const runId = holder?.split('#').at(1);
-  return runId === undefined ? 'another run' : `the run "${runId}"`;
+  if (runId === undefined || !isRunId(runId)) return 'another run';
+  const run = await catalog.runs.find(runId);
+  if (run === undefined) return `the run "${runId}"`;
+  const { operation, asker, startedAt, askedAt } = run;
+  const since = formatUtc(Temporal.Instant.from(startedAt ?? askedAt).round('second'));
+  return `the run "${runId}": ${operation}, asked by ${readActor(asker).name}, since ${since}`;
 }
 
 async function writeEnd(deps: GateDeps, run: RunRecord, ended: Ended): Promise<RunRecord> {
