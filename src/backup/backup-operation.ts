@@ -10,14 +10,17 @@ import { LOG_HOLE, prepareSlot } from '../archiving/prepare-slot.ts';
 import { guardStore } from '../archiving/store-guard.ts';
 import { archiveUntil } from '../archiving/wait-for-wal.ts';
 import type { BackupSummary } from '../engines/engine.ts';
-import { isOwnLogStored } from '../engines/joined-wal.ts';
+import { ownLogEnd } from '../engines/own-log.ts';
 import type { Explanation, Operation, Run } from '../gate/operation.ts';
 import { backupIdAt, type ServerName } from '../kernel/ids.ts';
+import type { Lsn } from '../kernel/lsn.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
-import { type BackupDeps, type NamedStore, requireServer } from './deps.ts';
+import { type BackupDeps, type NamedStore, type ProofPointRequest, requireServer } from './deps.ts';
 import { tellOtherClusters } from './other-clusters.ts';
+import { isOwnLogIn } from './own-log.ts';
 import { BACKUP_PACKS, packsReference } from './packs-sweeper.ts';
 import { PLAN_OUTDATED, WAL_INCOMPLETE } from './problems.ts';
+import { askForProofPoint, ProofPointTold } from './proof-point.ts';
 import { damagedPlaces, reportDamage } from './report-damage.ts';
 
 /** A terabyte at 100 MB/s takes three hours. */
@@ -54,6 +57,7 @@ const BackupResult = z.strictObject({
   leftOut: z.array(z.string()).nullable(),
   /** What reading back found wrong in the store. */
   damage: z.array(z.string()),
+  ...ProofPointTold.shape,
   /** What else is there that whoever takes a backup should know. */
   warnings: z.array(z.string()),
 });
@@ -149,36 +153,40 @@ async function takeBackup(deps: BackupDeps, plan: BackupPlan, run: Run): Promise
     await guardStore(archivingServer, archivingDeps, { signal });
     await prepareSlot(archivingServer, archivingDeps, { signal });
   });
-  const summary = await copy(deps, { server, store }, run);
+  async function untilStored(lsn: Lsn, options: { readonly signal: AbortSignal }): Promise<void> {
+    const holder = `${archivingLease(server)} ${run.id}`;
+    await archiveUntil({ ...options, server: archivingServer, deps: archivingDeps, lsn, holder });
+  }
+  const copied = await copy(deps, { server, store, untilStored }, run);
   try {
-    return await finish(deps, { archivingServer, archivingDeps, store, summary }, run);
+    return await finish(deps, { untilStored, store, ...copied }, run);
   } catch (error) {
-    throw sayKept(error, summary, run.signal);
+    throw sayKept(error, copied.summary, run.signal);
   }
 }
 
-interface Copied {
-  readonly archivingServer: ArchivingServer;
-  readonly archivingDeps: ArchivingDeps;
+interface Copying {
+  readonly server: ServerName;
   readonly store: NamedStore;
+  readonly untilStored: ProofPointRequest['untilStored'];
+}
+
+interface Copied extends Pick<Copying, 'store' | 'untilStored'> {
   readonly summary: BackupSummary;
+  readonly told: ProofPointTold;
+  readonly warnings: readonly string[];
 }
 
 async function finish(
   deps: BackupDeps,
-  { archivingServer, archivingDeps, store, summary }: Copied,
+  { untilStored, store, summary, told, warnings }: Copied,
   run: Run,
 ): Promise<BackupResult> {
   const { server } = summary;
   await run.step('Wait until its WAL is stored', async (step) => {
-    step.progress({ note: `up to ${summary.endLsn}` });
-    await archiveUntil({
-      server: archivingServer,
-      lsn: summary.endLsn,
-      deps: archivingDeps,
-      holder: `${archivingLease(server)} ${run.id}`,
-      signal: step.signal,
-    });
+    const lsn = ownLogEnd(summary);
+    step.progress({ note: `up to ${lsn}` });
+    await untilStored(lsn, { signal: step.signal });
     await requireCovered(deps, store, summary, step.signal);
     await deps.catalog.findings.close(LOG_HOLE, server);
   });
@@ -192,9 +200,9 @@ async function finish(
     }),
   );
   await reportDamage(deps, { summary, store: store.name, damage }, run);
-  const warnings = await tellOtherClusters(deps, summary, { store, signal: run.signal });
+  const others = await tellOtherClusters(deps, summary, { store, signal: run.signal });
   const result = resultOf(summary, await whereItIs(deps, summary), damage);
-  return { ...result, warnings: [...warnings] };
+  return { ...result, ...told, warnings: [...warnings, ...others] };
 }
 
 /** Whoever stops it now has a backup more, though perhaps one whose log is not whole: they must know. */
@@ -216,35 +224,35 @@ function sayKept(
  * @throws Problem BACKUP_WAL_INCOMPLETE
  */
 async function requireCovered(
-  { ring, walArchive }: BackupDeps,
+  deps: BackupDeps,
   { name, store }: NamedStore,
   summary: BackupSummary,
   signal: AbortSignal,
 ): Promise<void> {
-  const { server, major, systemId, segmentBytes, timeline, beginLsn, endLsn } = summary;
-  const folder = { server, major, systemId };
-  const range = { timeline, fromLsn: beginLsn, toLsn: endLsn };
-  const { runs } = await walArchive.inventory({ store, ring, folder, segmentBytes, range, signal });
-  if (isOwnLogStored(summary, runs)) return;
+  if (await isOwnLogIn(deps, store, summary, { signal })) return;
+  const { backupId, beginLsn } = summary;
+  const endLsn = ownLogEnd(summary);
   throw new Problem(
     WAL_INCOMPLETE,
-    `Cannot call backup ${summary.backupId} whole: the store "${name}" lacks WAL between ${beginLsn} and ${endLsn}`,
-    { facts: { backupId: summary.backupId, beginLsn, endLsn } },
+    `Cannot call backup ${backupId} whole: the store "${name}" lacks WAL between ${beginLsn} and ${endLsn}`,
+    { facts: { backupId, beginLsn, endLsn } },
   );
 }
 
 /** Until the manifest is put the packs are nobody's: they are claimed, so that a dead run's are swept. */
 async function copy(
   deps: BackupDeps,
-  { server, store }: Pick<Place, 'server' | 'store'>,
+  { server, store, untilStored }: Copying,
   run: Run,
-): Promise<BackupSummary> {
+): Promise<Pick<Copied, 'summary' | 'told' | 'warnings'>> {
   return await run.step('Copy its files', async (step) => {
     const backupId = backupIdAt(deps.clock.now());
     const claim = await run.claim({
       kind: BACKUP_PACKS,
       reference: packsReference({ server, store: store.name, backupId }),
     });
+    const asked = { server: requireServer(deps, server).server, store, untilStored };
+    const asking = askForProofPoint(deps, asked, run);
     const summary = await deps.engine.takeBackup({
       store: store.store,
       ring: deps.ring,
@@ -253,6 +261,7 @@ async function copy(
       log: run.log,
       signal: step.signal,
       onProgress: (progress) => step.progress(progress),
+      ...asking.request,
     });
     await deps.catalog.backups.record({
       server,
@@ -261,7 +270,7 @@ async function copy(
       summary: { ...summary },
     });
     await run.release(claim);
-    return summary;
+    return { summary, told: asking.told(summary), warnings: asking.warnings(summary) };
   });
 }
 
@@ -284,7 +293,7 @@ function resultOf(
   summary: BackupSummary,
   where: Pick<BackupResult, 'stores' | 'due'>,
   damage: readonly string[],
-): Omit<BackupResult, 'warnings'> {
+): Omit<BackupResult, 'warnings' | keyof ProofPointTold> {
   const { backupId, server, beganAt, endedAt, sourceBytes, storedBytes } = summary;
   const { files, packs, beginLsn, endLsn, damagedFiles } = summary;
   return {

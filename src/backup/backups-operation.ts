@@ -48,7 +48,7 @@ const BackupLine = z.strictObject({
       unreadable: z.string().nullable(),
     }),
   ),
-  /** Is all the log stored that makes it consistent? Without it, it is no backup yet. Null: unknown. */
+  /** Is all the log stored that belongs to it? Without it, it is no backup yet. Null: unknown. */
   walComplete: z.boolean().nullable(),
   damagedFiles: z.array(z.string()),
 });
@@ -154,9 +154,13 @@ async function withLogs(
     shown.push(
       ...(await Promise.all(
         backups.slice(at, at + ASKED_AT_ONCE).map(async (backup) => {
-          const { server, beginLsn, endLsn } = backup.summary;
+          const { server, beginLsn, endLsn, proofLsn } = backup.summary;
           const own = { ...backup.summary, server: requireServer(deps, server).name };
-          const lsns = { beginLsn: toLsn(beginLsn), endLsn: toLsn(endLsn) };
+          const lsns = {
+            beginLsn: toLsn(beginLsn),
+            endLsn: toLsn(endLsn),
+            proofLsn: proofLsn === undefined ? undefined : toLsn(proofLsn),
+          };
           return {
             ...backup,
             walComplete: await readOwnLog(deps, { ...own, ...lsns }, { signal }),

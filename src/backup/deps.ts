@@ -1,10 +1,13 @@
 /** What this room is made of (`wire.ts` supplies it), and which server and store are meant. */
 import type { Catalog } from '../catalog/catalog.ts';
 import type { KeyRing } from '../encryption/key-ring.ts';
-import type { Engine } from '../engines/engine.ts';
+import type { BackupSummary, Engine } from '../engines/engine.ts';
+import type { ProofPoint } from '../engines/proof-point.ts';
 import type { WalArchive } from '../engines/wal-archive.ts';
+import type { Run } from '../gate/operation.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isServerName, type ServerName } from '../kernel/ids.ts';
+import type { Lsn } from '../kernel/lsn.ts';
 import { unknownName, unknownServer } from '../kernel/unknown-name.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { SERVER_UNKNOWN, STORE_UNKNOWN } from './problems.ts';
@@ -22,6 +25,10 @@ export interface BackupServer {
     readonly tail_seconds: number;
     readonly allow_unbounded_slot?: boolean | undefined;
   };
+  readonly verification?: {
+    /** How long a proof point may take; 0: none is taken. */
+    readonly proof_point_seconds?: number | undefined;
+  };
 }
 
 /** What decides which period a backup stands for. */
@@ -34,6 +41,23 @@ export interface TieredBackup {
   };
   readonly copies: readonly { readonly verified: { readonly verdict: string } | null }[];
 }
+
+export interface ProofPointRequest {
+  /** Of the backup whose last byte has just been received. */
+  readonly summary: BackupSummary;
+  /** The first one: it gets the log. */
+  readonly store: NamedStore;
+  /** Resolves when the store has the log up to there. */
+  readonly untilStored: (lsn: Lsn, options: { readonly signal: AbortSignal }) => Promise<void>;
+  /** That takes the backup: what could outlive the process is claimed with it. */
+  readonly run: Pick<Run, 'log' | 'claim' | 'release'>;
+  readonly signal: AbortSignal;
+}
+
+export type TakenProofPoint =
+  | { readonly outcome: 'taken'; readonly proofPoint: ProofPoint }
+  /** `why` is a sentence without a stop. */
+  | { readonly outcome: 'none'; readonly why: string };
 
 export interface BackupDeps {
   readonly engine: Engine;
@@ -58,6 +82,8 @@ export interface BackupDeps {
     server: ServerName,
     backups: readonly TieredBackup[],
   ) => ReadonlyMap<string, readonly string[]>;
+  /** Default: backups have none. */
+  readonly takeProofPoint?: ((request: ProofPointRequest) => Promise<TakenProofPoint>) | undefined;
   /** By name: the config's `servers` section. */
   readonly servers: Readonly<Record<string, BackupServer>>;
 }

@@ -1,19 +1,42 @@
 /**
- * Whether the log that a backup needs is stored: without it the files alone are not consistent, and
+ * Whether the log that belongs to a backup is stored: without it the files alone are not consistent, and
  * nobody may count the backup among the good ones. Any store's log will do, for recovery takes each
  * segment from whichever store has it.
  */
 import { concernsKeyFile } from '../encryption/problems.ts';
 import type { BackupSummary } from '../engines/engine.ts';
 import { isOwnLogStored, joinInventories } from '../engines/joined-wal.ts';
-import type { WalInventory } from '../engines/wal-archive.ts';
+import { type LogEnds, ownLogEnd } from '../engines/own-log.ts';
+import type { WalArchive, WalInventory } from '../engines/wal-archive.ts';
+import type { Lsn } from '../kernel/lsn.ts';
 import { isProblem } from '../kernel/problem.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
 import type { BackupDeps } from './deps.ts';
 
 export type OwnLogSummary = Pick<
   BackupSummary,
-  'server' | 'major' | 'systemId' | 'segmentBytes' | 'timeline' | 'beginLsn' | 'endLsn'
->;
+  'server' | 'major' | 'systemId' | 'segmentBytes' | 'timeline' | 'beginLsn'
+> &
+  LogEnds<Lsn>;
+
+/** Whether that store has it all. */
+export async function isOwnLogIn(
+  { walArchive, ring }: Pick<BackupDeps, 'walArchive' | 'ring'>,
+  store: ObjectStore,
+  backup: OwnLogSummary,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<boolean> {
+  const { runs } = await walArchive.inventory({ ...ownLogOf(backup), store, ring, signal });
+  return isOwnLogStored(backup, runs);
+}
+
+function ownLogOf(
+  backup: OwnLogSummary,
+): Pick<Parameters<WalArchive['inventory']>[0], 'folder' | 'segmentBytes' | 'range'> {
+  const { server, major, systemId, segmentBytes, timeline, beginLsn } = backup;
+  const range = { timeline, fromLsn: beginLsn, toLsn: ownLogEnd(backup) };
+  return { folder: { server, major, systemId }, segmentBytes, range };
+}
 
 /** Null: a store that may have the rest does not answer. */
 export async function readOwnLog(
@@ -21,14 +44,12 @@ export async function readOwnLog(
   backup: OwnLogSummary,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<boolean | null> {
-  const { server, major, systemId, segmentBytes, timeline, beginLsn, endLsn } = backup;
-  const folder = { server, major, systemId };
-  const range = { timeline, fromLsn: beginLsn, toLsn: endLsn };
+  const { server, segmentBytes } = backup;
   const inventories: WalInventory[] = [];
   let isOneSilent = false;
   for (const { store } of storesOf(server)) {
     try {
-      const request = { store, ring, folder, segmentBytes, range, signal };
+      const request = { ...ownLogOf(backup), store, ring, signal };
       const inventory = await walArchive.inventory(request);
       // The usual case: the first store has it all, and the others need not be asked.
       if (isOwnLogStored(backup, inventory.runs)) return true;

@@ -14,6 +14,7 @@ export const StoredSummary = z.object({
   storedBytes: z.number(),
   beginLsn: z.string(),
   endLsn: z.string(),
+  proofLsn: z.string().exactOptional(),
   damagedFiles: z.array(z.string()),
 });
 export type StoredSummary = z.infer<typeof StoredSummary>;

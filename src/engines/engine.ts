@@ -69,9 +69,14 @@ export interface BackupRequest extends StoreAndKeys {
   readonly onProgress: (progress: Progress) => void;
   /**
    * Called once, when every byte was received and before the manifest is put; what it answers stands in
-   * the manifest. Undefined: none could be taken. It must not throw for less than an abort. Default: none.
+   * the manifest. Undefined: none could be taken. It must not throw for less than an abort; if it does,
+   * the backup has none. Default: none.
    */
-  readonly takeProofPoint?: (options: { readonly signal: AbortSignal }) => Promise<ProofPoint | undefined>;
+  readonly takeProofPoint?: (options: {
+    /** What the manifest is going to say: the positions must be of the same cluster and timeline. */
+    readonly summary: BackupSummary;
+    readonly signal: AbortSignal;
+  }) => Promise<ProofPoint | undefined>;
 }
 
 export interface RestoreFilesRequest extends StoreAndKeys {

@@ -2,9 +2,10 @@
  * The log of one cluster over several stores: what one of them lacks another may have, and recovery may
  * take each file from whichever has it. Pure.
  */
-import { compareLsn, lsnBytes } from '../kernel/lsn.ts';
+import { compareLsn, type Lsn, lsnBytes } from '../kernel/lsn.ts';
 import { segmentNameAt } from '../kernel/wal-name.ts';
 import type { BackupSummary } from './engine.ts';
+import { type LogEnds, ownLogEnd } from './own-log.ts';
 import { findRuns } from './streaming/wal-runs.ts';
 import type { WalInventory, WalRun } from './wal-archive.ts';
 
@@ -32,14 +33,15 @@ export function joinInventories(
   };
 }
 
-type OwnLog = Pick<BackupSummary, 'timeline' | 'beginLsn' | 'endLsn'>;
+type OwnLog = Pick<BackupSummary, 'timeline' | 'beginLsn'> & LogEnds<Lsn>;
 
-/** Whether the log that makes the backup consistent is there without a break. */
+/** Whether the log that belongs to the backup is there without a break: up to `ownLogEnd()`. */
 export function isOwnLogStored(backup: OwnLog, runs: readonly WalRun[]): boolean {
+  const end = ownLogEnd(backup);
   return runs.some(
     (run) =>
       run.timeline === backup.timeline &&
       compareLsn(run.fromLsn, backup.beginLsn) <= 0 &&
-      compareLsn(run.toLsn, backup.endLsn) >= 0,
+      compareLsn(run.toLsn, end) >= 0,
   );
 }

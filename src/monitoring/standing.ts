@@ -2,8 +2,9 @@
 import { z } from 'zod';
 
 import type { BackupRecord, WalProgressRecord } from '../catalog/records.ts';
+import { ownLogEnd } from '../engines/own-log.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { compareLsn, isLsn } from '../kernel/lsn.ts';
+import { compareLsn, isLsn, type Lsn } from '../kernel/lsn.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
 import { type StoreStanding, standingOfStores, worstRpo } from './store-standing.ts';
 
@@ -23,12 +24,19 @@ export interface Standing {
   readonly stores: readonly StoreStanding[];
 }
 
+/** One that nobody can read says nothing. */
+const LsnText = z
+  .custom<Lsn>((value) => typeof value === 'string' && isLsn(value))
+  .optional()
+  .catch(undefined);
+
 const Summary = z.object({
   endedAt: z.string(),
   damagedFiles: z.array(z.string()).default([]),
   systemId: z.string().optional(),
   timeline: z.number().optional(),
-  endLsn: z.string().optional(),
+  endLsn: LsnText,
+  proofLsn: LsnText,
 });
 /** A due backup of a large server takes its time; after that it was missed. */
 const BACKUP_GRACE_SECONDS = 6 * 3600;
@@ -99,10 +107,11 @@ function isSound({ summary, verdict }: BackupRecord): boolean {
  * and timeline can say so.
  */
 function isWhole({ summary }: BackupRecord, logs: readonly WalProgressRecord[]): boolean {
-  const { systemId, timeline, endLsn } = Summary.safeParse(summary).data ?? {};
+  const { systemId, timeline, endLsn, proofLsn } = Summary.safeParse(summary).data ?? {};
   const own = logs.filter((log) => log.systemId === systemId && log.timeline === timeline);
-  if (own.length === 0 || endLsn === undefined || !isLsn(endLsn)) return true;
-  return own.some(({ storedLsn }) => isLsn(storedLsn) && compareLsn(storedLsn, endLsn) >= 0);
+  if (own.length === 0 || endLsn === undefined) return true;
+  const end = ownLogEnd({ endLsn, proofLsn });
+  return own.some(({ storedLsn }) => isLsn(storedLsn) && compareLsn(storedLsn, end) >= 0);
 }
 
 function endOf({ summary }: BackupRecord): readonly string[] {

@@ -25,6 +25,7 @@ export const SummaryJson = z.strictObject({
   segmentBytes: z.number(),
   beginLsn: LsnText,
   endLsn: LsnText,
+  proofLsn: LsnText.exactOptional(),
   beganAt: z.string(),
   endedAt: z.string(),
   sourceBytes: z.number(),

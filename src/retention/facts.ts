@@ -22,6 +22,8 @@ export interface SummaryFacts {
   readonly segmentBytes: number;
   readonly beginLsn: string;
   readonly endLsn: string;
+  /** Behind its proof point; undefined: it has none. */
+  readonly proofLsn?: string | undefined;
   readonly beganAt: string;
   readonly endedAt: string;
   readonly damagedFiles: readonly string[];

@@ -197,7 +197,7 @@ function toFacts({
   readonly copies: readonly CopyFacts[];
 }): BackupFacts {
   const { backupId, major, systemId, timeline, segmentBytes, beginLsn, endLsn } = summary;
-  const { beganAt, endedAt, damagedFiles } = summary;
+  const { beganAt, endedAt, damagedFiles, proofLsn } = summary;
   return {
     summary: {
       backupId,
@@ -207,6 +207,7 @@ function toFacts({
       segmentBytes,
       beginLsn,
       endLsn,
+      proofLsn,
       beganAt: utcText(Temporal.Instant.from(beganAt)),
       endedAt: utcText(Temporal.Instant.from(endedAt)),
       damagedFiles,

@@ -6,6 +6,7 @@
  * whatever the tiers say: the last proved backup of the server and of each store, everything newer than
  * the newest proved one, what is held, read or locked, and what cannot be judged.
  */
+import { ownLogEnd } from '../engines/own-log.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { backupName, type RetentionFacts, type UnreadableFacts } from './facts.ts';
 import type { Tier } from './periods.ts';
@@ -132,7 +133,7 @@ function rangesAround(
   return [...timelines].map((timeline) => ({
     timeline,
     fromLsn: before?.timeline === timeline ? before.beginLsn : FIRST_LSN,
-    toLsn: after?.timeline === timeline ? after.endLsn : LAST_LSN,
+    toLsn: after?.timeline === timeline ? ownLogEnd(after) : LAST_LSN,
     why: `backup ${backupId} cannot be read and may need it`,
   }));
 }

@@ -1,11 +1,12 @@
 /**
  * Which stored log of a cluster stays: everything from the base of the point-in-time window on, what
- * makes each stored backup consistent, what a reader is going to replay, and every timeline's history.
- * Where it cannot be told what is needed, all of it. A rule is plain JSON, so that it can be approved;
- * whether it keeps one object is a pure question. Pure.
+ * makes each stored backup consistent and its proof point reachable, what a reader is going to replay,
+ * and every timeline's history. Where it cannot be told what is needed, all of it. A rule is plain JSON,
+ * so that it can be approved; whether it keeps one object is a pure question. Pure.
  */
 import { z } from 'zod';
 
+import { ownLogEnd } from '../engines/own-log.ts';
 import { lsnBytes, toLsn } from '../kernel/lsn.ts';
 import type { ReaderFacts, SummaryFacts } from './facts.ts';
 
@@ -80,17 +81,14 @@ function fromBackup({ timeline, beginLsn }: SummaryFacts, why: string): WalRule[
   return { timeline, lsn: beginLsn, why };
 }
 
-function rangeOf({
-  timeline,
-  beginLsn,
-  endLsn,
-  backupId,
-}: SummaryFacts): WalRule['ranges'][number] {
+function rangeOf(backup: SummaryFacts): WalRule['ranges'][number] {
+  const { timeline, beginLsn, backupId, proofLsn } = backup;
+  const need = proofLsn === undefined ? 'consistent' : 'consistent and proved';
   return {
     timeline,
     fromLsn: beginLsn,
-    toLsn: endLsn,
-    why: `backup ${backupId} is consistent only with it`,
+    toLsn: ownLogEnd(backup),
+    why: `backup ${backupId} is ${need} only with it`,
   };
 }
 

@@ -23,11 +23,13 @@ export interface Day {
   readonly damagedFiles?: readonly string[];
   readonly stores?: readonly string[];
   readonly hour?: number;
+  /** Its proof point can be reached only with so many segments more than the one it began in. */
+  readonly proofSegments?: number | undefined;
 }
 
 export function backupOf(day: Day): BackupFacts {
   const { date, zone = 'UTC', systemId = '7341', timeline = 1, number, hour = 2 } = day;
-  const { verdict = null, damagedFiles = [], stores = ['here'] } = day;
+  const { verdict = null, damagedFiles = [], stores = ['here'], proofSegments } = day;
   const began = Temporal.PlainDate.from(date)
     .toZonedDateTime({ timeZone: zone, plainTime: new Temporal.PlainTime(hour) })
     .toInstant();
@@ -41,6 +43,10 @@ export function backupOf(day: Day): BackupFacts {
       segmentBytes: SEGMENT_BYTES,
       beginLsn: lsnFromBytes(beginLsn),
       endLsn: lsnFromBytes(beginLsn + 1000n),
+      proofLsn:
+        proofSegments === undefined
+          ? undefined
+          : lsnFromBytes(beginLsn + BigInt(proofSegments * SEGMENT_BYTES) + 2000n),
       beganAt: utcText(began),
       endedAt: utcText(began.add({ minutes: 10 })),
       damagedFiles,

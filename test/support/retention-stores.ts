@@ -28,7 +28,7 @@ function serverName(text: string): ServerName {
 export const SHOP = serverName('shop');
 
 export function summaryOf(day: Day): BackupSummary {
-  const { summary } = backupOf(day);
+  const { proofLsn, ...summary } = backupOf(day).summary;
   const { backupId } = summary;
   if (!isBackupId(backupId)) throw new TypeError(backupId);
   return {
@@ -37,6 +37,7 @@ export function summaryOf(day: Day): BackupSummary {
     server: SHOP,
     beginLsn: toLsn(summary.beginLsn),
     endLsn: toLsn(summary.endLsn),
+    ...(proofLsn === undefined ? {} : { proofLsn: toLsn(proofLsn) }),
     sourceBytes: 5000,
     storedBytes: 8,
     files: 1,

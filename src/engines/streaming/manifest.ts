@@ -15,6 +15,7 @@ import { isBackupId, isServerName } from '../../kernel/ids.ts';
 import { isLsn } from '../../kernel/lsn.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
 import type { BackupSummary, StoreAndKeys } from '../engine.ts';
+import { ProofPoint } from '../proof-point.ts';
 import { decodeFiles, encodeFiles, type FileEntry } from './file-list.ts';
 import { FORMAT_VERSION, manifestKey, parseBackupKey } from './format.ts';
 import { damaged } from './pack-format.ts';
@@ -49,6 +50,7 @@ const Preamble = z.strictObject({
   damagedFiles: z.array(z.string()),
   damagedBlocks: z.record(z.string(), z.array(whole)).optional(),
   leftOut: z.array(z.string()).optional(),
+  proofLsn: z.string().refine(isLsn).optional(),
 });
 
 const ManifestHead = z.strictObject({
@@ -60,6 +62,8 @@ const ManifestHead = z.strictObject({
   packs: z.array(z.strictObject({ name: z.string(), sizeBytes: whole, frames: whole })),
   filesBytes: whole,
   postgresManifestBytes: whole,
+  /** Encrypted with the rest: it tells the names of tables. */
+  proofPoint: ProofPoint.optional(),
 });
 type ManifestHead = z.infer<typeof ManifestHead>;
 
@@ -77,6 +81,8 @@ export interface ManifestContent {
   readonly files: readonly FileEntry[];
   /** PostgreSQL's own `backup_manifest`, as the server wrote it. */
   readonly postgresManifest: Buffer;
+  /** Where there is one, the summary's `proofLsn` is its `untilLsn`. */
+  readonly proofPoint?: ProofPoint | undefined;
 }
 
 const compress = promisify(zstdCompress);
@@ -87,7 +93,9 @@ export async function writeManifest(
   content: ManifestContent,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<void> {
-  const { summary, settings, tablespaces, packs } = content;
+  const { summary, settings, tablespaces, packs, proofPoint } = content;
+  if (summary.proofLsn !== proofPoint?.untilLsn)
+    throw new TypeError('The plain part must say where the proof point ends');
   const key = manifestKey(summary, summary.backupId);
   const preamble = encodePreamble(summary);
   const files = await compress(await encodeFiles(content.files));
@@ -99,6 +107,7 @@ export async function writeManifest(
     packs: [...packs],
     filesBytes: files.length,
     postgresManifestBytes: postgresManifest.length,
+    ...(proofPoint === undefined ? {} : { proofPoint }),
   };
   const headJson = Buffer.from(JSON.stringify(head));
   const headLength = Buffer.alloc(HEAD_LENGTH_BYTES);
@@ -117,6 +126,7 @@ export interface OpenManifest {
   readonly settings: Readonly<Record<string, string>>;
   readonly tablespaces: readonly { readonly oid: number; readonly path: string }[];
   readonly packs: readonly PackEntry[];
+  readonly proofPoint: ProofPoint | undefined;
   files(): Promise<FileEntry[]>;
   postgresManifest(): Promise<Buffer>;
 }
@@ -143,6 +153,7 @@ export async function openManifest(request: ReadManifestRequest): Promise<OpenMa
     settings: head.settings,
     tablespaces: head.tablespaces,
     packs: head.packs,
+    proofPoint: head.proofPoint,
     files: async () => decodeFiles(await section(object, filesAt, head.filesBytes), key),
     postgresManifest: async () => section(object, manifestAt, head.postgresManifestBytes),
   };
@@ -153,6 +164,8 @@ export interface ReadManifest {
   /** Names and values as the server showed them when the backup began. */
   readonly settings: Readonly<Record<string, string>>;
   readonly postgresManifest: Buffer;
+  /** Undefined: none could be taken, or the backup is older than they are. */
+  readonly proofPoint: ProofPoint | undefined;
 }
 
 /** What recovery and verification need of a backup's manifest. */
@@ -161,8 +174,9 @@ export async function readManifest(
 ): Promise<ReadManifest> {
   const key = manifestKey(request.summary, request.summary.backupId);
   const manifest = await openManifest({ ...request, key });
-  const { summary, settings } = manifest;
-  return { summary, settings, postgresManifest: await manifest.postgresManifest() };
+  const { summary, settings, proofPoint } = manifest;
+  const postgresManifest = await manifest.postgresManifest();
+  return { summary, settings, postgresManifest, proofPoint };
 }
 
 /** The plain part alone; unproved. */
@@ -190,11 +204,13 @@ async function readPreamble({
 
 function parsePreamble(json: Buffer, key: string): BackupSummary {
   try {
-    const { damagedBlocks, leftOut, ...rest } = Preamble.parse(JSON.parse(json.toString('utf8')));
+    const plain = Preamble.parse(JSON.parse(json.toString('utf8')));
+    const { damagedBlocks, leftOut, proofLsn, ...rest } = plain;
     return {
       ...rest,
       ...(damagedBlocks === undefined ? {} : { damagedBlocks }),
       ...(leftOut === undefined ? {} : { leftOut }),
+      ...(proofLsn === undefined ? {} : { proofLsn }),
     };
   } catch (error) {
     throw damaged(key, 'its plain part cannot be read', error);

@@ -25,9 +25,10 @@ import { damagedBlocks } from './damaged-files.ts';
 import type { FileEntry } from './file-list.ts';
 import { manifestKey, packKey } from './format.ts';
 import { leftOut, PLACE_SETTINGS } from './left-out.ts';
-import { type PackEntry, writeManifest } from './manifest.ts';
+import { type ManifestContent, type PackEntry, writeManifest } from './manifest.ts';
 import { type Compression, damaged } from './pack-format.ts';
 import { Packer } from './packer.ts';
+import { askForProofPoint } from './proof-point.ts';
 
 /** What replay needs at least as large as it was, and what tells the clusters apart. */
 const SETTINGS = [
@@ -90,31 +91,51 @@ export async function takeBackup(
   await using watches = new AsyncDisposableStack();
   watches.use(sink.watchSilence(silenceMs, (problem) => failure.abort(problem)));
   const result = await sink.receive(connection, packer, options);
+  // The server gives only so many of them, and the archiver may need one now.
+  await connection[Symbol.asyncDispose]();
   const packs = await packer.finish();
   signal.throwIfAborted();
   const { files: entries } = sink;
-  const summary = summarise({ request, beganAt, identity, result, files: entries, packs, places });
+  const taken = { request, beganAt, identity, result, files: entries, packs, places };
+  // Before the proof point: the copy is of this moment, however long counting takes.
+  const ended = { ...summarise(taken), endedAt: utcText(source.clock.now()) };
+  const proofPoint = await askForProofPoint(request, ended, signal);
+  const summary = proofPoint === undefined ? ended : { ...ended, proofLsn: proofPoint.untilLsn };
   const { tablespaces, postgresManifest, files } = { ...result, ...sink.parts() };
   const content = {
-    summary: { ...summary, endedAt: utcText(source.clock.now()) },
+    summary,
     settings,
     tablespaces: tablespaces.map(({ oid, path }) => ({ oid, path })),
     packs,
     files,
     postgresManifest,
+    proofPoint,
   };
-  request.log.info('Putting the manifest last: from here on the backup exists', { backupId });
+  await commit(request, { packer, content, signal });
+  return summary;
+}
+
+interface Committing {
+  readonly packer: Packer;
+  readonly content: ManifestContent;
+  readonly signal: AbortSignal;
+}
+
+async function commit(request: BackupRequest, committing: Committing): Promise<void> {
+  const { packer, content, signal } = committing;
+  const { store, ring, backupId, log } = request;
+  const { summary, packs } = content;
+  log.info('Putting the manifest last: from here on the backup exists', { backupId });
   try {
-    await requirePacks(request, content.summary, packs, signal);
+    await requirePacks(request, summary, packs, signal);
     await writeManifest({ store, ring }, content, { signal });
     // Again: whoever took us for dead may have swept them in between.
-    await requirePacks(request, content.summary, packs, signal);
+    await requirePacks(request, summary, packs, signal);
   } catch (error) {
-    if (!(await isGone(store, manifestKey(content.summary, backupId)))) packer.keep();
+    if (!(await isGone(store, manifestKey(summary, backupId)))) packer.keep();
     throw error;
   }
   packer.keep();
-  return content.summary;
 }
 
 /**

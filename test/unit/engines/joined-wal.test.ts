@@ -49,3 +49,17 @@ test('isOwnLogStored() wants all of it, on the timeline of the backup', () => {
   expect(isOwnLogStored(backup, [run('0/2000000', '0/3000000', 2)])).toBe(false);
   expect(isOwnLogStored(backup, [])).toBe(false);
 });
+
+test('isOwnLogStored() wants it up to behind the proof point, where there is one', () => {
+  const plain = { timeline: 1, beginLsn: toLsn('0/2000028'), endLsn: toLsn('0/2000100') };
+  const backup = { ...plain, proofLsn: toLsn('0/3000200') };
+
+  expect(isOwnLogStored(backup, [run('0/2000000', '0/3000200')])).toBe(true);
+  expect(isOwnLogStored(backup, [run('0/2000000', '0/30001F8')])).toBe(false);
+  expect(
+    isOwnLogStored(backup, [run('0/2000000', '0/3000000'), run('0/3000100', '0/3000200')]),
+  ).toBe(false);
+  expect(
+    isOwnLogStored(backup, [run('0/2000000', '0/3000000'), run('0/3000000', '0/3000200', 2)]),
+  ).toBe(false);
+});

@@ -29,7 +29,7 @@ async function standing(
     walProgress: { find: async () => log },
     runs: { list: async () => [] },
   };
-  const server = { name, url: '', stores: ['here'], rpoSeconds: 1, rtoSeconds: 1 };
+  const server = { name, url: '', stores: ['here'], rpoSeconds: 1, rtoSeconds: 1, alarmHours: 26 };
   return await readStanding(server, { catalog, clock: fakeClock() });
 }
 
@@ -75,4 +75,18 @@ test('readStanding() counts no backup whose own log is not stored, unless anothe
   expect(await lastBackupAt({})).toBeNull();
   expect(await lastBackupAt({ storedLsn: '0/5000100' })).toBe(endedAt);
   expect(await lastBackupAt({ timeline: 2 })).toBe(endedAt);
+});
+
+test('readStanding() counts no backup whose proof point cannot be reached yet', async () => {
+  const [endedAt, at] = ['2026-11-22T02:00:00.000000Z', '2026-11-22T02:00:01.000000Z'];
+  const place = { systemId: '7', timeline: 1 };
+  const lsns = { endLsn: '0/5000100', proofLsn: '0/6000200' };
+  const log = { server: 'shop', store: 'here', serverLsn: '0/7000000', at, ...place };
+  const taken = backup(endedAt, { summary: { endedAt, damagedFiles: [], ...lsns, ...place } });
+  async function lastBackupAt(storedLsn: string): Promise<string | null> {
+    return (await standing([taken], { ...log, storedLsn })).lastBackupAt;
+  }
+
+  expect(await lastBackupAt('0/60001F8')).toBeNull();
+  expect(await lastBackupAt('0/6000200')).toBe(endedAt);
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { lsnBytes, toLsn } from '../../../src/kernel/lsn.ts';
-import type { BackupFacts } from '../../../src/retention/facts.ts';
+import type { BackupFacts, SummaryFacts } from '../../../src/retention/facts.ts';
 import { planRetention, walRulesOfStored } from '../../../src/retention/plan.ts';
 import {
   backupOf,
@@ -16,6 +16,10 @@ import {
   without,
 } from '../../support/retention-days.ts';
 
+function ownLog({ beginLsn, endLsn, proofLsn }: SummaryFacts): [from: string, to: string] {
+  return [beginLsn, proofLsn ?? endLsn];
+}
+
 describe('planRetention(), whatever comes', () => {
   const anyLife = fc.array(
     fc.record({
@@ -24,6 +28,7 @@ describe('planRetention(), whatever comes', () => {
       skipped: fc.integer({ min: 0, max: 9 }),
       west: fc.boolean(),
       upgrade: fc.integer({ min: 0, max: 60 }),
+      proof: fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined }),
     }),
     { minLength: 1, maxLength: 80 },
   );
@@ -32,13 +37,14 @@ describe('planRetention(), whatever comes', () => {
   function lifeOf(days: Life): readonly BackupFacts[] {
     const dates = datesFrom('2026-01-01', days.length);
     let system = 1;
-    return days.flatMap(({ verdict, damaged, skipped, west, upgrade }, number) => {
+    return days.flatMap(({ verdict, damaged, skipped, west, upgrade, proof }, number) => {
       if (upgrade === 60) system += 1;
       if (skipped === 9) return [];
       const damagedFiles = damaged && number % 5 === 0 ? ['base/1/2'] : [];
       const stores = west ? ['here', 'west'] : ['here'];
       const date = dates[number] ?? '';
-      return [backupOf({ date, number, verdict, damagedFiles, stores, systemId: `${system}` })];
+      const own = { verdict, damagedFiles, stores, systemId: `${system}`, proofSegments: proof };
+      return [backupOf({ date, number, ...own })];
     });
   }
 
@@ -76,7 +82,7 @@ describe('planRetention(), whatever comes', () => {
     );
   });
 
-  test('the log that stays makes every stored backup consistent and serves the whole window', () => {
+  test('the log that stays makes every stored backup consistent, reaches its proof point, and serves the whole window', () => {
     fc.assert(
       fc.property(anyLife, (days) => {
         const facts = factsOf(lifeOf(days));
@@ -85,7 +91,7 @@ describe('planRetention(), whatever comes', () => {
         const log = logUntil(days.length);
         for (const { summary } of left) {
           const rule = plan.wal.filter(({ systemId }) => systemId === summary.systemId);
-          const own = log.filter((piece) => overlaps(piece, summary.beginLsn, summary.endLsn));
+          const own = log.filter((piece) => overlaps(piece, ...ownLog(summary)));
           expect(removable(rule, own)).toEqual([]);
         }
         const current = facts.backups.at(-1)?.summary.systemId;
@@ -120,9 +126,7 @@ describe('planRetention(), whatever comes', () => {
         const left = { ...facts, backups: without(facts.backups, done) };
         const rules = walRulesOfStored(left);
         for (const { summary } of left.backups) {
-          const own = logUntil(days.length).filter((piece) =>
-            overlaps(piece, summary.beginLsn, summary.endLsn),
-          );
+          const own = logUntil(days.length).filter((piece) => overlaps(piece, ...ownLog(summary)));
           expect(
             removable(
               rules.filter(({ systemId }) => systemId === summary.systemId),

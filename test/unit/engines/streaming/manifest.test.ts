@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
 
 import { describe, expect, test } from 'vitest';
 
@@ -15,6 +16,7 @@ import { backupIdAt, isServerName, type ServerName } from '../../../../src/kerne
 import { toLsn } from '../../../../src/kernel/lsn.ts';
 import { memoryStore } from '../../../../src/storage/memory.ts';
 import { faultyStore } from '../../../support/faulty-store.ts';
+import { sampleProofPoint } from '../../../support/sample-proof-point.ts';
 
 const { signal } = new AbortController();
 const ring = keyRing(new Map([['k1', randomBytes(32)]]));
@@ -55,6 +57,8 @@ const CONTENT: ManifestContent = {
   postgresManifest: Buffer.from('{"Files": []}'),
 };
 
+const PROOF_POINT = sampleProofPoint('0/4000028', '0/5000000');
+
 const KEY = manifestKey(SUMMARY, SUMMARY.backupId);
 
 describe('a manifest', () => {
@@ -73,6 +77,28 @@ describe('a manifest', () => {
       settings: CONTENT.settings,
       postgresManifest: CONTENT.postgresManifest,
     });
+  });
+
+  test('holds its proof point in its encrypted part, and in the plain one only up to where it reaches', async () => {
+    const store = memoryStore();
+    const summary = { ...SUMMARY, proofLsn: PROOF_POINT.untilLsn };
+    const content = { ...CONTENT, summary, proofPoint: PROOF_POINT };
+    await writeManifest({ store, ring }, content, { signal });
+
+    const read = await readManifest({ store, ring, summary, signal });
+
+    expect(read).toMatchObject({ summary, proofPoint: PROOF_POINT });
+    const bytes = await buffer(await store.open(KEY, { signal }));
+    expect(bytes.toString('latin1')).toContain('"proofLsn":"0/5000000"');
+    expect(bytes.toString('latin1')).not.toContain('customers');
+  });
+
+  test('is not written when its two parts do not speak of the same proof point', async () => {
+    const content = { ...CONTENT, proofPoint: PROOF_POINT };
+
+    const writing = writeManifest({ store: memoryStore(), ring }, content, { signal });
+
+    await expect(writing).rejects.toThrow('must say where the proof point ends');
   });
 
   test('with any bit flipped is refused, the plain part too', async () => {
