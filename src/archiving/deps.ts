@@ -7,6 +7,7 @@ import type { ServerName } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import { Problem } from '../kernel/problem.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import type { FollowWal } from './coverage.ts';
 import { SERVER_UNKNOWN } from './problems.ts';
 
 export interface OtherStore {
@@ -56,6 +57,7 @@ export interface ArchivingDeps {
 export interface ArchivingOperationDeps extends ArchivingDeps {
   readonly servers: readonly ArchivingServer[];
   readonly archive: WalArchive;
+  readonly follow: FollowWal;
 }
 
 /** The named server, or the only one. @throws Problem ARCHIVING_SERVER_UNKNOWN */

@@ -12,13 +12,17 @@ import { isProblem, type Problem } from '../kernel/problem.ts';
 import { connect } from '../postgres/connect.ts';
 import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
 import { readSlot, type SlotState, slotName } from '../postgres/slots.ts';
+import { readWalRate } from '../postgres/wal-rate.ts';
 import type { ArchivingOperationDeps, ArchivingServer, OtherStore } from './deps.ts';
 
 export interface WalMeasure {
   readonly folder: ClusterFolder | undefined;
   /** Empty when there is no cluster's folder yet. */
   readonly inventory: WalInventory;
+  readonly segmentBytes: number;
   readonly slot: SlotState | undefined;
+  /** Log that the server writes, in bytes per second; undefined: it does not answer. */
+  readonly walRate: number | undefined;
   readonly storedLsn: Lsn | undefined;
   readonly serverLsn: Lsn | undefined;
   /** Bytes of log that are on the server only; undefined: the server does not answer. */
@@ -40,6 +44,8 @@ export interface StoreMeasure {
   readonly storedLsn: Lsn | undefined;
   readonly lagBytes: number | undefined;
   readonly lagSeconds: number | undefined;
+  /** Age of the moment of which everything is known to be stored there; undefined: none is known. */
+  readonly ageSeconds: number | undefined;
   readonly unreachable: Problem | undefined;
 }
 
@@ -50,7 +56,7 @@ export async function measureWal(
   deps: ArchivingOperationDeps,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<WalMeasure> {
-  const asked = await askServer(server, signal);
+  const asked = await askServer(server, deps, signal);
   const known = await deps.catalog.walProgress.find(server.name, server.storeName);
   const cluster = await findCluster(server, deps, asked.facts, { signal });
   const first = { name: server.storeName, store: server.store };
@@ -60,7 +66,9 @@ export async function measureWal(
   for (const other of server.otherStores ?? []) stores.push(await tryStore(other, look, deps));
   return {
     folder: cluster.folder,
+    segmentBytes: cluster.segmentBytes,
     slot: asked.slot,
+    walRate: asked.walRate,
     serverLsn: asked.facts?.lsn ?? toldLsn(known?.serverLsn),
     unreachable: asked.unreachable,
     stores,
@@ -75,7 +83,8 @@ interface Look {
   readonly signal: AbortSignal;
 }
 
-type Measured = Pick<WalMeasure, 'inventory' | 'storedLsn' | 'lagBytes' | 'lagSeconds'>;
+type Measured = Pick<WalMeasure, 'inventory' | 'storedLsn' | 'lagBytes' | 'lagSeconds'> &
+  Pick<StoreMeasure, 'ageSeconds'>;
 
 async function measureStore(
   { name, store }: OtherStore,
@@ -89,8 +98,9 @@ async function measureStore(
     folder === undefined ? NOTHING : await deps.archive.inventory({ ...place, folder });
   const storedLsn = inventory.runs.at(-1)?.toLsn;
   const lagBytes = lagBetween(storedLsn, serverLsn);
-  const lagSeconds = lagBytes === 0 ? 0 : ageSeconds(known, deps.clock.now());
-  return { inventory, storedLsn, lagBytes, lagSeconds };
+  const age = ageSeconds(known, deps.clock.now());
+  const lagSeconds = lagBytes === 0 ? 0 : age;
+  return { inventory, storedLsn, lagBytes, lagSeconds, ageSeconds: age };
 }
 
 /** A copy that does not answer is told as far as it is remembered; the first must answer. */
@@ -106,12 +116,14 @@ async function tryStore(
     if (!isProblem(error)) throw error;
     const known = await deps.catalog.walProgress.find(look.server.name, other.name);
     const storedLsn = toldLsn(known?.storedLsn);
+    const age = ageSeconds(known, deps.clock.now());
     return {
       store: other.name,
       inventory: undefined,
       storedLsn,
       lagBytes: lagBetween(storedLsn, look.serverLsn),
-      lagSeconds: ageSeconds(known, deps.clock.now()),
+      lagSeconds: age,
+      ageSeconds: age,
       unreachable: error,
     };
   }
@@ -150,14 +162,20 @@ function lagBetween(storedLsn: Lsn | undefined, serverLsn: Lsn | undefined): num
 interface Asked {
   readonly facts?: ServerFacts;
   readonly slot?: SlotState | undefined;
+  readonly walRate?: number;
   readonly unreachable?: Problem;
 }
 
-async function askServer(server: ArchivingServer, signal: AbortSignal): Promise<Asked> {
+async function askServer(
+  server: ArchivingServer,
+  { clock }: ArchivingOperationDeps,
+  signal: AbortSignal,
+): Promise<Asked> {
   try {
     await using session = await connect(server.url, { signal });
     const slot = await readSlot(session, slotName(server.name));
-    return { facts: await readServerFacts(session), slot };
+    const walRate = await readWalRate(session, clock, { signal });
+    return { facts: await readServerFacts(session), slot, walRate };
   } catch (error) {
     // A dead server is the very moment at which somebody asks what is stored.
     if (isProblem(error)) return { unreachable: error };

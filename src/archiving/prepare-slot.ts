@@ -3,30 +3,39 @@
  * that a slot is about to be made, make it. A process that dies in between leaves a note, never a slot
  * nobody knows of.
  */
-import type { WalProgressRecord } from '../catalog/records.ts';
-import { walStore } from '../engines/streaming/wal-store.ts';
 import type { Json } from '../kernel/codecs.ts';
 import { utcText } from '../kernel/codecs.ts';
 import type { Finding } from '../kernel/finding.ts';
-import { compareLsn, isLsn, type Lsn, lsnBytes, lsnFromBytes } from '../kernel/lsn.ts';
+import type { ServerName } from '../kernel/ids.ts';
+import { type Lsn, lsnFromBytes } from '../kernel/lsn.ts';
 import { Problem } from '../kernel/problem.ts';
-import { segmentBegin } from '../kernel/wal-name.ts';
 import { connect } from '../postgres/connect.ts';
 import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
-import { createSlot, readSlot, slotName } from '../postgres/slots.ts';
+import type { Session } from '../postgres/session.ts';
+import { createSlot, dropSlot, readSlot, slotName } from '../postgres/slots.ts';
 import type { ArchivingDeps, ArchivingServer } from './deps.ts';
+import { findLack, type Lack } from './lack.ts';
 import { SLOT_UNGUARDED, WAL_LEVEL_TOO_LOW, WOULD_BE_SYNCHRONOUS } from './problems.ts';
 import { judgeSlot, type SlotJudgement } from './slot-guard.ts';
 
 /** What the config acknowledges when `max_slot_wal_keep_size` shall stay unlimited. */
 const UNBOUNDED_SLOT = 'unbounded slot';
-/** The finding that a stretch of log is gone. A backup that was taken since closes it. */
+/** The finding that a stretch of log is gone (`log-hole.ts`). A backup that was taken since closes it. */
 export const LOG_HOLE = 'ARCHIVING_LOG_HOLE';
+/** The finding that another cluster answers, which has no backup yet. Its first one closes it. */
+export const OTHER_CLUSTER = 'ARCHIVING_OTHER_CLUSTER';
 /** The kind of the note in the catalogue. It is not swept: only `forget` gives a slot up. */
 const SLOT_CLAIM = 'slot';
 
+export interface PreparedSlot {
+  readonly slot: string;
+  readonly systemId: string;
+  /** What the slot does not keep and the store does not have. Undefined: it follows on what is stored. */
+  readonly lack: Lack | undefined;
+}
+
 /**
- * Answers the slot's name.
+ * Makes the slot where there is none, and anew where the server has given it up.
  *
  * @throws Problem ARCHIVING_SLOT_UNGUARDED, ARCHIVING_WOULD_BE_SYNCHRONOUS, ARCHIVING_WAL_LEVEL_TOO_LOW,
  * each with a finding that stays open until the server is safe.
@@ -35,28 +44,43 @@ export async function prepareSlot(
   server: ArchivingServer,
   deps: ArchivingDeps,
   { signal }: { readonly signal: AbortSignal },
-): Promise<string> {
+): Promise<PreparedSlot> {
   await using session = await connect(server.url, { signal });
   const facts = await readServerFacts(session);
   await settle(judgeSlot(facts, server.allowUnboundedSlot === true), server, deps);
   if (facts.slotKeepBytesMax === undefined) await noteUnbounded(server, deps);
   const known = await deps.catalog.walProgress.find(server.name, server.storeName);
-  await forgetOtherLog(facts, server, deps);
   const slot = slotName(server.name);
+  const keptFrom = await requireSlot(session, slot, server, deps);
+  const lack =
+    known === undefined || keptFrom === undefined
+      ? undefined
+      : await findLack({ known, facts, keptFrom }, server, { signal });
+  await forgetOtherLog(facts, server, deps);
+  return { slot, systemId: facts.systemId, lack };
+}
+
+/** Answers from where on it keeps the log. */
+async function requireSlot(
+  session: Session,
+  slot: string,
+  server: ArchivingServer,
+  deps: ArchivingDeps,
+): Promise<Lsn | undefined> {
+  const { log } = deps;
   const held = await readSlot(session, slot);
+  if (held !== undefined && held.walStatus !== 'lost') return held.restartLsn;
+  const where = { server: server.name, slot };
   if (held !== undefined) {
-    if (known !== undefined && held.restartLsn !== undefined)
-      await noteLack({ known, facts, keptFrom: held.restartLsn }, server, deps, signal);
-    return slot;
+    // It keeps nothing and never will again; who still holds it is let go by the server itself.
+    log.warn('The server has given up the slot that kept WAL for us', where);
+    await dropSlot(session, slot);
   }
   await claim(server, slot, deps);
-  // A backup and the service may both have found none; whoever made it looks for what it lacks.
-  if (!(await createSlot(session, slot))) return slot;
-  const keptFrom = (await readSlot(session, slot))?.restartLsn;
-  if (keptFrom !== undefined && known?.systemId === facts.systemId)
-    await noteHole({ known, keptFrom, segmentBytes: facts.segmentBytes }, server, deps);
-  deps.log.info('Made the slot that keeps WAL for us', { server: server.name, slot });
-  return slot;
+  // A backup and the service may both have found none.
+  const isOurs = await createSlot(session, slot);
+  if (isOurs) log.info('Made the slot that keeps WAL for us', where);
+  return (await readSlot(session, slot))?.restartLsn;
 }
 
 /** Once, in the journal: who fills a disk some day finds out here that it was allowed. */
@@ -87,75 +111,6 @@ async function noteUnbounded(
   });
 }
 
-interface Hole {
-  readonly known: WalProgressRecord;
-  /** The new slot keeps the log from there on. */
-  readonly keptFrom: Lsn;
-  readonly segmentBytes: number;
-}
-
-/** A new slot begins where the server is now; what was not stored before that is gone for good. */
-async function noteHole(
-  { known, keptFrom, segmentBytes }: Hole,
-  { name }: ArchivingServer,
-  { catalog, clock }: ArchivingDeps,
-): Promise<void> {
-  const { storedLsn } = known;
-  if (!isLsn(storedLsn) || lsnBytes(storedLsn) === 0n) return;
-  if (compareLsn(segmentBegin(keptFrom, segmentBytes), storedLsn) <= 0) return;
-  const at = utcText(clock.now());
-  const finding: Finding = {
-    code: LOG_HOLE,
-    server: name,
-    severity: 'page',
-    summary: `The log of ${name} between ${storedLsn} and ${keptFrom} was not kept: no backup taken before can be brought past it`,
-    hint: `Take a backup now with \`backup ${name}\`: from then on every moment can be reached again.`,
-    since: at,
-  };
-  await catalog.findings.open({ code: LOG_HOLE, server: name, finding: { ...finding }, at });
-}
-
-interface Lack {
-  readonly known: WalProgressRecord;
-  readonly facts: ServerFacts;
-  /** The slot that stands keeps the log from there on. */
-  readonly keptFrom: Lsn;
-}
-
-/**
- * A store that was only a copy, and late, may have become the first: what it lacks and the slot no longer
- * keeps would be passed over without a word. What is remembered may be old, so the store itself decides.
- */
-async function noteLack(
-  { known, facts, keptFrom }: Lack,
-  server: ArchivingServer,
-  { catalog, clock }: ArchivingDeps,
-  signal: AbortSignal,
-): Promise<void> {
-  const { systemId, timeline, major, segmentBytes } = facts;
-  if (known.systemId !== systemId || known.timeline !== timeline) return;
-  const [fromLsn, toLsn] = [known.storedLsn, segmentBegin(keptFrom, segmentBytes)];
-  if (!isLsn(fromLsn) || lsnBytes(fromLsn) === 0n || compareLsn(toLsn, fromLsn) <= 0) return;
-  const { name, storeName, store, ring } = server;
-  const folder = { server: name, major, systemId };
-  const range = { timeline, fromLsn, toLsn };
-  const { runs } = await walStore.inventory({ store, ring, folder, segmentBytes, range, signal });
-  const isThere = runs.some(
-    (run) => compareLsn(run.fromLsn, fromLsn) <= 0 && compareLsn(run.toLsn, toLsn) >= 0,
-  );
-  if (isThere) return;
-  const at = utcText(clock.now());
-  const finding: Finding = {
-    code: LOG_HOLE,
-    server: name,
-    severity: 'page',
-    summary: `The store "${storeName}" lacks the log of ${name} between ${fromLsn} and ${toLsn}, and the server no longer keeps it: only with a store that has it can a backup taken before be brought past it`,
-    hint: `Take a backup now with \`backup ${name}\`: from then on every moment can be reached again.`,
-    since: at,
-  };
-  await catalog.findings.open({ code: LOG_HOLE, server: name, finding: { ...finding }, at });
-}
-
 /**
  * Positions of another cluster, or of a timeline that was left, say nothing about this one: whoever
  * waits for a position must not be told that it is stored.
@@ -163,18 +118,14 @@ async function noteLack(
 async function forgetOtherLog(
   { systemId, timeline, lsn }: ServerFacts,
   { name, storeName }: ArchivingServer,
-  { catalog, clock, log }: ArchivingDeps,
+  deps: ArchivingDeps,
 ): Promise<void> {
+  const { catalog, clock } = deps;
   const known = await catalog.walProgress.find(name, storeName);
   if (known === undefined) return;
   const isSame = known.systemId === systemId;
   if (isSame && known.timeline === timeline) return;
-  if (!isSame)
-    log.warn('The server is another cluster than before; its WAL is kept apart', {
-      server: name,
-      before: known.systemId,
-      now: systemId,
-    });
+  if (!isSame) await noteOtherCluster({ name, before: known.systemId, now: systemId }, deps);
   await catalog.walProgress.record({
     server: name,
     store: storeName,
@@ -183,6 +134,35 @@ async function forgetOtherLog(
     storedLsn: lsnFromBytes(0n),
     serverLsn: lsn,
     at: isSame ? known.at : utcText(clock.now()),
+  });
+}
+
+interface ClusterChange {
+  readonly name: ServerName;
+  readonly before: string;
+  readonly now: string;
+}
+
+async function noteOtherCluster(
+  { name, before, now }: ClusterChange,
+  { catalog, clock, log }: ArchivingDeps,
+): Promise<void> {
+  const facts = { server: name, before, now };
+  log.warn('The server is another cluster than before; its WAL is kept apart', facts);
+  const at = utcText(clock.now());
+  const finding: Finding = {
+    code: OTHER_CLUSTER,
+    server: name,
+    severity: 'page',
+    summary: `Another cluster answers as ${name} than before (system identifier ${now}, not ${before}): its log is kept apart, and no backup of it is known`,
+    hint: `Check the \`url\` of ${name}. If the cluster is meant to be new, take a backup now with \`backup ${name}\`.`,
+    since: at,
+  };
+  await catalog.findings.open({
+    code: OTHER_CLUSTER,
+    server: name,
+    finding: { ...finding },
+    at,
   });
 }
 

@@ -3,15 +3,20 @@
  * far the log is stored, and writes a heartbeat where nothing else happens, so that the archive's newest
  * commit is never old. It ends with the first failure; the supervisor starts it again.
  */
+
+import { WAL_REMOVED } from '../engines/streaming/wal-problems.ts';
 import { receiveWal } from '../engines/streaming/wal-receiver.ts';
+import type { ReceiveWalRequest, WalConflict } from '../engines/streaming/wal-request.ts';
 import type { WalStored } from '../engines/wal-archive.ts';
 import { isProblem } from '../kernel/problem.ts';
 import type { Service } from '../kernel/service.ts';
 import { type ArchivingDeps, type ArchivingServer, archivingLease } from './deps.ts';
 import { noteStore, storeAnswers } from './first-store.ts';
 import { beatWhenIdle } from './heartbeat.ts';
-import { holdSlot } from './hold-slot.ts';
-import { prepareSlot } from './prepare-slot.ts';
+import { type HeldSlot, holdSlot } from './hold-slot.ts';
+import type { Lack } from './lack.ts';
+import { LOG_CONFLICT, openHole } from './log-hole.ts';
+import { LOG_HOLE, prepareSlot } from './prepare-slot.ts';
 import { guardStore } from './store-guard.ts';
 
 export function archivingService(server: ArchivingServer, deps: ArchivingDeps): Service {
@@ -56,7 +61,7 @@ export async function archive(
   const { catalog, clock } = deps;
   const { signal } = options;
   const log = deps.log.with({ server: server.name });
-  const slot = await prepareSlot(server, deps, { signal });
+  const { slot, systemId, lack } = await prepareSlot(server, deps, { signal });
   const known = await catalog.walProgress.find(server.name, server.storeName);
   const held = await holdSlot(server, deps);
   // Whatever goes on beside it ends with the receiver.
@@ -73,32 +78,11 @@ export async function archive(
   const failed = new AbortController();
   companions.catch((error: unknown) => failed.abort(error));
   try {
-    await receiveWal({
-      url: server.url,
-      server: server.name,
-      store: server.store,
-      ring: server.ring,
-      tailSeconds: server.tailSeconds,
-      slot,
-      clock,
-      log,
+    const request = requestOf({ server, slot, systemId, completeAt: known?.at, news, held }, deps, {
+      ...options,
       signal: AbortSignal.any([signal, failed.signal]),
-      ready: options.ready,
-      completeAt: known?.at,
-      onObject: (object) => deps.listener?.object(object),
-      flushLimit: held?.limit,
-      onStored: async (stored) => {
-        if (news.newest === undefined) await storeAnswers(server, deps);
-        news.newest = stored;
-        await catalog.walProgress.record({
-          ...stored,
-          store: server.storeName,
-        });
-        held?.told(stored);
-        deps.listener?.progress(stored);
-        options.onStored?.(stored);
-      },
     });
+    await receiveAll(request, { server, lack }, deps);
   } catch (error) {
     if (isProblem(error)) {
       log.warn('Archiving has stopped', { code: error.kind.code });
@@ -113,4 +97,78 @@ export async function archive(
 
 interface News {
   newest: WalStored | undefined;
+}
+
+/** What the slot does not keep is asked for first; only what the server no longer has is a hole. */
+async function receiveAll(
+  request: ReceiveWalRequest,
+  { server, lack }: { readonly server: ArchivingServer; readonly lack: Lack | undefined },
+  deps: ArchivingDeps,
+): Promise<void> {
+  if (lack === undefined) {
+    await receiveWal(request);
+    return;
+  }
+  const { timeline, fromLsn, after } = lack;
+  try {
+    await receiveWal({ ...request, resume: { timeline, lsn: fromLsn } });
+  } catch (error) {
+    if (!isProblem(error, WAL_REMOVED) || request.signal.aborted) throw error;
+    const why = 'was not kept by the server: no backup taken before can be brought past it';
+    await openHole({ server: server.name, code: LOG_HOLE, hole: lack, why, after }, deps);
+    await receiveWal(request);
+  }
+}
+
+async function noteConflict(
+  { segment, ...hole }: WalConflict,
+  { server, systemId }: { readonly server: ArchivingServer; readonly systemId: string },
+  deps: ArchivingDeps,
+): Promise<void> {
+  const why = `is stored twice in "${server.storeName}" with different bytes (${segment}): two servers write under this name, and nobody can tell which is true`;
+  const told = { server: server.name, hole: { systemId, ...hole }, why };
+  await openHole({ ...told, code: LOG_CONFLICT }, deps);
+}
+
+interface Receiving {
+  readonly server: ArchivingServer;
+  readonly slot: string;
+  readonly systemId: string;
+  readonly completeAt: string | undefined;
+  readonly news: News;
+  readonly held: HeldSlot | undefined;
+}
+
+function requestOf(
+  { server, slot, systemId, completeAt, news, held }: Receiving,
+  deps: ArchivingDeps,
+  { signal, ready, onStored }: ArchiveOptions,
+): ReceiveWalRequest {
+  const { catalog, clock, listener } = deps;
+  const { name, storeName, url, store, ring, tailSeconds } = server;
+  return {
+    server: name,
+    url,
+    store,
+    ring,
+    tailSeconds,
+    slot,
+    systemId,
+    clock,
+    log: deps.log.with({ server: name }),
+    signal,
+    ready,
+    completeAt,
+    onObject: (object) => listener?.object(object),
+    flushLimit: held?.limit,
+    onStored: async (stored) => {
+      if (news.newest === undefined) await storeAnswers(server, deps);
+      news.newest = stored;
+      await catalog.walProgress.record({ ...stored, store: storeName });
+      held?.told(stored);
+      listener?.progress(stored);
+      onStored?.(stored);
+    },
+    onConflict: async (conflict) => noteConflict(conflict, { server, systemId }, deps),
+  };
 }

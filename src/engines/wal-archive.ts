@@ -26,6 +26,8 @@ export interface WalInventory {
   readonly runs: readonly WalRun[];
   /** Whole segments that are missing between two runs, by name; what was thinned out is not missing. */
   readonly missing: readonly SegmentName[];
+  /** Segments with two contents: nobody can tell which is true, so they cover nothing. Default: none. */
+  readonly conflicts?: readonly SegmentName[];
   /** Names of history files that are stored. */
   readonly histories: readonly string[];
   /** Default: nothing was thinned out. */
@@ -84,4 +86,6 @@ export interface WalObjectStored {
   readonly kind: 'segment' | 'tail' | 'history';
   /** What of the log it holds; undefined: it is a history file. */
   readonly range?: { readonly from: Lsn; readonly to: Lsn };
+  /** Tails that this one holds, and that go now that it is durable. */
+  readonly supersedes?: readonly ObjectKey[];
 }

@@ -92,19 +92,33 @@ async function copyLog(copying: Copying, step: Step, wrong: Set<string>): Promis
   return false;
 }
 
-/** One that is gone meanwhile has become a whole segment, which may have come after the listing. */
+/**
+ * One that is gone meanwhile has become a part of a joined one, or of a whole segment; either may have
+ * come after the listing.
+ */
 async function copyTail(copying: Copying, step: Step, wrong: Set<string>): Promise<void> {
-  const { source, signal } = copying;
   if (step.do === 'copy') {
     const copied = await copyObject(copying, step);
     if (copied === 'copied') return;
     if (copied === 'gone') {
-      for await (const { key, sizeBytes } of source.list(wholePrefix(step.key), { signal }))
-        await copyLog(copying, { do: 'copy', key, sizeBytes }, wrong);
+      await copySuccessors(copying, step.key, wrong);
       return;
     }
   }
   if (!(await isSameLog(copying, step.key))) wrong.add(MIRROR_CONFLICT.code);
+}
+
+/** What holds the bytes of a tail that is gone. */
+async function copySuccessors(
+  copying: Copying,
+  tail: ObjectKey,
+  wrong: Set<string>,
+): Promise<void> {
+  const { source, signal } = copying;
+  const folder = tail.slice(0, tail.lastIndexOf('/') + 1);
+  for (const prefix of [folder, wholePrefix(tail)])
+    for await (const { key, sizeBytes } of source.list(prefix, { signal }))
+      await copyLog(copying, { do: 'copy', key, sizeBytes }, wrong);
 }
 
 async function isSegmentWhole(
@@ -121,7 +135,7 @@ function wholePrefix(tail: string): string {
 }
 
 /** A store that forbids it keeps them: they harm nobody, and a lifecycle rule may end them. */
-async function removeTail(copying: Copying, key: ObjectKey): Promise<void> {
+export async function removeTail(copying: Copying, key: ObjectKey): Promise<void> {
   const { target, deps, signal, removing } = copying;
   if (removing.isDenied) return;
   try {

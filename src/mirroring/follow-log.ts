@@ -5,7 +5,7 @@
  */
 import type { WalProgressRecord } from '../catalog/records.ts';
 import type { WalObjectStored } from '../engines/wal-archive.ts';
-import { catchUpWal, removeTails } from './catch-up.ts';
+import { catchUpWal, removeTail, removeTails } from './catch-up.ts';
 import { type Copying, copyObject, isSameLog, readBack, walObjectOf } from './copy.ts';
 import type { FeedItem, Subscription } from './feed.ts';
 import { MirrorPosition } from './position.ts';
@@ -104,6 +104,7 @@ class LogFollower {
     if (copied === 'copied' && this.#isReadBackDue(kind)) await readBack(this.#copying, key);
     this.#position.copied(object);
     if (kind === 'segment') await removeTails(this.#copying, key);
+    for (const tail of object.supersedes ?? []) await removeTail(this.#copying, tail);
   }
 
   #isReadBackDue(kind: WalObjectStored['kind']): boolean {

@@ -23,7 +23,10 @@ export interface WalPath {
 }
 
 /** Undefined when not even the first byte that replay needs is stored. */
-export function followWal(base: BackupSummary, inventory: WalInventory): WalPath | undefined {
+export function followWal(
+  base: Pick<BackupSummary, 'timeline' | 'beginLsn' | 'segmentBytes'>,
+  inventory: WalInventory,
+): WalPath | undefined {
   const need = segmentBegin(base.beginLsn, base.segmentBytes);
   const first = inventory.runs.find(
     (run) =>

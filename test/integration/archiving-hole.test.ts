@@ -6,13 +6,14 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import type { ArchivingDeps, ArchivingServer } from '../../src/archiving/deps.ts';
 import { prepareSlot } from '../../src/archiving/prepare-slot.ts';
+import { archive } from '../../src/archiving/services.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { openSqliteCatalog } from '../../src/catalog/sqlite.ts';
 import { keyRing } from '../../src/encryption/file-key-ring.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { isServerName } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
+import { testServerName } from '../support/folder-archive.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -42,12 +43,15 @@ afterAll(async () => {
 test('notices the hole that a new slot leaves behind, because nothing can be brought past it', async () => {
   await storedUpTo('0/100000', 1);
 
-  await prepare();
+  await archiveOnce();
 
   expect(await catalog.findings.list('shop')).toMatchObject([
     {
       code: 'ARCHIVING_LOG_HOLE',
       severity: 'page',
+      summary: expect.stringMatching(
+        /between 0\/100000 and 0\/1000000 \(15.7 MB, written between 2026-11-24 12:00:00 UTC and /,
+      ),
       hint: 'Take a backup now with `backup shop`: from then on every moment can be reached again.',
     },
   ]);
@@ -56,7 +60,7 @@ test('notices the hole that a new slot leaves behind, because nothing can be bro
 test('notices the hole between a timeline that was left and the slot of the next one', async () => {
   await storedUpTo('0/100000', 7);
 
-  await prepare();
+  await archiveOnce();
 
   expect(await catalog.findings.list('shop')).toMatchObject([{ code: 'ARCHIVING_LOG_HOLE' }]);
 });
@@ -64,7 +68,7 @@ test('notices the hole between a timeline that was left and the slot of the next
 test('sees no hole where the new slot begins within what is stored', async () => {
   await storedUpTo('FF/0', 1);
 
-  await prepare();
+  await archiveOnce();
 
   expect(await catalog.findings.list('shop')).toEqual([]);
 });
@@ -92,19 +96,32 @@ async function storedUpTo(storedLsn: string, timeline: number): Promise<void> {
 }
 
 async function prepare(written: ArchivingDeps['catalog'] = catalog): Promise<string> {
-  const name = 'shop';
-  if (!isServerName(name)) throw new TypeError(name);
-  const server: ArchivingServer = {
-    name,
+  const deps = { catalog: written, clock: systemClock, log: silentLog };
+  return (await prepareSlot(server(), deps, { signal })).slot;
+}
+
+/** Until something was stored. */
+async function archiveOnce(): Promise<void> {
+  const stopping = new AbortController();
+  await archive(
+    server(),
+    { catalog, clock: systemClock, log: silentLog },
+    {
+      signal: stopping.signal,
+      ready: () => undefined,
+      heartbeat: false,
+      onStored: () => stopping.abort(),
+    },
+  );
+}
+
+function server(): ArchivingServer {
+  return {
+    name: testServerName('shop'),
     url: postgres.url(),
     storeName: 'here',
     store: memoryStore(),
     ring: keyRing(new Map([['k1', randomBytes(32)]])),
-    tailSeconds: 1,
+    tailSeconds: 0.1,
   };
-  return await prepareSlot(
-    server,
-    { catalog: written, clock: systemClock, log: silentLog },
-    { signal },
-  );
 }

@@ -34,6 +34,7 @@ import { connect } from '../../src/postgres/connect.ts';
 import { NO_REPLICATION_RIGHT } from '../../src/postgres/problems.ts';
 import { readServerFacts } from '../../src/postgres/server-facts.ts';
 import { readSlot } from '../../src/postgres/slots.ts';
+import { followWal } from '../../src/recovery/coverage.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
@@ -258,7 +259,12 @@ test('tells what is stored when the server is gone', async () => {
 });
 
 test('forgets a server only when nobody archives it, and keeps what is stored', async () => {
-  const operation = forgetOperation({ ...deps, servers: [server], archive: walStore });
+  const operation = forgetOperation({
+    ...deps,
+    servers: [server],
+    archive: walStore,
+    follow: followWal,
+  });
   const stopping = new AbortController();
   const running = archivingService(server, deps).run({
     signal: stopping.signal,
@@ -336,7 +342,12 @@ async function takeLease(): Promise<void> {
 }
 
 async function look(): ReturnType<ReturnType<typeof walOperation>['run']> {
-  const operation = walOperation({ ...deps, servers: [server], archive: walStore });
+  const operation = walOperation({
+    ...deps,
+    servers: [server],
+    archive: walStore,
+    follow: followWal,
+  });
   const { plan } = await operation.prepare({}, { actor: actor(), signal });
   return await operation.run(plan, testRun());
 }

@@ -90,6 +90,7 @@ test('what the new first store lacks and the server no longer keeps is told, unt
   });
   await alone.stop();
   here.isAway = true;
+  await postgres.query('CHECKPOINT');
 
   const swapped = setting.swapped();
   await using after = swapped.start();

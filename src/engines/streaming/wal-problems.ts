@@ -40,3 +40,17 @@ export const WAL_CONFLICT: ProblemKind = {
   hint: 'Find out which server wrote the other content: two servers must not share a name.',
   fault: 'world',
 };
+
+export const WAL_REMOVED: ProblemKind = {
+  code: 'WAL_REMOVED',
+  retry: 'now',
+  hint: 'Take a base backup at once: the server no longer has a part of the log that is not stored.',
+  fault: 'world',
+};
+
+export const WAL_OTHER_CLUSTER: ProblemKind = {
+  code: 'WAL_OTHER_CLUSTER',
+  retry: 'now',
+  hint: 'Check that the `url` leads to one server only; archiving begins again with the one that answers.',
+  fault: 'world',
+};

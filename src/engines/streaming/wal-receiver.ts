@@ -6,7 +6,7 @@
  * A store that fails ends the receiver, and the slot keeps the rest; whoever starts it again begins at
  * the last segment that is not wholly reported. Memory is bounded: a slow store stops the reading.
  */
-import { lsnBytes, toLsn } from '../../kernel/lsn.ts';
+import { compareLsn, type Lsn, lsnBytes, toLsn } from '../../kernel/lsn.ts';
 import { Problem } from '../../kernel/problem.ts';
 import { historyName, segmentBegin } from '../../kernel/wal-name.ts';
 import { SLOT_LOST } from '../../postgres/problems.ts';
@@ -18,7 +18,7 @@ import { identifyServer, type ServerIdentity } from '../../postgres/server-facts
 import type { ClusterFolder } from '../engine.ts';
 import { historyKey } from './wal-format.ts';
 import { putWal } from './wal-objects.ts';
-import { WAL_GAP, WAL_SLOT_MISSING } from './wal-problems.ts';
+import { WAL_GAP, WAL_OTHER_CLUSTER, WAL_REMOVED, WAL_SLOT_MISSING } from './wal-problems.ts';
 import type { ReceiveWalRequest, TimelinePlace } from './wal-request.ts';
 import { WalTimeline } from './wal-timeline.ts';
 
@@ -47,7 +47,8 @@ export async function receiveWal(request: ReceiveWalRequest): Promise<void> {
       applicationName: RECEIVER_APPLICATION,
     });
     const identity = await identifyServer(connection);
-    let place: TimelinePlace | undefined = await slotPlace(connection, request.slot);
+    requireCluster(identity, request);
+    let place: TimelinePlace | undefined = await beginPlace(connection, identity, request);
     log.info('Receiving WAL', { ...place, systemId: identity.systemId });
     while (place !== undefined && !signal.aborted)
       place = await receiveTimeline({ request, connection, identity, place, ending });
@@ -77,11 +78,7 @@ async function receiveTimeline(reception: Reception): Promise<TimelinePlace | un
   const { store, ring, log } = request;
   const wal = { store, ring, folder, signal: ending.signal };
   if (place.timeline > 1) {
-    const [row] = await connection.rows(`TIMELINE_HISTORY ${place.timeline}`);
-    const content = row?.[1];
-    // An empty one would be kept for ever, and no timeline could be followed through it.
-    if (typeof content !== 'string' || content === '')
-      throw new Problem(WAL_GAP, `Cannot read the history of timeline ${place.timeline}`);
+    const content = await readHistory(connection, place.timeline);
     const key = historyKey(folder, historyName(place.timeline));
     await putWal(wal, key, Buffer.from(content, 'utf8'));
     const { server, systemId } = folder;
@@ -100,6 +97,67 @@ async function receiveTimeline(reception: Reception): Promise<TimelinePlace | un
   const next = await timeline.run();
   if (next !== undefined) log.info('The server has gone on to another timeline', { ...next });
   return next;
+}
+
+async function readHistory(connection: ReplicationConnection, timeline: number): Promise<string> {
+  const [row] = await connection.rows(`TIMELINE_HISTORY ${timeline}`);
+  const content = row?.[1];
+  // An empty one would be kept for ever, and no timeline could be followed through it.
+  if (typeof content !== 'string' || content === '')
+    throw new Problem(WAL_GAP, `Cannot read the history of timeline ${timeline}`);
+  return content;
+}
+
+/** Another server may answer since somebody last looked; its log must not be mixed with this one's. */
+function requireCluster({ systemId }: ServerIdentity, request: ReceiveWalRequest): void {
+  const { server, systemId: wanted = systemId } = request;
+  if (systemId === wanted) return;
+  throw new Problem(
+    WAL_OTHER_CLUSTER,
+    `Cannot receive the WAL of "${server}": the cluster ${systemId} answers, and it should be ${wanted}`,
+    { facts: { server, systemId, wanted } },
+  );
+}
+
+async function beginPlace(
+  connection: ReplicationConnection,
+  { timeline }: ServerIdentity,
+  { slot, resume }: ReceiveWalRequest,
+): Promise<TimelinePlace> {
+  const kept = await slotPlace(connection, slot);
+  if (resume === undefined) return kept;
+  const history = timeline === 1 ? '' : await readHistory(connection, timeline);
+  const place = placeInHistory(resume, readTimelines(history, timeline));
+  return compareLsn(place.lsn, kept.lsn) < 0 ? place : kept;
+}
+
+interface TimelineEnd {
+  readonly timeline: number;
+  /** Undefined: it is the one that is being written. */
+  readonly endLsn: Lsn | undefined;
+}
+
+/** Source: PostgreSQL, timeline.c: a line for each ancestor, with where it was left. */
+function readTimelines(history: string, current: number): readonly TimelineEnd[] {
+  const ancestors = [...history.matchAll(/^\s*(\d+)\s+([0-9A-F]+\/[0-9A-F]+)/gim)].map(
+    ([, timeline, endLsn = '']) => ({ timeline: Number(timeline), endLsn: toLsn(endLsn) }),
+  );
+  return [...ancestors, { timeline: current, endLsn: undefined }];
+}
+
+/** What was received of a timeline behind the point where it was left is no part of this log. */
+function placeInHistory(place: TimelinePlace, timelines: readonly TimelineEnd[]): TimelinePlace {
+  const at = timelines.findIndex(({ timeline }) => timeline === place.timeline);
+  const own = timelines[at];
+  if (own === undefined)
+    throw new Problem(
+      WAL_REMOVED,
+      `Cannot go on from timeline ${place.timeline}: the server's log does not come from it`,
+    );
+  const { endLsn } = own;
+  const next = timelines[at + 1];
+  if (endLsn === undefined || next === undefined || compareLsn(place.lsn, endLsn) < 0) return place;
+  return { timeline: next.timeline, lsn: endLsn };
 }
 
 /** Where the slot keeps WAL from. */

@@ -3,6 +3,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { ServerName } from '../../kernel/ids.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Lsn } from '../../kernel/lsn.ts';
+import type { SegmentName } from '../../kernel/wal-name.ts';
 import type { StoreAndKeys } from '../engine.ts';
 import type { WalObjectStored, WalStored } from '../wal-archive.ts';
 
@@ -27,6 +28,17 @@ export interface ReceiveWalRequest extends StoreAndKeys {
   readonly flushLimit?: ((timeline: number) => bigint | undefined) | undefined;
   /** Called once: what is received is being stored. */
   readonly ready: () => void;
+  /**
+   * Where the stored log ends, when that lies before what the slot keeps: the server may still have what
+   * lies between. Default: the slot says where to begin.
+   */
+  readonly resume?: TimelinePlace | undefined;
+  /** Which cluster must answer; default: whichever does. */
+  readonly systemId?: string | undefined;
+  /** A segment is stored with two contents; both stay. */
+  readonly onConflict?: ((conflict: WalConflict) => Promise<void>) | undefined;
+  /** How many tails become one. Default: 30. */
+  readonly joinedCount?: number | undefined;
   /** Of which moment the stored log was known to be complete, RFC 3339; default: when we connect. */
   readonly completeAt?: string | undefined;
 }
@@ -34,4 +46,11 @@ export interface ReceiveWalRequest extends StoreAndKeys {
 export interface TimelinePlace {
   readonly timeline: number;
   readonly lsn: Lsn;
+}
+
+export interface WalConflict {
+  readonly segment: SegmentName;
+  readonly timeline: number;
+  readonly fromLsn: Lsn;
+  readonly toLsn: Lsn;
 }

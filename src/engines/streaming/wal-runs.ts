@@ -88,18 +88,22 @@ function keptFrom(timeline: number, thinned: readonly WalThinned[]): bigint {
     .reduce((a, b) => (a > b ? a : b), 0n);
 }
 
-/** Those that lead from `begin` on without a break, in order; each goes further than the one before. */
+/** The fewest that lead from `begin` on without a break, in order: a joined one stands for all in it. */
 export function joinTails<T extends { readonly from: bigint; readonly to: bigint }>(
   begin: bigint,
   tails: readonly T[],
 ): readonly T[] {
   const chain: T[] = [];
   let end = begin;
+  let furthest: T | undefined;
   for (const tail of tails.toSorted((a, b) => (a.from < b.from ? -1 : 1))) {
+    if (tail.from > end && furthest !== undefined) {
+      chain.push(furthest);
+      end = furthest.to;
+      furthest = undefined;
+    }
     if (tail.from > end) break;
-    if (tail.to <= end) continue;
-    chain.push(tail);
-    end = tail.to;
+    if (tail.to > (furthest?.to ?? end)) furthest = tail;
   }
-  return chain;
+  return furthest === undefined ? chain : [...chain, furthest];
 }

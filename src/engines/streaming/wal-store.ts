@@ -7,7 +7,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 
 import { compareLsn, type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
-import { Problem } from '../../kernel/problem.ts';
+import { isProblem, Problem } from '../../kernel/problem.ts';
 import {
   isSegmentName,
   type SegmentName,
@@ -15,6 +15,7 @@ import {
   segmentPlace,
 } from '../../kernel/wal-name.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
+import { OBJECT_MISSING } from '../../storage/problems.ts';
 import type { WalArchive, WalInventory, WalRun, WalThinned } from '../wal-archive.ts';
 import {
   clusterPrefix,
@@ -53,12 +54,14 @@ async function inventory(request: InventoryRequest): Promise<WalInventory> {
     }
   }
   // With two contents nobody can tell which one is true: `fetch()` refuses it, so it covers nothing.
+  const conflicts: SegmentName[] = [];
   for (const [name, contents] of segments)
     if (contents === 1) pieces.push(wholeSegment(name, segmentBytes));
+    else conflicts.push(name);
   const thinned = await thinnedMarks(request);
   const { runs, holes } = findRuns(pieces, segmentBytes, thinned);
   const missing = holes.map(({ timeline, lsn }) => segmentNameAt(timeline, lsn, segmentBytes));
-  return { runs, missing, histories, thinned, segments: segments.size, storedBytes };
+  return { runs, missing, conflicts, histories, thinned, segments: segments.size, storedBytes };
 }
 
 async function thinnedMarks({
@@ -135,16 +138,25 @@ async function readHistory(request: SegmentRequest, name: string): Promise<Buffe
   return await readWal(request, key, HISTORY_BYTES_MAX);
 }
 
+/** Tails are joined, and go with their segment, while somebody reads them. */
+const READ_ATTEMPTS_MAX = 5;
+
 /** The whole segment, or what its tails hold with zeros behind. @throws Problem WAL_DAMAGED */
 export async function readStoredSegment(
   request: SegmentRequest,
   name: SegmentName,
 ): Promise<Buffer | undefined> {
-  const whole = await readWhole(request, name);
-  if (whole !== undefined) return whole;
-  const joined = await readTails(request, name);
-  // Tails go once the whole segment is stored: it may have come between the two looks.
-  return joined ?? (await readWhole(request, name));
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const whole = await readWhole(request, name);
+      if (whole !== undefined) return whole;
+      const joined = await readTails(request, name);
+      // Tails go once the whole segment is stored: it may have come between the two looks.
+      return joined ?? (await readWhole(request, name));
+    } catch (error) {
+      if (attempt === READ_ATTEMPTS_MAX || !isProblem(error, OBJECT_MISSING)) throw error;
+    }
+  }
 }
 
 async function readWhole(request: SegmentRequest, name: SegmentName): Promise<Buffer | undefined> {

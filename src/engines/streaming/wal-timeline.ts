@@ -5,21 +5,24 @@
  */
 import { utcText } from '../../kernel/codecs.ts';
 import { lsnFromBytes, toLsn } from '../../kernel/lsn.ts';
-import { type SegmentName, segmentNameAt } from '../../kernel/wal-name.ts';
+import { Problem } from '../../kernel/problem.ts';
+import { segmentNameAt } from '../../kernel/wal-name.ts';
 import type {
   Conversation,
   ReplicationConnection,
   Row,
 } from '../../postgres/replication-connection.ts';
-import { queryProblem } from '../../postgres/server-problems.ts';
+import { queryProblem, type ServerMessage } from '../../postgres/server-problems.ts';
+import type { ObjectKey } from '../../storage/object-store.ts';
 import type { WalObjectStored } from '../wal-archive.ts';
 import { WalCutter, type WholeSegment } from './wal-cutter.ts';
-import { segmentKey, segmentPrefix, tailKey, tailPrefix } from './wal-format.ts';
+import { segmentKey, segmentPrefix } from './wal-format.ts';
 import { DurableMark, StoredAge } from './wal-marks.ts';
 import { statusMessage, WalMessages } from './wal-messages.ts';
 import { putWal, type WalPlace } from './wal-objects.ts';
-import { WAL_CONFLICT } from './wal-problems.ts';
+import { WAL_CONFLICT, WAL_REMOVED } from './wal-problems.ts';
 import type { ReceiveWalRequest, TimelinePlace } from './wal-request.ts';
+import { WalTails } from './wal-tails.ts';
 import { WalWatchdog } from './wal-watchdog.ts';
 
 export interface WalTimelineParts {
@@ -47,18 +50,16 @@ export class WalTimeline implements Conversation {
   readonly #age = new StoredAge();
   readonly #watchdog: WalWatchdog;
   readonly #messages: WalMessages;
+  readonly #tails: WalTails;
   readonly #pending = new Set<Promise<void>>();
   readonly #pendingMax: number;
   readonly #beganAt: string;
-  /** Up to where tails of the current segment are stored. */
-  #tailLsn: bigint;
   #serverLsn = 0n;
   /** What we have said that the server may forget. */
   #flushed: bigint;
   #stopping = false;
   #ended = false;
   #ready = false;
-  #toldOfTails = false;
   #reporting: Promise<void> | undefined;
   #reportAgain = false;
   #next: Row | undefined;
@@ -66,7 +67,6 @@ export class WalTimeline implements Conversation {
   constructor(parts: WalTimelineParts) {
     this.#parts = parts;
     this.#mark = new DurableMark(parts.beginLsn);
-    this.#tailLsn = parts.beginLsn;
     this.#flushed = parts.beginLsn;
     this.#watchdog = new WalWatchdog(parts.request.clock);
     this.#beganAt = utcText(parts.request.clock.now());
@@ -77,6 +77,14 @@ export class WalTimeline implements Conversation {
     this.#cutter = new WalCutter(parts.beginLsn, parts.segmentBytes, (segment) =>
       this.#inBackground(() => this.#storeSegment(segment)),
     );
+    this.#tails = new WalTails({
+      ...parts,
+      log: parts.request.log,
+      cutter: this.#cutter,
+      watchdog: this.#watchdog,
+      stored: (tail, from, to) => this.#stored(tail, from, to),
+      joinedCount: parts.request.joinedCount,
+    });
     this.#messages = new WalMessages({
       data: (at, buffer, start, end) => {
         if (!this.#stopping) this.#cutter.append(at, buffer, start, end);
@@ -94,14 +102,14 @@ export class WalTimeline implements Conversation {
     const timers = new AbortController();
     const beats = [
       this.#every(STATUS_MS, timers.signal, async () => this.#watch()),
-      this.#every(request.tailSeconds * 1000, timers.signal, () => this.#storeTail()),
+      this.#every(request.tailSeconds * 1000, timers.signal, () => this.#tails.store()),
     ];
     try {
       const error = await connection.converse(
         `START_REPLICATION SLOT ${request.slot} PHYSICAL ${lsnFromBytes(beginLsn)} TIMELINE ${timeline}`,
         this,
       );
-      if (error !== undefined) throw queryProblem(error, 'receive WAL');
+      if (error !== undefined) throw receiveProblem(error);
       this.#ended = true;
       // A tail that was being stored is waited for, so that the next one does not overlap it.
       timers.abort();
@@ -156,7 +164,7 @@ export class WalTimeline implements Conversation {
   }
 
   async #storeRest(): Promise<void> {
-    await this.#storeTail();
+    await this.#tails.store();
     await Promise.all(this.#pending);
     await this.#reporting;
   }
@@ -191,54 +199,30 @@ export class WalTimeline implements Conversation {
     const { wal, timeline, segmentBytes, request } = this.#parts;
     const name = segmentNameAt(timeline, lsnFromBytes(beginLsn), segmentBytes);
     const key = segmentKey(wal.folder, name, wal.ring.contentName(bytes));
-    for await (const other of wal.store.list(segmentPrefix(wal.folder, name), wal)) {
-      if (other.key !== key)
-        request.log.error('A segment is stored with other content', {
-          code: WAL_CONFLICT.code,
-          segment: name,
-          other: other.key,
-        });
-    }
+    let other: ObjectKey | undefined;
+    for await (const stored of wal.store.list(segmentPrefix(wal.folder, name), wal))
+      if (stored.key !== key) other = stored.key;
     await this.#watchdog.store(() => putWal(wal, key, bytes));
+    if (other !== undefined) {
+      const { code } = WAL_CONFLICT;
+      request.log.error('A segment is stored with other content', { code, segment: name, other });
+      await request.onConflict?.({
+        segment: name,
+        timeline,
+        fromLsn: lsnFromBytes(beginLsn),
+        toLsn: lsnFromBytes(beginLsn + BigInt(segmentBytes)),
+      });
+    }
     this.#cutter.giveBack(bytes);
     this.#stored({ key, kind: 'segment' }, beginLsn, beginLsn + BigInt(segmentBytes));
-    await this.#removeTails(name);
+    await this.#tails.segmentStored(name);
   }
 
-  /** Only after the whole segment is durable. A store that forbids it keeps them: they harm nobody. */
-  async #removeTails(name: SegmentName): Promise<void> {
-    const { wal, request } = this.#parts;
-    try {
-      for await (const { key } of wal.store.list(tailPrefix(wal.folder, name), wal))
-        await wal.store.remove(key, wal);
-    } catch (error) {
-      if (wal.signal.aborted) return;
-      const level = this.#toldOfTails ? 'debug' : 'warn';
-      request.log[level]('Cannot remove the tails of a whole segment; they stay', {
-        segment: name,
-        error,
-      });
-      this.#toldOfTails = true;
-    }
-  }
-
-  /** Runs one at a time: by its timer, and once more when the timer has ended or `stop` was asked. */
-  async #storeTail(): Promise<void> {
-    const { wal, timeline, segmentBytes } = this.#parts;
-    const to = this.#cutter.position;
-    const begin = this.#cutter.segmentBegin;
-    const from = this.#tailLsn > begin ? this.#tailLsn : begin;
-    if (to <= from) return;
-    this.#tailLsn = to;
-    const segment = segmentNameAt(timeline, lsnFromBytes(begin), segmentBytes);
-    const place = { segment, from: lsnFromBytes(from), to: lsnFromBytes(to) };
-    const bytes = this.#cutter.copyFrom(from);
-    const key = tailKey(wal.folder, place);
-    await this.#watchdog.store(() => putWal(wal, key, bytes));
-    this.#stored({ key, kind: 'tail' }, from, to);
-  }
-
-  #stored(object: Pick<WalObjectStored, 'key' | 'kind'>, from: bigint, to: bigint): void {
+  #stored(
+    object: Pick<WalObjectStored, 'key' | 'kind' | 'supersedes'>,
+    from: bigint,
+    to: bigint,
+  ): void {
     const { request, wal, timeline } = this.#parts;
     const range = { from: lsnFromBytes(from), to: lsnFromBytes(to) };
     const { server, systemId } = wal.folder;
@@ -326,4 +310,13 @@ export class WalTimeline implements Conversation {
       }
     }
   }
+}
+
+/** `undefined_file`, Appendix A of PostgreSQL's manual: "requested WAL segment … has already been removed". */
+const REMOVED = '58P01';
+
+function receiveProblem(error: ServerMessage): Problem {
+  if (error.code === REMOVED)
+    return new Problem(WAL_REMOVED, `Cannot receive WAL: ${error.message}`);
+  return queryProblem(error, 'receive WAL');
 }

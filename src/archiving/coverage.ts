@@ -1,0 +1,136 @@
+/**
+ * Whether every moment since a base backup can be reached with what is stored, and which stretch of log
+ * stands in the way. Pure.
+ */
+import { z } from 'zod';
+
+import type { WalProgressRecord } from '../catalog/records.ts';
+import type { BackupSummary } from '../engines/engine.ts';
+import type { WalInventory } from '../engines/wal-archive.ts';
+import type { Json } from '../kernel/codecs.ts';
+import { compareLsn, isLsn, type Lsn, lsnBytes, lsnFromBytes } from '../kernel/lsn.ts';
+import { type SegmentName, segmentPlace } from '../kernel/wal-name.ts';
+
+const LsnText = z.custom<Lsn>((value) => typeof value === 'string' && isLsn(value));
+
+/** A stretch of log that is not there. */
+export const LogHole = z.object({
+  systemId: z.string(),
+  timeline: z.number(),
+  fromLsn: LsnText,
+  toLsn: LsnText,
+});
+export type LogHole = z.infer<typeof LogHole>;
+
+const Base = z.object({
+  backupId: z.string(),
+  systemId: z.string(),
+  major: z.number(),
+  timeline: z.number(),
+  segmentBytes: z.number(),
+  beginLsn: LsnText,
+  endLsn: LsnText,
+  endedAt: z.string(),
+});
+export type Base = z.infer<typeof Base>;
+
+/** As the catalogue keeps it; undefined: it is none. */
+export function readBase(summary: Json): Base | undefined {
+  return Base.safeParse(summary).data;
+}
+
+export type ReplayedBase = Pick<BackupSummary, 'timeline' | 'beginLsn' | 'segmentBytes'>;
+
+/** How far replay gets from a base. */
+export interface Reach {
+  readonly timeline: number;
+  readonly toLsn: Lsn;
+  /** More log lies behind where it ends. */
+  readonly broken: boolean;
+  /** That log was thinned out on purpose. */
+  readonly thinned?: boolean;
+}
+
+/** Undefined: not even the first byte that replay needs is stored. `wire.ts` knows who can tell. */
+export type FollowWal = (base: ReplayedBase, inventory: WalInventory) => Reach | undefined;
+
+export type Coverage =
+  | { readonly outcome: 'unbroken' }
+  | { readonly outcome: 'broken'; readonly hole: LogHole }
+  /** Nothing of this log was told as stored yet. */
+  | { readonly outcome: 'unknown' };
+
+export interface CoverageFacts {
+  readonly base: ReplayedBase & Pick<Base, 'systemId'>;
+  readonly inventory: WalInventory;
+  /** What was told as stored, before the inventory was taken. */
+  readonly progress: Pick<WalProgressRecord, 'systemId' | 'timeline' | 'storedLsn'>;
+}
+
+export function judgeCoverage(
+  { base, inventory, progress }: CoverageFacts,
+  follow: FollowWal,
+): Coverage {
+  const { systemId, timeline, storedLsn } = progress;
+  if (systemId !== base.systemId || !isLsn(storedLsn) || lsnBytes(storedLsn) === 0n)
+    return { outcome: 'unknown' };
+  const reach = follow(base, inventory);
+  const end = reach?.toLsn ?? base.beginLsn;
+  const isWhole = reach?.timeline === timeline && !reach.broken;
+  if (isWhole && compareLsn(end, storedLsn) >= 0) return { outcome: 'unbroken' };
+  const hole = { systemId, timeline, fromLsn: end, toLsn: holeEnd(end, inventory, progress) };
+  return { outcome: 'broken', hole };
+}
+
+/** Where log is stored again; where none is, as far as was told. */
+function holeEnd(
+  begin: Lsn,
+  { runs }: WalInventory,
+  { timeline, storedLsn }: CoverageFacts['progress'],
+): Lsn {
+  const next = runs.find((run) => run.timeline === timeline && compareLsn(run.fromLsn, begin) > 0);
+  if (next !== undefined) return next.fromLsn;
+  return isLsn(storedLsn) && compareLsn(storedLsn, begin) > 0 ? storedLsn : begin;
+}
+
+export interface HoleRange {
+  readonly timeline: number;
+  readonly first: SegmentName;
+  readonly last: SegmentName;
+  readonly fromLsn: Lsn;
+  readonly toLsn: Lsn;
+  readonly segments: number;
+  readonly bytes: number;
+}
+
+/** Names that follow on each other are one hole. */
+export function holeRanges(
+  missing: readonly SegmentName[],
+  segmentBytes: number,
+): readonly HoleRange[] {
+  const ranges: HoleRange[] = [];
+  for (const name of missing) {
+    const { timeline, beginLsn } = segmentPlace(name, segmentBytes);
+    const toLsn = lsnFromBytes(lsnBytes(beginLsn) + BigInt(segmentBytes));
+    const last = ranges.at(-1);
+    if (last !== undefined && last.timeline === timeline && last.toLsn === beginLsn)
+      ranges[ranges.length - 1] = {
+        ...last,
+        last: name,
+        toLsn,
+        segments: last.segments + 1,
+        bytes: last.bytes + segmentBytes,
+      };
+    else
+      ranges.push({
+        timeline,
+        first: name,
+        last: name,
+        fromLsn: beginLsn,
+        toLsn,
+        segments: 1,
+        bytes: segmentBytes,
+      });
+  }
+  return ranges;
+}
