@@ -9,6 +9,7 @@
     restore BACKUP INTO             all of it: a data directory that PostgreSQL can recover
     restore BACKUP INTO PATH ...    single files, such as base/5/1259, without reading the rest
     manifest BACKUP                 PostgreSQL's own backup_manifest, for pg_verifybackup
+    proof BACKUP                    its proof point as JSON: what a copy must hold at which log position
     wal CLUSTER NAME FILE           one WAL file, for restore_command: ... wal shop %f %p
 
 DIR holds the store as it is: a directory store's folder, or what
@@ -486,6 +487,13 @@ def show_manifest(store, words):
     sys.stdout.buffer.write(find_backup(store, words.backup).postgres_manifest())
 
 
+def show_proof(store, words):
+    backup = find_backup(store, words.backup)
+    if "proofPoint" not in backup.head:
+        raise Stop(NOT_THERE, f"{backup.folder} has no proof point: nothing was counted when it was taken")
+    print(json.dumps(backup.head["proofPoint"], indent=2))
+
+
 def require_agreement(backup, files):
     """PostgreSQL's manifest is whole, and lists the same files with the same sizes."""
     text = backup.postgres_manifest()
@@ -629,6 +637,8 @@ def restore_all(backup, into):
         f"{into}: {len(targets)} files of {backup.folder}. It is consistent once PostgreSQL {one['major']} "
         f"has replayed the log from {one['beginLsn']} to {one['endLsn']}"
     )
+    if "proofLsn" in one:
+        print(f"Its proof point (`proof`) needs the log up to {one['proofLsn']}")
     for path in one.get("leftOut", []):
         print(f"{path} belongs to the server and is not in its backup")
 
@@ -764,6 +774,7 @@ def read_words(arguments):
     command("files", list_files, "backup")
     command("check", check, "backup")
     command("manifest", show_manifest, "backup")
+    command("proof", show_proof, "backup")
     command("wal", fetch_wal, "cluster", "name", "file")
     command("restore", restore, "backup", "into").add_argument("path", nargs="*")
     return parser.parse_args(arguments)

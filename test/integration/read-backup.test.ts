@@ -77,6 +77,33 @@ describe.skipIf(LACKS !== undefined)(`the reader without dbdr${WHY}`, () => {
     );
   });
 
+  test('restores a backup that was not compressed exactly as our own restore does', async () => {
+    const { plain } = shop;
+    const own = python({ store: path('plain-store') });
+    const into = path('theirs-plain');
+
+    const checked = await own('check', plain.backupId);
+    const { exitCode, stderr } = await own('restore', plain.backupId, into);
+
+    // Frames are there as they are; only their encryption makes it larger.
+    expect(plain.storedBytes).toBeGreaterThan(plain.sourceBytes);
+    expect(checked.stdout).toContain(`${plain.sourceBytes} bytes, all of them proved`);
+    expect([stderr, exitCode]).toEqual(['', 0]);
+    expect(await contentOf(into)).toEqual(await contentOf(path('ours-plain')));
+  });
+
+  test('gives out the proof point, and says of a backup without one that there is none', async () => {
+    const { summary, plain, proofPoint } = shop;
+
+    const told = await python()('proof', summary.backupId);
+    const none = await python({ store: path('plain-store') })('proof', plain.backupId);
+
+    expect(JSON.parse(told.stdout)).toEqual(proofPoint);
+    expect(summary.proofLsn).toBe(proofPoint.untilLsn);
+    expect(none.exitCode).toBe(1);
+    expect(none.stderr).toContain('has no proof point');
+  });
+
   test('restores one file, and does not need the frames that it is not in', async () => {
     const { summary, backup, files } = shop;
     const listed = await python()('files', summary.backupId);

@@ -1,6 +1,7 @@
 /**
- * A directory store with a backup of a real PostgreSQL (two tablespaces, an unlogged table, small packs)
- * and its log: whole segments, one in two tails, a history file. And what our own restore makes of it.
+ * A directory store with a backup of a real PostgreSQL (two tablespaces, an unlogged table, small packs, a
+ * proof point) and its log: whole segments, one in two tails, a history file. And what our own restore makes
+ * of it. A store beside it holds another backup of the same server, which was not compressed.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,7 +11,11 @@ import { promisify } from 'node:util';
 
 import { createKeyFile, openFileKeyRing } from '../../src/encryption/file-key-ring.ts';
 import type { BackupSummary } from '../../src/engines/engine.ts';
-import { streamingEngine } from '../../src/engines/streaming/streaming-engine.ts';
+import type { ProofPoint } from '../../src/engines/proof-point.ts';
+import {
+  type StreamingTuning,
+  streamingEngine,
+} from '../../src/engines/streaming/streaming-engine.ts';
 import { historyKey, segmentKey, tailKey } from '../../src/engines/streaming/wal-format.ts';
 import { putWal, type WalPlace } from '../../src/engines/streaming/wal-objects.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -21,6 +26,7 @@ import { isSegmentName, type SegmentName, segmentPlace } from '../../src/kernel/
 import { directoryStore } from '../../src/storage/directory.ts';
 import { testServerName } from './folder-archive.ts';
 import { startPostgres, type TestPostgres } from './postgres-cluster.ts';
+import { sampleProofPoint } from './sample-proof-point.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const run = promisify(execFile);
@@ -32,9 +38,15 @@ const COMMAND_MS = 120_000;
 
 export interface ReadableStore extends AsyncDisposable {
   readonly postgres: TestPostgres;
-  /** Holds `store`, `keyring.json`, and `ours`: the backup as our own restore writes it. */
+  /**
+   * Holds `store`, `keyring.json`, and `ours`: the backup as our own restore writes it. And `plain-store`,
+   * with the one that was not compressed, and `ours-plain`.
+   */
   readonly folder: string;
   readonly summary: BackupSummary;
+  readonly proofPoint: ProofPoint;
+  /** Without a proof point. */
+  readonly plain: BackupSummary;
   /** The backup's folder in the store. */
   readonly backup: string;
   /** Whole segments that are stored, oldest first. */
@@ -57,25 +69,42 @@ export async function openReadableStore(): Promise<ReadableStore> {
   await createKeyFile(join(folder, 'keyring.json'));
   const ring = await openFileKeyRing(join(folder, 'keyring.json'));
   const store = directoryStore(join(folder, 'store'));
+  let tuning: StreamingTuning = {};
   const engine = streamingEngine({
     connectionUrl: () => postgres.url(),
     clock: systemClock,
     workers: 2,
     packBytesMax: PACK_BYTES_MAX,
+    tuning: () => tuning,
   });
   const means = { store, ring, signal: AbortSignal.timeout(COMMAND_MS), onProgress: ignore };
+  const server = testServerName('shop');
+  let proofPoint: ProofPoint | undefined;
   const summary = await engine.takeBackup({
     ...means,
-    server: testServerName('shop'),
+    server,
     backupId: backupIdAt(systemClock.now()),
     log: silentLog,
+    takeProofPoint: async ({ summary: { endLsn } }) => {
+      proofPoint = sampleProofPoint(endLsn, endLsn);
+      return proofPoint;
+    },
   });
+  if (proofPoint === undefined) throw new Error('Nobody asked for a proof point');
   const log = await storeLog(postgres, { ...means, folder: summary }, summary);
   await engine.restoreFiles({ ...means, summary, directory: join(folder, 'ours') });
+  tuning = { compression: { method: 'none', level: 1 } };
+  const beside = { ...means, store: directoryStore(join(folder, 'plain-store')) };
+  const backupId = backupIdAt(systemClock.now());
+  const plain = await engine.takeBackup({ ...beside, server, backupId, log: silentLog });
+  const directory = join(folder, 'ours-plain');
+  await engine.restoreFiles({ ...beside, summary: plain, directory });
   return {
     postgres,
     folder,
     summary,
+    proofPoint,
+    plain,
     backup: `shop/${summary.major}-${summary.systemId}/base/${summary.backupId}`,
     ...log,
     history: { name: '00000009.history', text: HISTORY },
