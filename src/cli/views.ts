@@ -10,6 +10,7 @@ import { formatBytes } from '../kernel/size.ts';
 import { copyFacts } from '../monitoring/copy-words.ts';
 import { usageBlocks } from '../monitoring/usage-words.ts';
 import { holdLines, retentionLines } from '../retention/words.ts';
+import { proofWords } from '../verification/words.ts';
 import { tableText } from './table.ts';
 import { factLines, labelOf, type Reader, resultText, valueText } from './text.ts';
 
@@ -223,31 +224,18 @@ function journalView(result: Json, reader: Reader): string | undefined {
   return chain === undefined ? table : `${table}\n\n${resultText({ chain }, reader)}`;
 }
 
-const Proof = z.object({
-  title: z.string(),
-  verdict: z.string(),
-  backupId: z.string(),
-  store: z.string(),
-  checks: z.array(z.object({ check: z.string(), verdict: z.string(), detail: z.string() })),
-  shows: z.string().optional(),
-  next: z.string().optional(),
-  rpoSeconds: z.number().nullable(),
-  rtoSeconds: z.number().nullable(),
-});
-
+/** First the checks, then every table with both counts and what its contents came to. */
 function verifyView(result: Json): string | undefined {
-  const read = Proof.safeParse(result);
-  if (!read.success) return undefined;
-  const { title, verdict, backupId, store, checks, shows, next } = read.data;
-  const { rpoSeconds, rtoSeconds } = read.data;
-  const rows = checks.map((one) => [one.check, one.verdict, one.detail]);
-  const measured = `Data at risk now: ${seconds(rpoSeconds)}. Time to restore: ${seconds(rtoSeconds)}.`;
+  const words = proofWords(result);
+  if (words === undefined) return undefined;
+  const { title, verdict, opening, rows, tables, measured, shows, next } = words;
+  const compared = tableText(['Table', 'Production', 'Copy', 'Contents'], tables);
   return [
     `${verdict}: ${title}`,
+    opening,
     tableText(['Check', 'Verdict', 'Result'], rows),
-    [`Backup ${backupId} in ${store}.`, measured, shows, next]
-      .filter((line) => line !== undefined)
-      .join('\n'),
+    ...(tables.length === 0 ? [] : [compared]),
+    [measured, shows, next].filter((line) => line !== undefined && line !== '').join('\n'),
   ].join('\n\n');
 }
 

@@ -16,6 +16,8 @@ export const VerifyResult = z.strictObject({
   whyStore: z.string().optional(),
   /** False: what is proved of an older backup says nothing of how the server stands now. */
   isNewest: z.boolean().optional(),
+  /** True: compared with production as it stood when the backup was taken. */
+  isProofPoint: z.boolean().optional(),
   verdict: z.enum(VERDICTS),
   /** `shop is restorable to 2026-11-24 04:19:58 UTC`, or that this could not be proved. */
   title: z.string(),

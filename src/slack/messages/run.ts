@@ -59,7 +59,7 @@ function headline(view: RunView): string {
   const { run, explanation } = view;
   if (run.state !== 'done') return clip(explanation.title, TITLE_MAX);
   const outcome =
-    verificationTitle(run.result, run.server) ??
+    (run.operation === 'verify' ? verificationTitle(run.result) : undefined) ??
     backupTitle(run.result, run.server) ??
     retentionTitle(run.result);
   return clip(outcome ?? explanation.title, TITLE_MAX);

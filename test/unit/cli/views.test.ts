@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { viewOf } from '../../../src/cli/views.ts';
+import { sampleProof } from '../../support/proof-samples.ts';
 
 const READER = { zone: 'UTC', now: Temporal.Instant.from('2026-11-22T15:00:00Z') };
 
@@ -25,20 +26,26 @@ describe('viewOf()', () => {
     expect(text).toContain('Now: WAL is late\n  Look at `wal`.');
   });
 
-  test('puts the verdict of a proof first', () => {
-    const proof = {
-      title: 'shop is restorable',
-      backupId: '20261122T010000Z',
-      store: 'west',
-      verdict: 'PASS',
-      checks: [{ check: 'Restore', verdict: 'PASS', detail: 'in 4 s' }],
-      rpoSeconds: 1,
-      rtoSeconds: 4,
-    };
+  test('puts the verdict of a proof first, then its checks, every table, and what was measured', () => {
+    expect(
+      viewOf('verify', sampleProof({ which: 'as asked', whyStore: 'its only store' }), READER),
+    ).toBe(`PASS: shop is restorable to 2026-11-22 04:19:58 UTC
 
-    const text = viewOf('verify', proof, READER);
-    expect(text).toMatch(/^PASS: shop is restorable\n/);
-    expect(text).toContain('Backup 20261122T010000Z in west.');
+Backup 20261122T021104Z (as asked) was restored from west (its only store) in 6 min 12 s, up to log position 5/3A91F228, and compared with production.
+
+Check               Verdict  Result
+Restore             PASS     files in 340.1 s, log in 31.9 s, from west, 6 min 12 s
+2 largest tables    PASS     41,236,118 rows in 2 tables equal, and the contents of 1 and a seventh of the contents of 1 by hash, 1 min 21 s
+Latest transaction  PASS     04:14:07 UTC
+Scratch cluster     done     removed
+
+Table   Production  Copy        Contents
+orders  41,186,118  41,186,118  equal, pages 1000 to 2000: 9182736455
+users   50,000      50,000      equal: -77
+
+Data at risk now: 2.0 s (objective 5 min). Time to restore: 6 min 12 s (objective 30 min). Next proof tomorrow 04:00 UTC.
+Exact: every count and every hash had to be equal.
+Nothing to do.`);
   });
 
   test('opens a usage with what each store holds and costs', () => {

@@ -1,121 +1,152 @@
-/** The verification report: verdict in words, a table of checks, and the same as plain text. */
-import { expect, test } from 'vitest';
+/** The verification report: verdict in words, a table of checks, the same as plain text, all in the thread. */
+import { describe, expect, test } from 'vitest';
 
 import { lintMessage } from '../../../../src/slack/limits.ts';
 import { runMessage } from '../../../../src/slack/messages/run.ts';
+import { threadMessage } from '../../../../src/slack/messages/thread.ts';
+import { sampleFailedProof, sampleProof } from '../../../support/proof-samples.ts';
 import { AROUND, readable, sampleRun, sampleView } from '../../../support/slack-samples.ts';
 
-const PASSED = {
-  verdict: 'PASS',
-  mode: 'bounded',
-  backupId: '20261122T021104Z',
-  checks: [
-    { check: 'Latest transaction', verdict: 'PASS', detail: '04:14:07 UTC, 5 min old', seconds: 2 },
-  ],
-  tables: [
-    { table: 'public.orders', sourceRows: 50_004, restoredRows: 50_000, equal: true },
-    { table: 'public.users', sourceRows: 9, restoredRows: 7, equal: false },
-  ],
-  latestTransactionAt: '2026-11-22T04:19:58.000000Z',
-  restoredToLsn: '5/3A91F228',
-  rpoSeconds: 2,
-  rtoSeconds: 372,
-  tornDown: true,
-};
+type Result = Parameters<typeof sampleRun>[0];
 
-function report(result: Parameters<typeof sampleRun>[0]): ReturnType<typeof runMessage> {
-  const run = sampleRun({ operation: 'verify', state: 'done', ...result });
-  return runMessage(sampleView({ run }), AROUND, 1);
+function viewOf(result: Result) {
+  const explanation = {
+    title: 'Prove that backup 20261122T021104Z of shop can be restored',
+    facts: [],
+    warnings: [],
+    approveLabel: 'Verify shop',
+    command: 'npx dbdr verify shop',
+  };
+  const endedAt = '2026-11-22T04:23:00.000000Z';
+  const run = sampleRun({ operation: 'verify', state: 'done', endedAt, ...result });
+  return sampleView({ run, explanation });
 }
 
-test('a passed proof opens with what it is restorable to', () => {
-  const message = report({ result: PASSED });
+function report(result: Result): ReturnType<typeof runMessage> {
+  return runMessage(viewOf(result), AROUND, 1);
+}
 
-  expect(readable(message)).toContain('*shop is restorable to 04:19:58 UTC · PASS*');
-  expect(readable(message)).toContain('restored up to log position 5/3A91F228 in 6 min 12 s');
-  expect(lintMessage(message)).toEqual([]);
-});
+function inThread(result: Result) {
+  const view = viewOf(result);
+  const { runId } = view.run;
+  const event = {
+    seq: 9,
+    runId,
+    at: '2026-11-22T04:23:00.000000Z',
+    kind: 'done',
+    data: {},
+  } as const;
+  const message = threadMessage(event, view);
+  if (message === undefined) throw new Error('The end is told in the thread');
+  return message;
+}
 
-test('the checks are a table, and readable as plain text too', () => {
-  const message = report({ result: PASSED });
-
+function tableIn(message: Pick<ReturnType<typeof runMessage>, 'blocks'>) {
   const table = message.blocks.find((block) => block.type === 'table');
-  expect(table?.rows.map((row) => row.map((cell) => ('text' in cell ? cell.text : '')))).toEqual([
-    ['Check', 'Result', 'What was seen'],
-    ['Latest transaction', 'PASS', '04:14:07 UTC, 5 min old, 2.0 s'],
-    ['Table public.orders', 'equal', '50,000 rows restored, 50,004 in production'],
-    ['Table public.users', 'DIFFERENT', '7 rows restored, 9 in production'],
-    ['Scratch cluster', 'done', 'removed'],
-  ]);
-  expect(message.text).toContain('Latest transaction: PASS, 04:14:07 UTC');
-  expect(message.text).toContain('Table public.users: DIFFERENT');
-});
+  return table?.rows.map((row) => row.map((cell) => ('text' in cell ? cell.text : '')));
+}
 
-test('a bounded proof says what it does not show', () => {
-  expect(readable(report({ result: PASSED }))).toContain('would not be seen');
-});
+describe('a passed proof', () => {
+  test('opens with what it is restorable to, and which backup at which position says so', () => {
+    const message = report({ result: sampleProof() });
 
-test('counts that may lie in a span are judged by their outcome, with the span', () => {
-  const tables = [
-    {
-      table: 'public.orders',
-      sourceRows: 50_000,
-      sourceRowsMin: 50_000,
-      sourceRowsMax: 50_012,
-      restoredRows: 50_007,
-      equal: null,
-      outcome: 'in bounds',
-    },
-  ];
-
-  const { text } = report({ result: { ...PASSED, tables } });
-
-  expect(text).toContain(
-    'Table public.orders: in bounds, 50,007 rows restored, 50,000 to 50,012 in production',
-  );
-});
-
-test('a backup that could not be restored is not said to be compared', () => {
-  const result = { ...PASSED, verdict: 'FAIL', restoredToLsn: null, rtoSeconds: null };
-
-  expect(readable(report({ result }))).toContain('Backup 20261122T021104Z could not be restored.');
-});
-
-test('a proof that comes with its own words is told in them, what to do next last', () => {
-  const message = report({
-    result: {
-      ...PASSED,
-      verdict: 'FAIL',
-      title: 'shop could NOT be proved restorable',
-      next: 'The last good proof stands. Take a base backup now with `backup shop`.',
-      shows: 'row counts only',
-    },
+    const text = readable(message);
+    expect(text).toContain('*shop is restorable to 2026-11-22 04:19:58 UTC · PASS*');
+    expect(text).toContain(
+      'Backup 20261122T021104Z (the newest) was restored from west (proved longest ago) in 6 min 12 s, up to log position 5/3A91F228',
+    );
+    expect(lintMessage(message)).toEqual([]);
   });
 
-  const text = readable(message);
-  expect(message.text.split('\n')[0]).toContain('shop could NOT be proved restorable · FAIL');
-  expect(text).toContain('Take a base backup now with `backup shop`.');
-  expect(text).toContain('Mode bounded: row counts only');
-  expect(lintMessage(message)).toEqual([]);
+  test('shows its checks as a table, and the same as plain text', () => {
+    const message = report({ result: sampleProof() });
+
+    expect(tableIn(message)).toEqual([
+      ['Check', 'Result', 'What was seen'],
+      ['Restore', 'PASS', 'files in 340.1 s, log in 31.9 s, from west, 6 min 12 s'],
+      [
+        '2 largest tables',
+        'PASS',
+        '41,236,118 rows in 2 tables equal, and the contents of 1 and a seventh of the contents of 1 by hash, 1 min 21 s',
+      ],
+      ['Latest transaction', 'PASS', '04:14:07 UTC'],
+      ['Scratch cluster', 'done', 'removed'],
+    ]);
+    expect(message.text).toContain('2 largest tables: PASS, 41,236,118 rows in 2 tables equal');
+  });
+
+  test('ends with what is at risk, beside what was promised, and the next proof', () => {
+    const said =
+      'Data at risk now: 2.0 s (objective 5 min). Time to restore: 6 min 12 s (objective 30 min). Next proof tomorrow 04:00 UTC.';
+
+    const message = report({ result: sampleProof() });
+
+    expect(readable(message)).toContain(said);
+    expect(message.text).toContain(said);
+    expect(readable(message)).toContain('Exact: every count and every hash had to be equal.');
+  });
+
+  test('has every table with both counts and its hash in the thread, and what was not compared', () => {
+    const message = inThread({ result: sampleProof() });
+
+    expect(tableIn(message)).toEqual([
+      ['Table', 'Rows in production', 'Rows in the copy', 'Contents'],
+      ['orders', '41,186,118', '41,186,118', 'equal, pages 1000 to 2000: 9182736455'],
+      ['users', '50,000', '50,000', 'equal: -77'],
+    ]);
+    expect(readable(message)).toContain('*Not compared:*\n• unlogged tables: sessions');
+    expect(lintMessage(message)).toEqual([]);
+  });
 });
 
-test.each([
-  ['FAIL', 'could NOT be proved restorable · FAIL'],
-  ['ERROR', 'could not be told whether shop is restorable · ERROR'],
-  ['SKIPPED', 'was not proved · SKIPPED'],
-])('a verdict %s says so in its first line', (verdict, words) => {
-  const first = report({ result: { verdict } }).text.split('\n')[0];
+describe('a proof that failed', () => {
+  test('says so in its first line, then what failed, and what to do next last', () => {
+    const message = report({ result: sampleFailedProof() });
 
-  expect(first).toContain(words);
+    expect(message.text.split('\n')[0]).toContain('shop could NOT be proved restorable · FAIL');
+    const text = readable(message);
+    const failed = text.indexOf(
+      '*FAIL:* 2 largest tables: orders has 41,186,117 rows, production has 41,186,118',
+    );
+    const next = text.indexOf('The last good proof stands, of 2026-11-21 04:19:58 UTC.');
+    expect(failed).toBeGreaterThan(0);
+    expect(next).toBeGreaterThan(failed);
+    expect(tableIn(message)).toContainEqual([
+      'Table orders',
+      'DIFFERENT',
+      expect.stringContaining('41,186,117 rows in the copy, 41,186,118 in production'),
+    ]);
+    expect(lintMessage(message)).toEqual([]);
+  });
+
+  test('of an older version is told too, and names nobody by accident', () => {
+    const check = { check: 'Restore', verdict: 'ERROR', detail: 'no <!channel> & no disk' };
+
+    const message = report({ result: { verdict: 'ERROR', checks: [check] } });
+
+    expect(readable(message)).toContain('*ERROR:* Restore: no &lt;!channel&gt; &amp; no disk');
+    expect(lintMessage(message)).toEqual([]);
+  });
 });
 
-test('a proof of a hundred tables keeps within a table of Slack', () => {
+test('a proof of hundreds of tables keeps within what Slack takes, and says how many more there are', () => {
+  const [, users] = sampleProof().tables;
+  if (users === undefined) throw new Error('There are two');
   const tables = Array.from({ length: 300 }, (_each, index) => ({
-    table: `public.t${index}`,
-    sourceRows: 1,
-    restoredRows: 1,
-    equal: true,
+    ...users,
+    table: `public.a_table_with_a_long_name_${index}`,
+    restoredRows: 7,
+    equal: false,
+    outcome: 'different' as const,
   }));
+  const leftOut = Array.from({ length: 1000 }, (_each, index) => `t${index}: ${'x'.repeat(400)}`);
+  const result = sampleProof({ verdict: 'FAIL', tables, leftOut });
 
-  expect(lintMessage(report({ result: { ...PASSED, tables } }))).toEqual([]);
+  for (const message of [report({ result }), inThread({ result })]) {
+    expect(lintMessage(message)).toEqual([]);
+    const rows = tableIn(message) ?? [];
+    expect(rows.length).toBeLessThanOrEqual(100);
+    expect(rows.flat().join('').length).toBeLessThan(10_000);
+    expect(rows.at(-1)?.[0]).toMatch(/^and \d+ more$/);
+  }
 });

@@ -1,0 +1,269 @@
+/**
+ * A proof's answer in words, the same in a chat and at a terminal: what was proved, of which backup, at which
+ * position, with what came of each check and of each table, and how it measures against what the config
+ * promises. Reads answers as they are stored, those of older versions too. Pure.
+ */
+import { z } from 'zod';
+
+import type { Json } from '../kernel/codecs.ts';
+import { formatSeconds, formatUtc } from '../kernel/moment.ts';
+
+const text = z.string().optional().catch(undefined);
+const number = z.number().nullish().catch(undefined);
+
+const CheckRow = z.looseObject({
+  check: z.string(),
+  verdict: z.string(),
+  detail: text,
+  seconds: number,
+});
+
+const Pages = z
+  .looseObject({ fromPage: z.number(), toPage: z.number() })
+  .nullish()
+  .catch(undefined);
+
+const TableRow = z.looseObject({
+  table: z.string(),
+  sourceRows: number,
+  sourceRowsMin: number,
+  sourceRowsMax: number,
+  restoredRows: number,
+  sourceHash: z.string().nullish().catch(undefined),
+  restoredHash: z.string().nullish().catch(undefined),
+  pages: Pages,
+  equal: z.boolean().nullish().catch(undefined),
+  outcome: text,
+  reason: z.string().nullish().catch(undefined),
+});
+type TableRow = z.infer<typeof TableRow>;
+
+const Report = z.looseObject({
+  runId: text,
+  server: text,
+  verdict: z.string(),
+  title: text,
+  next: text,
+  shows: text,
+  backupId: text,
+  which: text,
+  store: text,
+  whyStore: text,
+  isNewest: z.boolean().optional().catch(undefined),
+  isProofPoint: z.boolean().optional().catch(undefined),
+  checks: z.array(CheckRow).catch([]).default([]),
+  tables: z.array(TableRow).catch([]).default([]),
+  leftOut: z.array(z.string()).catch([]).default([]),
+  beganAt: text,
+  restoredToLsn: z.string().nullish().catch(undefined),
+  rpoSeconds: number,
+  rtoSeconds: number,
+  rpoObjectiveSeconds: number,
+  rtoObjectiveSeconds: number,
+  nextProofAt: z.string().nullish().catch(undefined),
+  tornDown: z.boolean().optional().catch(undefined),
+});
+type Report = z.infer<typeof Report>;
+
+export type ProofRow = readonly [what: string, result: string, seen: string];
+
+/** Name, rows in production, rows in the copy, contents. */
+export type TableCells = readonly [
+  table: string,
+  source: string,
+  restored: string,
+  contents: string,
+];
+
+export interface ProofWords {
+  readonly verdict: string;
+  /** `shop is restorable to 2026-11-24 04:19:58 UTC`. */
+  readonly title: string;
+  /** Which backup, which store, which position: one sentence. */
+  readonly opening: string;
+  /** What kept it from passing, one clause each; the first ones. */
+  readonly bad: readonly string[];
+  /** Every check, each table that differs, and what became of the scratch cluster. */
+  readonly rows: readonly ProofRow[];
+  /** Every table, those that differ first. */
+  readonly tables: readonly TableCells[];
+  /** What was not compared although it is there. */
+  readonly leftOut: readonly string[];
+  /** RPO and RTO with their objectives, and the next proof; empty: nothing was measured. */
+  readonly measured: string;
+  /** What the mode shows and does not show. */
+  readonly shows: string | undefined;
+  readonly next: string | undefined;
+}
+
+const BAD_MAX = 3;
+
+/** Undefined: it is no proof's answer. */
+export function proofWords(result: Json): ProofWords | undefined {
+  const read = Report.safeParse(result);
+  if (!read.success) return undefined;
+  const report = read.data;
+  const { verdict, checks, leftOut, shows, next } = report;
+  const bad = checks.filter((check) => check.verdict === verdict && verdict !== 'PASS');
+  const tables = report.tables.toSorted((a, b) => Number(isDifferent(b)) - Number(isDifferent(a)));
+  return {
+    verdict,
+    title: report.title ?? `The proof of ${report.server ?? 'the server'} ended`,
+    opening: openingOf(report),
+    bad: bad.slice(0, BAD_MAX).map(({ check, detail }) => `${check}: ${detail ?? verdict}`),
+    rows: [
+      ...checks.map((check): ProofRow => [check.check, check.verdict, seenOf(check)]),
+      ...tables.filter(isDifferent).map(differenceRow),
+      ...scratchRows(report),
+    ],
+    tables: tables.map(tableCells),
+    leftOut,
+    measured: measuredOf(report),
+    shows,
+    next,
+  };
+}
+
+function openingOf(report: Report): string {
+  const { backupId, which, store, whyStore, verdict, restoredToLsn } = report;
+  const what = `${backupId === undefined ? 'The backup' : `Backup ${backupId}`}${inBrackets(which)}`;
+  const where = store === undefined ? '' : ` from ${store}${inBrackets(whyStore)}`;
+  if (verdict === 'SKIPPED') return `${what} was not looked at.`;
+  if (verdict === 'ERROR')
+    return `${what}${where} could not be judged; it may well be good. What stopped the proof stands below.`;
+  if (restoredToLsn === null || restoredToLsn === undefined)
+    return `${what}${where} could not be restored.`;
+  const took = isNumber(report.rtoSeconds) ? ` in ${formatSeconds(report.rtoSeconds)}` : '';
+  const position = `, up to log position ${restoredToLsn}`;
+  return `${what} was restored${where}${took}${position}${comparedWords(report)}.`;
+}
+
+function comparedWords({ tables, isProofPoint }: Report): string {
+  if (tables.every(({ outcome }) => outcome === 'not compared')) return ', and looked at';
+  return isProofPoint === true
+    ? ', and compared with production as it stood when the backup was taken'
+    : ', and compared with production';
+}
+
+function inBrackets(words: string | undefined): string {
+  return words === undefined ? '' : ` (${words})`;
+}
+
+/** What took less is no news. */
+const SECONDS_SHOWN_MIN = 0.1;
+
+function seenOf({ detail, seconds }: z.infer<typeof CheckRow>): string {
+  const took = seconds ?? 0;
+  return `${detail ?? '–'}${took < SECONDS_SHOWN_MIN ? '' : `, ${formatSeconds(took)}`}`;
+}
+
+function scratchRows({ tornDown }: Report): readonly ProofRow[] {
+  if (tornDown === undefined) return [];
+  const seen = tornDown ? 'removed' : 'still there; the sweeper takes it back';
+  return [['Scratch cluster', tornDown ? 'done' : 'left', seen]];
+}
+
+// ——— tables ———
+
+function isDifferent({ outcome, equal }: TableRow): boolean {
+  return outcome === undefined ? equal === false : outcome === 'different';
+}
+
+function differenceRow(table: TableRow): ProofRow {
+  const [name, source, restored, contents] = tableCells(table);
+  return [
+    `Table ${name}`,
+    'DIFFERENT',
+    `${restored} rows in the copy, ${source} in production; ${contents}`,
+  ];
+}
+
+function tableCells(table: TableRow): TableCells {
+  return [
+    table.table,
+    sayExpected(table),
+    isNumber(table.restoredRows) ? count(table.restoredRows) : '–',
+    sayContents(table),
+  ];
+}
+
+/** In mode bounded production moved on meanwhile, so there may be a span. */
+function sayExpected({ sourceRows, sourceRowsMin: min, sourceRowsMax: max }: TableRow): string {
+  if (isNumber(min) && isNumber(max) && min !== max) return `${count(min)} to ${count(max)}`;
+  return isNumber(sourceRows) ? count(sourceRows) : '–';
+}
+
+function sayContents(table: TableRow): string {
+  const { sourceHash, restoredHash, outcome, reason, pages } = table;
+  const why = reason === null || reason === undefined ? '' : ` (${reason})`;
+  if (outcome === 'not compared' || outcome === 'in bounds') return `${outcome}${why}`;
+  if (isText(sourceHash) && isText(restoredHash)) {
+    const part =
+      pages === null || pages === undefined ? '' : `, pages ${pages.fromPage} to ${pages.toPage}`;
+    if (sourceHash === restoredHash) return `equal${part}: ${sourceHash}`;
+    return `DIFFERENT${part}: ${sourceHash} in production, ${restoredHash} in the copy`;
+  }
+  return `${isDifferent(table) ? 'DIFFERENT' : 'equal by count'}${why}`;
+}
+
+// ——— measured ———
+
+function measuredOf(report: Report): string {
+  const {
+    isNewest = true,
+    rpoSeconds,
+    rtoSeconds,
+    rpoObjectiveSeconds,
+    rtoObjectiveSeconds,
+  } = report;
+  const now = isNewest
+    ? [
+        against('Data at risk now', rpoSeconds, rpoObjectiveSeconds),
+        against('Time to restore', rtoSeconds, rtoObjectiveSeconds),
+      ]
+    : // What an old one takes says little of today's, and it has lost what came after it.
+      [against('Restoring it took', rtoSeconds, undefined)];
+  const next = sayNext(report);
+  return [...now, next].filter((words) => words !== undefined).join(' ');
+}
+
+function against(
+  what: string,
+  seconds: number | null | undefined,
+  objective: number | null | undefined,
+): string | undefined {
+  if (!isNumber(seconds)) return undefined;
+  const colon = what.endsWith('took') ? '' : ':';
+  const words = `${what}${colon} ${formatSeconds(seconds)}`;
+  if (!isNumber(objective)) return `${words}.`;
+  const promised = formatSeconds(objective);
+  return seconds > objective
+    ? `${words}, MORE than the objective of ${promised}.`
+    : `${words} (objective ${promised}).`;
+}
+
+/** `Next proof tomorrow 04:00 UTC.`, counted from the day of this one. */
+function sayNext({ nextProofAt, beganAt, isNewest = true }: Report): string | undefined {
+  if (!isText(nextProofAt)) return undefined;
+  const at = Temporal.Instant.from(nextProofAt);
+  const [day, time = ''] = formatUtc(at.round('minute')).split(/ (.*)/s);
+  const today = beganAt === undefined ? undefined : Temporal.Instant.from(beganAt);
+  const from = today?.toZonedDateTimeISO('UTC').toPlainDate();
+  const days = from?.until(at.toZonedDateTimeISO('UTC').toPlainDate()).total('days');
+  const when = days === 0 ? 'today' : days === 1 ? 'tomorrow' : day;
+  return `Next proof${isNewest ? '' : ' of the newest'} ${when} ${time.replace(':00 UTC', ' UTC')}.`;
+}
+
+// ——— small words ———
+
+function isNumber(value: number | null | undefined): value is number {
+  return typeof value === 'number';
+}
+
+function isText(value: string | null | undefined): value is string {
+  return typeof value === 'string';
+}
+
+function count(rows: number): string {
+  return rows.toLocaleString('en-US');
+}
