@@ -12,7 +12,7 @@ import { type StoreStanding, standingOfStores, worstRpo } from './store-standing
 export interface Standing {
   /** Of backups that are not known to be damaged. */
   readonly lastBackupAt: string | null;
-  /** The newest PASS. */
+  /** The newest PASS of what was the newest backup then: an older one says nothing of today. */
   readonly lastVerifiedAt: string | null;
   readonly recoverableFrom: string | null;
   readonly recoverableTo: string | null;
@@ -41,7 +41,8 @@ const Summary = z.object({
 /** A due backup of a large server takes its time; after that it was missed. */
 const BACKUP_GRACE_SECONDS = 6 * 3600;
 
-const Proof = z.object({ rtoSeconds: z.number() });
+/** How long an older backup takes says nothing of today's. */
+const Proof = z.object({ rtoSeconds: z.number(), isNewest: z.literal(true).default(true) });
 
 /** Among so many runs the last proof is found; more are days old. */
 const RUNS_MAX = 200;
@@ -67,8 +68,10 @@ export function dueBackup(
 export async function readStanding(server: WatchedServer, deps: StandingDeps): Promise<Standing> {
   const { catalog, clock } = deps;
   const backups = await catalog.backups.list(server.name);
-  const proofs = backups.flatMap(({ verdict, verifiedAt }) =>
-    verdict === 'PASS' && verifiedAt !== null ? [verifiedAt] : [],
+  const proofs = backups.flatMap((row) =>
+    row.verdict === 'PASS' && row.verifiedAt !== null && wasNewest(row, backups)
+      ? [row.verifiedAt]
+      : [],
   );
   const progress = new Map<string, WalProgressRecord>();
   for (const store of server.stores) {
@@ -94,6 +97,15 @@ export async function readStanding(server: WatchedServer, deps: StandingDeps): P
     rtoSeconds: await measuredRto(server, deps),
     stores,
   };
+}
+
+/** No other had ended when its proof was asked for, which the run's id tells. */
+function wasNewest(row: BackupRecord, backups: readonly BackupRecord[]): boolean {
+  const [ended] = endOf(row);
+  const asked = /^r-(\d{8}T\d{6})/.exec(row.verifyRunId ?? '')?.[1];
+  if (ended === undefined || asked === undefined) return true;
+  const others = backups.flatMap(endOf).filter((other) => other > ended);
+  return others.every((other) => other.replaceAll(/[-:]|\..*$/g, '') > asked);
 }
 
 /** Damaged on the server when it was taken, or found bad since: nobody should count on it. */

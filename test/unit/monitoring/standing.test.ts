@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { BackupRecord, WalProgressRecord } from '../../../src/catalog/records.ts';
-import { backupIdAt, isServerName } from '../../../src/kernel/ids.ts';
+import { backupIdAt, isServerName, newRunId } from '../../../src/kernel/ids.ts';
 import { readStanding, type StandingDeps } from '../../../src/monitoring/standing.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 
@@ -89,4 +89,19 @@ test('readStanding() counts no backup whose proof point cannot be reached yet', 
 
   expect(await lastBackupAt('0/60001F8')).toBeNull();
   expect(await lastBackupAt('0/6000200')).toBe(endedAt);
+});
+
+test('readStanding() takes the proof of an older backup for none of the server as it is', async () => {
+  function proved(endedAt: string, asked: string): BackupRecord {
+    const at = Temporal.Instant.from(asked);
+    const verifiedAt = at.add({ hours: 3 }).toString({ smallestUnit: 'microsecond' });
+    return backup(endedAt, { verdict: 'PASS', verifiedAt, verifyRunId: newRunId(at) });
+  }
+  const old = proved('2026-08-31T02:00:00.000000Z', '2026-11-22T05:00:00Z');
+  const daily = proved('2026-11-21T02:00:00.000000Z', '2026-11-21T04:00:00Z');
+  // It ended while the daily proof was running.
+  const next = backup('2026-11-21T06:00:00.000000Z');
+
+  expect((await standing([old, daily, next])).lastVerifiedAt).toBe('2026-11-21T07:00:00.000000Z');
+  expect((await standing([old, next])).lastVerifiedAt).toBeNull();
 });
