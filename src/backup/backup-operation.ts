@@ -17,7 +17,7 @@ import type { Lsn } from '../kernel/lsn.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
 import { type BackupDeps, type NamedStore, type ProofPointRequest, requireServer } from './deps.ts';
 import { tellOtherClusters } from './other-clusters.ts';
-import { isOwnLogIn } from './own-log.ts';
+import { waitForOwnLog } from './own-log.ts';
 import { BACKUP_PACKS, packsReference } from './packs-sweeper.ts';
 import { PLAN_OUTDATED, WAL_INCOMPLETE } from './problems.ts';
 import { askForProofPoint, ProofPointTold } from './proof-point.ts';
@@ -184,10 +184,8 @@ async function finish(
 ): Promise<BackupResult> {
   const { server } = summary;
   await run.step('Wait until its WAL is stored', async (step) => {
-    const lsn = ownLogEnd(summary);
-    step.progress({ note: `up to ${lsn}` });
-    await untilStored(lsn, { signal: step.signal });
-    await requireCovered(deps, store, summary, step.signal);
+    step.progress({ note: `up to ${ownLogEnd(summary)}` });
+    await requireOwnLog(deps, { store, summary, untilStored }, step.signal);
     await deps.catalog.findings.close(LOG_HOLE, server);
   });
   const { damage } = await run.step('Read every pack back', async ({ signal }) =>
@@ -217,19 +215,13 @@ function sayKept(
   return new Problem(reason.kind, message, { facts: { backupId }, hint, cause: reason });
 }
 
-/**
- * The receiver tells of a position, not of what lies before it: a slot that was lost and made anew
- * meanwhile leaves a hole. What the store lists decides.
- *
- * @throws Problem BACKUP_WAL_INCOMPLETE
- */
-async function requireCovered(
+/** @throws Problem BACKUP_WAL_INCOMPLETE */
+async function requireOwnLog(
   deps: BackupDeps,
-  { name, store }: NamedStore,
-  summary: BackupSummary,
+  { store: { name, store }, summary, untilStored }: Omit<Copied, 'told' | 'warnings'>,
   signal: AbortSignal,
 ): Promise<void> {
-  if (await isOwnLogIn(deps, store, summary, { signal })) return;
+  if (await waitForOwnLog(deps, { store, backup: summary, untilStored, signal })) return;
   const { backupId, beginLsn } = summary;
   const endLsn = ownLogEnd(summary);
   throw new Problem(

@@ -19,15 +19,29 @@ export type OwnLogSummary = Pick<
 > &
   LogEnds<Lsn>;
 
-/** Whether that store has it all. */
-export async function isOwnLogIn(
+export interface OwnLogArrival {
+  readonly store: ObjectStore;
+  readonly backup: OwnLogSummary;
+  /** Resolves when the store has the log up to there, whatever lies before it. */
+  readonly untilStored: (lsn: Lsn, options: { readonly signal: AbortSignal }) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Whether that store has it all, once what is on its way has come. Who stores it tells of a position and
+ * not of what lies before it (a slot that was lost and made anew leaves a hole): what is listed decides.
+ */
+export async function waitForOwnLog(
   { walArchive, ring }: Pick<BackupDeps, 'walArchive' | 'ring'>,
-  store: ObjectStore,
-  backup: OwnLogSummary,
-  { signal }: { readonly signal: AbortSignal },
+  { store, backup, untilStored, signal }: OwnLogArrival,
 ): Promise<boolean> {
-  const { runs } = await walArchive.inventory({ ...ownLogOf(backup), store, ring, signal });
-  return isOwnLogStored(backup, runs);
+  async function isThere(): Promise<boolean> {
+    const { runs } = await walArchive.inventory({ ...ownLogOf(backup), store, ring, signal });
+    return isOwnLogStored(backup, runs);
+  }
+  if (await isThere()) return true;
+  await untilStored(ownLogEnd(backup), { signal });
+  return await isThere();
 }
 
 function ownLogOf(

@@ -9,7 +9,7 @@ import type { BackupRequest, BackupSummary } from '../engines/engine.ts';
 import type { ProofPoint } from '../engines/proof-point.ts';
 import type { Run } from '../gate/operation.ts';
 import type { BackupDeps, BackupServer, ProofPointRequest, TakenProofPoint } from './deps.ts';
-import { isOwnLogIn } from './own-log.ts';
+import { waitForOwnLog } from './own-log.ts';
 
 /** The positions were found in stored log, so there is not much more to come. */
 const STORED_LIMIT_MS = 10 * 60_000;
@@ -108,10 +108,10 @@ async function take(deps: Deps, request: ProofPointRequest): Promise<TakenProofP
   const taken = await deps.takeProofPoint?.(request);
   if (taken?.outcome !== 'taken') return taken ?? { outcome: 'none', why: 'nobody took it' };
   const { untilLsn } = taken.proofPoint;
+  const backup = { ...summary, proofLsn: untilLsn };
   const limit = AbortSignal.any([signal, AbortSignal.timeout(STORED_LIMIT_MS)]);
-  await untilStored(untilLsn, { signal: limit });
-  if (await isOwnLogIn(deps, store.store, { ...summary, proofLsn: untilLsn }, { signal }))
-    return taken;
+  const arrival = { store: store.store, backup, untilStored, signal: limit };
+  if (await waitForOwnLog(deps, arrival)) return taken;
   const { timeline } = summary;
   const why = `the store "${store.name}" lacks WAL of timeline ${timeline} before ${untilLsn}`;
   return { outcome: 'none', why };
