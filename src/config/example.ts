@@ -10,7 +10,7 @@ servers:
     url: postgres://dbdr:\${SHOP_PASSWORD}@db.internal:5432/shop
     stores: [here]               # the first takes backups and log, the others copy it
     backup: { schedule: "0 2 * * *" }
-    verification: { schedule: "0 4 * * *", tables: 10, max_age: PT24H }
+    verification: { schedule: "0 4 * * *", tables: 10, hash: part, max_age: PT24H }
     retention: { daily: 7, weekly: 4, monthly: 12, pitr: P7D }
     objectives: { rpo: PT5M, rto: PT30M }
 

@@ -31,12 +31,16 @@ export const ComparedTable = z.strictObject({
   sourceRowsMin: z.number().nullable(),
   sourceRowsMax: z.number().nullable(),
   restoredRows: z.number().nullable(),
-  /** Content is compared in mode `exact` only. */
-  sourceHash: z.null(),
-  restoredHash: z.null(),
-  /** True: the counts are equal, and production stood still. Null: in bounds, or not compared. */
+  /** Sums of the rows' hashes; null: not hashed. Content is compared in mode `exact` only. */
+  sourceHash: z.string().nullable(),
+  restoredHash: z.string().nullable(),
+  /** Which of them were hashed, `[fromPage, toPage)`; null: all. */
+  pages: z.strictObject({ fromPage: z.number(), toPage: z.number() }).nullable(),
+  /** True: counts and hashes are equal. Null: in bounds, or not compared. */
   equal: z.boolean().nullable(),
   outcome: z.enum(['equal', 'in bounds', 'different', 'not compared']),
+  /** Why it is different or was not compared; null: nothing to say. */
+  reason: z.string().nullable(),
 });
 export type ComparedTable = z.infer<typeof ComparedTable>;
 
@@ -55,6 +59,8 @@ export function compareTable(
     restoredRows: restored ?? null,
     sourceHash: null,
     restoredHash: null,
+    pages: null,
+    reason: null,
   };
   if (bounds === undefined || restored === undefined)
     return { ...table, equal: null, outcome: 'not compared' };

@@ -1,15 +1,14 @@
 /** What is looked at in a restored copy: first as it stands, paused; then opened, for what must write. */
 import type { Clock } from '../kernel/clock.ts';
-import { compareLsn } from '../kernel/lsn.ts';
+import { compareLsn, type Lsn } from '../kernel/lsn.ts';
 import { formatSeconds, formatUtc } from '../kernel/moment.ts';
-import type { Programs } from '../postgres/programs.ts';
 import type { Session } from '../postgres/session.ts';
 import type { RecoveryDeps } from '../recovery/deps.ts';
 import type { ScratchRestore } from '../recovery/point-in-time/restore.ts';
-import { runProgram } from '../subprocess/run.ts';
 import type { Seen } from './checks.ts';
 import { type ComparedTable, compareTable, type SourceTable } from './compare.ts';
-import { isCorruption, isInability } from './damage.ts';
+import { isInability } from './damage.ts';
+import { standsAt } from './position.ts';
 import { countRows, type Source } from './source.ts';
 
 export interface CopyContext {
@@ -20,10 +19,14 @@ export interface CopyContext {
 }
 
 const PROMOTE_SECONDS = 300;
-const AMCHECK_MS = 6 * 3_600_000;
-const AMCHECK_LINES = 5;
-/** pg_amcheck.c: it exits with 2 when it has found corruption, with 1 when it could not check. */
-const CORRUPTION_FOUND = 2;
+
+/** Ending early is FAIL, whatever anybody's exit code says; so is standing anywhere else. */
+export function judgeExactPosition({ reached }: Pick<ScratchRestore, 'reached'>, lsn: Lsn): Seen {
+  if (standsAt(reached.lsn, lsn))
+    return { verdict: 'PASS', detail: `${lsn}, exactly where production was counted` };
+  const detail = `the copy stands at ${reached.lsn}, production was counted at ${lsn}`;
+  return { verdict: 'FAIL', detail };
+}
 
 /** Ending early is FAIL, whatever anybody's exit code says. */
 export function judgePosition({ restored }: Pick<CopyContext, 'restored'>, source: Source): Seen {
@@ -92,7 +95,8 @@ export async function openEveryDatabase(context: CopyContext): Promise<Seen> {
   return { verdict: 'PASS', detail: `${names.join(', ')} opened as ${restored.superuser}` };
 }
 
-async function databaseNames(context: CopyContext): Promise<readonly string[]> {
+/** Those that accept connections. */
+export async function databaseNames(context: CopyContext): Promise<readonly string[]> {
   await using session = await enter(context, context.restored.database);
   const rows = await session.query<{ name: string }>(
     'SELECT datname AS name FROM pg_database WHERE datallowconn ORDER BY datname',
@@ -114,63 +118,8 @@ export async function promote(context: CopyContext): Promise<Seen> {
   return { verdict: 'FAIL', detail: `it did not open for writing in ${PROMOTE_SECONDS} s` };
 }
 
-/** The structure of every index and the pages of every table, by PostgreSQL's own programs. */
-export async function checkStructure(context: CopyContext, programs: Programs): Promise<Seen> {
-  await using session = await enter(context, context.restored.database);
-  const available = await session.query<{ version: string }>(
-    `SELECT default_version AS version FROM pg_available_extensions WHERE name = 'amcheck'`,
-  );
-  if (available.length === 0)
-    return { verdict: 'SKIPPED', detail: 'the extension amcheck is not installed here' };
-  const program = programs.path('pg_amcheck');
-  if (program === undefined) return await checkIndexesBySql(session);
-  return await runAmcheck(context, program);
-}
-
-async function runAmcheck(
-  { restored, recovery, signal }: CopyContext,
-  program: string,
-): Promise<Seen> {
-  const place = ['--host', restored.place.socketFolder, '--port', '5432', '--no-password'];
-  const who = ['--username', restored.superuser, '--maintenance-db', restored.database];
-  const end = await runProgram(program, [...place, ...who, '--all', '--install-missing'], {
-    signal,
-    deadlineMs: AMCHECK_MS,
-    cwd: '/',
-    environment: { LC_ALL: 'C', PATH: '/usr/bin:/bin' },
-    user: recovery.scratch.user,
-  });
-  if (end.exitCode === 0)
-    return { verdict: 'PASS', detail: 'pg_amcheck found no damage in tables and indexes' };
-  const lines = `${end.stdout}\n${end.stderr}`.split('\n').filter((line) => line.trim() !== '');
-  const words = lines.slice(0, AMCHECK_LINES).join('; ');
-  if (end.exitCode === CORRUPTION_FOUND) return { verdict: 'FAIL', detail: `pg_amcheck: ${words}` };
-  return { verdict: 'ERROR', detail: `pg_amcheck ended with ${end.exitCode}: ${words}` };
-}
-
-/** Without the program, the extension itself, for the indexes of this database. */
-async function checkIndexesBySql(session: Session): Promise<Seen> {
-  await session.query('CREATE EXTENSION IF NOT EXISTS amcheck');
-  const indexes = await session.query<{ oid: string; name: string }>(
-    `SELECT c.oid::text AS oid, c.oid::regclass::text AS name
-     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
-     WHERE a.amname = 'btree' AND c.relpersistence = 'p' AND i.indisvalid AND c.relkind = 'i'`,
-  );
-  for (const { oid, name } of indexes) {
-    try {
-      await session.query('SELECT bt_index_check($1::oid::regclass)', [oid]);
-    } catch (error) {
-      if (!isCorruption(error)) throw error;
-      return { verdict: 'FAIL', detail: `index ${name}: ${error.message}` };
-    }
-  }
-  return {
-    verdict: 'PASS',
-    detail: `btree indexes read without damage: ${indexes.length}; tables not read`,
-  };
-}
-
-async function enter(context: CopyContext, database: string): Promise<Session> {
+/** As superuser of the copy; a statement may take as long as it takes. */
+export async function enter(context: CopyContext, database: string): Promise<Session> {
   const { restored, recovery, signal } = context;
   const url = restored.cluster.url(database, restored.superuser);
   return recovery.connect(url, { signal, statementTimeoutMs: 0 });

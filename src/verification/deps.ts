@@ -17,6 +17,16 @@ export interface VerifiedServer {
     readonly tables: number;
     /** ISO 8601: how old the latest transaction of the copy may be. */
     readonly max_age: string;
+    readonly hash: 'none' | 'part' | 'all';
+    /** How old a snapshot of production may become. */
+    readonly snapshot_seconds: number;
+    readonly lock_seconds: number;
+    /** Sessions at once. */
+    readonly parallel: number;
+    /** A standby; may hold a password. */
+    readonly read_from?: string | undefined;
+    /** How long a proof point may take; 0: none is taken. */
+    readonly proof_point_seconds: number;
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 
+import type { BackupSummary } from '../engines/engine.ts';
 import type { Explanation, Operation } from '../gate/operation.ts';
 import { isServerName, type ServerName } from '../kernel/ids.ts';
 import { formatSeconds } from '../kernel/moment.ts';
@@ -123,8 +124,25 @@ async function planProof(
     isNewest: copy.isNewest,
     databases: [...(server.databases ?? [namesInUrl(server.url).database])],
     tables: server.verification.tables,
+    mode: 'exact',
+    hash: server.verification.hash,
+    cost: costOf(server, copy),
     maxAgeSeconds: Temporal.Duration.from(server.verification.max_age).total('seconds'),
     unreadable: copy.listing.unreadable.map(({ key, reason }) => ({ key, reason })),
+  };
+}
+
+/** Null: an older backup that says by itself what it must hold. */
+function costOf(
+  { verification }: VerifiedServer,
+  { base, isNewest }: { readonly base: BackupSummary; readonly isNewest: boolean },
+): VerifyPlan['cost'] {
+  if (!isNewest && base.proofLsn !== undefined) return null;
+  return {
+    snapshotSeconds: verification.snapshot_seconds,
+    lockSeconds: verification.lock_seconds,
+    parallel: verification.parallel,
+    fromStandby: verification.read_from !== undefined,
   };
 }
 
@@ -155,7 +173,7 @@ function storesFor(
 }
 
 function explain(plan: VerifyPlan): Explanation {
-  const { server, store, why, which, base, databases, tables, maxAgeSeconds } = plan;
+  const { server, store, why, which, base, databases, tables, maxAgeSeconds, hash, cost } = plan;
   const size = `${formatBytes(base.storedBytes)} read, ${formatBytes(base.sourceBytes)} written`;
   return {
     title: `Prove that backup ${base.backupId} of ${server} can be restored`,
@@ -163,9 +181,11 @@ function explain(plan: VerifyPlan): Explanation {
       ['Backup', `${base.backupId} (${which})`],
       ['Store', `${store} (${why})`],
       ['Restores', `${size}, into a scratch cluster that is removed afterwards`],
-      ['Compares', `row counts of the ${tables} largest tables of ${databases.join(', ')}`],
+      ['Compares', `${sayHash(hash)} of the ${tables} largest tables of ${databases.join(', ')}`],
+      ['At', cost === null ? 'the position of its own proof point' : AT_ONE_POSITION],
+      ['Production pays', sayCost(cost)],
       ['Latest transaction', `at most ${formatSeconds(maxAgeSeconds)} old`],
-      ['Danger', 'low: production is only read and counted'],
+      ['Danger', cost === null ? 'low: production is not asked' : 'low: production is only read'],
     ],
     warnings: [
       ...plan.passedOver.map(({ store: name, reason }) => `Store ${name} is not proved: ${reason}`),
@@ -174,4 +194,30 @@ function explain(plan: VerifyPlan): Explanation {
     approveLabel: `Verify ${server}`,
     command: `npx dbdr verify ${server} --backup ${base.backupId} --store ${store}`,
   };
+}
+
+const AT_ONE_POSITION = 'one exact log position, where everything must be equal';
+
+function sayHash(hash: VerifyPlan['hash']): string {
+  switch (hash) {
+    case 'none':
+      return 'row counts';
+    case 'part':
+      return 'row counts and contents (of large tables a seventh a day)';
+    case 'all':
+      return 'row counts and contents';
+    default:
+      throw new TypeError(`Unreachable mode: ${JSON.stringify(hash satisfies never)}`);
+  }
+}
+
+function sayCost(cost: VerifyPlan['cost']): string {
+  if (cost === null) return 'nothing: it is not asked';
+  const { snapshotSeconds, lockSeconds, parallel, fromStandby } = cost;
+  const longest = formatSeconds(snapshotSeconds);
+  const sessions = parallel === 1 ? '1 session reads' : `${parallel} sessions read`;
+  const locks = `waiting ${lockSeconds} s for a locked table at most`;
+  if (fromStandby)
+    return `a message in its log; a standby stands still for ${longest} at most while ${sessions}, ${locks}`;
+  return `a message in its log; ${sessions} in one snapshot of each database, ${longest} old at most, ${locks}`;
 }

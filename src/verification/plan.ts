@@ -17,6 +17,13 @@ const PassedOver = z.strictObject({
 });
 export type PassedOver = z.infer<typeof PassedOver>;
 
+const VerifyCost = z.strictObject({
+  snapshotSeconds: z.number(),
+  lockSeconds: z.number(),
+  parallel: z.number(),
+  fromStandby: z.boolean(),
+});
+
 export const VerifyPlan = z.strictObject({
   server: ServerNameText,
   store: z.string(),
@@ -29,8 +36,14 @@ export const VerifyPlan = z.strictObject({
   which: z.string().default('as asked'),
   isNewest: z.boolean(),
   databases: z.array(z.string()).min(1),
-  /** How many of the largest tables are compared. */
+  /** How many of the largest tables of each database are compared. */
   tables: z.number().int(),
+  /** `bounded` only where no exact position can be had, which turns out when production is asked. */
+  mode: z.enum(['exact', 'bounded']).default('exact'),
+  /** What of the contents is hashed. */
+  hash: z.enum(['none', 'part', 'all']).default('none'),
+  /** What production pays at most; null: it is not asked. */
+  cost: VerifyCost.nullable().default(null),
   maxAgeSeconds: z.number(),
   /** Backups in the store that could not be read when this was planned, each with the reason. */
   unreadable: z.array(z.strictObject({ key: z.string(), reason: z.string() })),

@@ -42,3 +42,10 @@ export const PLAN_OUTDATED: ProblemKind = {
   hint: 'Ask again: the config has changed since.',
   fault: 'refused',
 };
+
+export const CANNOT_PAUSE: ProblemKind = {
+  code: 'VERIFY_CANNOT_PAUSE',
+  retry: 'later',
+  hint: 'Look at the standby that `verification.read_from` names, then ask again.',
+  fault: 'world',
+};

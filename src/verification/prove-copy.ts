@@ -6,21 +6,24 @@ import type { Run } from '../gate/operation.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { compareLsn } from '../kernel/lsn.ts';
 import type { WalPath } from '../recovery/coverage.ts';
+import type { Reached } from '../recovery/point-in-time/replay.ts';
 import { restoreToScratch, type ScratchRestore } from '../recovery/point-in-time/restore.ts';
 import type { Target } from '../recovery/target.ts';
+import { lookAtHost, skipCatalogue } from './catalogue-checks.ts';
 import { type CheckBook, couldNotTell, judgeFailure, type Seen } from './checks.ts';
-import { type ComparedTable, judgeTables } from './compare.ts';
+import type { ComparedTable } from './compare.ts';
 import {
-  type CopyContext,
-  checkStructure,
-  compareWithCopy,
-  judgeAge,
-  judgePosition,
-  openEveryDatabase,
-  promote,
-} from './copy-checks.ts';
+  type ComparedCopy,
+  type CopyAtHand,
+  compareBounds,
+  compareExactly,
+  contextOf,
+} from './compare-copy.ts';
+import { judgeAge, openEveryDatabase, promote } from './copy-checks.ts';
+import { checkPages } from './page-checks.ts';
 import { type Proving, roundSeconds } from './proving.ts';
-import type { Source } from './source.ts';
+import { checkStructure } from './structure.ts';
+import { inOrder, neededLsn, type Truth } from './truth.ts';
 
 export interface CopyFindings {
   readonly tables: readonly ComparedTable[] | undefined;
@@ -42,7 +45,7 @@ export const NO_COPY: CopyFindings = {
 interface Aim {
   readonly path: WalPath;
   /** What the copy is compared with; undefined: with nothing. */
-  readonly source: Source | undefined;
+  readonly truth: Truth | undefined;
   /** Production was asked, and the log does not get there: a copy in another store that is behind. */
   readonly isLate: boolean;
   /** Only the backup itself is proved: what came after it was thinned out. */
@@ -57,19 +60,20 @@ export async function proveCopy(proving: Proving, aim: Aim): Promise<CopyFinding
   if (restored === undefined) return NO_COPY;
   const rtoSeconds = roundSeconds((clock.elapsedMs() - beganMs) / 1000);
   let tornDown = false;
-  let tables: readonly ComparedTable[] | undefined;
+  let looked: Looked;
   {
     await using stack = new AsyncDisposableStack();
     stack.defer(async () => {
       tornDown = await tearDown(restored, run);
     });
-    tables = await lookAtCopy(proving, aim, restored);
+    looked = await lookAtCopy(proving, aim, restored);
   }
   if (!tornDown) {
     const detail = 'it could not be removed at once; the sweeper takes it back';
     book.note('Scratch cluster', { verdict: 'ERROR', detail });
   }
-  const { lsn, at } = restored.reached;
+  const { lsn, at } = looked.reached;
+  const { tables } = looked;
   const latestTransactionAt = at === null ? null : utcText(at);
   return { tables, latestTransactionAt, restoredToLsn: lsn, rtoSeconds, tornDown };
 }
@@ -86,12 +90,12 @@ async function tearDown(restored: ScratchRestore, run: Run): Promise<boolean> {
 
 async function restore(
   { deps, plan, run, book, store }: Proving,
-  { path, source }: Aim,
+  { path, truth }: Aim,
 ): Promise<ScratchRestore | undefined> {
   const { server, base } = plan;
   let restored: ScratchRestore | undefined;
   const beganMs = deps.recovery.clock.elapsedMs();
-  const target = targetOf(path, source);
+  const target = targetOf(path, truth);
   const [database] = plan.databases;
   let seen: Seen;
   try {
@@ -110,51 +114,66 @@ async function restore(
 }
 
 /** To production's position where the log gets there; else as far as it goes, which is looked at too. */
-function targetOf(path: WalPath, source: Source | undefined): Target {
-  const end = source !== undefined && compareLsn(path.toLsn, source.laterLsn) >= 0;
-  if (end) return { kind: 'lsn', asked: source.lsn, lsn: source.lsn };
+function targetOf(path: WalPath, truth: Truth | undefined): Target {
+  if (truth !== undefined && compareLsn(path.toLsn, neededLsn(truth)) >= 0) {
+    const lsn = truth.kind === 'exact' ? inOrder(truth.point)[0].lsn : truth.source.lsn;
+    return { kind: 'lsn', asked: lsn, lsn };
+  }
   // Up to a hole and no further: what lies behind it is not asked for.
   if (path.broken) return { kind: 'lsn', asked: path.toLsn, lsn: path.toLsn };
   return { kind: 'latest', asked: 'latest' };
 }
 
-async function lookAtCopy(
-  { deps, plan, run, book }: Proving,
-  { source, isLate, isAlone }: Aim,
-  restored: ScratchRestore,
-): Promise<readonly ComparedTable[] | undefined> {
+interface Looked {
+  readonly tables: readonly ComparedTable[] | undefined;
+  readonly reached: Reached;
+}
+
+async function lookAtCopy(proving: Proving, aim: Aim, restored: ScratchRestore): Promise<Looked> {
+  const { deps, plan, run, book } = proving;
   const { recovery } = deps;
-  const { base, maxAgeSeconds } = plan;
-  let tables: readonly ComparedTable[] | undefined;
+  let compared: ComparedCopy = { tables: undefined, copy: restored };
   await run.step('Compare the copy with production', async ({ signal }) => {
-    const context: CopyContext = { restored, recovery, clock: recovery.clock, signal };
-    if (isAlone) noteAlone(book);
-    else if (source === undefined) noteUncompared(book, isLate);
-    else {
-      book.note('Log position', judgePosition(context, source));
-      await book.look(`${source.tables.length} largest tables`, async () => {
-        tables = await compareWithCopy(context, source.tables);
-        const first = judgeTables(tables);
-        if (first.verdict !== 'FAIL') return first;
-        // Production's statistics may have lagged: before a backup is called bad, they are read again.
-        tables = await compareWithCopy(context, await source.widen());
-        return judgeTables(tables);
-      });
-    }
-    const now = source === undefined ? recovery.clock.now() : Temporal.Instant.from(source.at);
-    const at = restored.reached.at;
-    const age = { at, backupEndedAt: base.endedAt, maxAgeSeconds, now };
-    if (!isAlone) book.note('Latest transaction', judgeAge(age));
+    compared = await compareCopy(proving, aim, { copy: restored, signal });
+    noteAge(proving, aim, compared.copy);
+    const context = contextOf(proving, compared.copy, signal);
     await book.look('Databases', async () => openEveryDatabase(context));
+    await lookAtHost(book, context, plan.base.major);
   });
+  const { copy, tables } = compared;
   await run.step('Check indexes and pages', async ({ signal }) => {
-    const context: CopyContext = { restored, recovery, clock: recovery.clock, signal };
+    const context = contextOf(proving, copy, signal);
+    const programs = await recovery.programsFor(plan.base.major, { signal });
     await book.look('Opening', async () => promote(context));
-    await book.look('Indexes and pages', async () =>
-      checkStructure(context, await recovery.programsFor(base.major, { signal })),
-    );
+    await book.look('Indexes and pages', async () => checkStructure(context, programs));
+    await book.look('Page checksums', async () => checkPages(context, programs));
   });
-  return tables;
+  return { tables, reached: copy.reached };
+}
+
+async function compareCopy(
+  proving: Proving,
+  { truth, isLate, isAlone }: Aim,
+  { copy, signal }: CopyAtHand,
+): Promise<ComparedCopy> {
+  const { book } = proving;
+  if (truth?.kind === 'exact') return compareExactly(proving, truth, { copy, signal });
+  if (truth?.kind === 'bounded') {
+    const context = contextOf(proving, copy, signal);
+    return { tables: await compareBounds(proving, truth, context), copy };
+  }
+  if (isAlone) noteAlone(book);
+  else noteUncompared(book, isLate);
+  return { tables: undefined, copy };
+}
+
+function noteAge({ deps, plan, book }: Proving, aim: Aim, { reached }: ScratchRestore): void {
+  if (aim.isAlone) return;
+  const { base, maxAgeSeconds } = plan;
+  const { truth } = aim;
+  const now = truth === undefined ? deps.recovery.clock.now() : Temporal.Instant.from(truth.at);
+  const age = { at: reached.at, backupEndedAt: base.endedAt, maxAgeSeconds, now };
+  book.note('Latest transaction', judgeAge(age));
 }
 
 /** Production has gone on since, and nothing leads from there to it: that is no fault of the backup. */
@@ -162,6 +181,7 @@ function noteAlone(book: CheckBook): void {
   const detail = 'production has gone on since, and the log between was thinned out';
   for (const check of ['Log position', 'Largest tables', 'Latest transaction'])
     book.note(check, { verdict: 'SKIPPED', detail });
+  skipCatalogue(book, detail);
 }
 
 function noteUncompared(book: CheckBook, isLate: boolean): void {
@@ -169,4 +189,5 @@ function noteUncompared(book: CheckBook, isLate: boolean): void {
   const why = couldNotTell(new Error(state));
   book.note('Log position', why);
   book.note('Largest tables', why);
+  skipCatalogue(book, state);
 }

@@ -23,11 +23,13 @@ export const VerifyResult = z.strictObject({
   title: z.string(),
   /** What to do next; always one sentence. */
   next: z.string(),
-  mode: z.literal('bounded'),
+  mode: z.enum(['exact', 'bounded']),
   /** What this mode shows and does not show. */
   shows: z.string(),
   checks: z.array(Check),
   tables: z.array(ComparedTable),
+  /** What was not compared although it is there, one clause each. */
+  leftOut: z.array(z.string()),
   beganAt: z.string(),
   /** Null: the copy could not be made. */
   latestTransactionAt: z.string().nullable(),

@@ -10,17 +10,16 @@ import { utcText } from '../kernel/codecs.ts';
 import { compareLsn } from '../kernel/lsn.ts';
 import type { WalPath } from '../recovery/coverage.ts';
 import { COPY_DAMAGED } from '../recovery/point-in-time/restore-notes.ts';
+import { findTruth } from './ask-production.ts';
+import { watchCatalogue } from './catalogue-production.ts';
 import { openCheckBook } from './checks.ts';
-import { BOUNDED_SHOWS, type ComparedTable, compareTable } from './compare.ts';
 import type { VerificationDeps } from './deps.ts';
 import { ownVerdict } from './own-verdict.ts';
 import type { VerifyPlan } from './plan.ts';
 import { NO_COPY, proveCopy } from './prove-copy.ts';
 import { type Proving, requireStore, roundSeconds } from './proving.ts';
 import { type VerifyResult, withWords } from './result.ts';
-import type { Source } from './source.ts';
 import {
-  askProduction,
   checkObjects,
   findPath,
   noteManifests,
@@ -28,6 +27,7 @@ import {
   readRpo,
   waitForLog,
 } from './store-checks.ts';
+import { isOwnPoint, neededLsn, notCompared, type Truth, wordsOf } from './truth.ts';
 
 export async function prove(
   deps: VerificationDeps,
@@ -36,53 +36,40 @@ export async function prove(
 ): Promise<VerifyResult> {
   const { clock } = deps.recovery;
   const book = openCheckBook(clock, run.signal);
-  const proving = { deps, plan, run, book, store: requireStore(deps, plan) };
+  const { databases } = plan;
+  const url = deps.servers[plan.server]?.url ?? '';
+  const catalogue = watchCatalogue(deps.recovery, { url, databases, signal: run.signal });
+  const proving = { deps, plan, run, book, store: requireStore(deps, plan), catalogue };
   const began = { at: clock.now(), ms: clock.elapsedMs() };
 
   noteManifests(proving);
   notePassedOver(proving);
-  const source = await askProduction(proving);
+  const truth = await findTruth(proving);
   await checkObjects(proving);
-  if (source !== undefined) await waitForLog(proving, source);
+  if (truth !== undefined && !isOwnPoint(truth)) await waitForLog(proving, truth);
   const rpoSeconds = await readRpo(proving);
-  const path = await findPath(proving, source);
-  const isLate = isBehind(proving, path, source);
-  const isAlone = path?.isAlone === true;
-  const aim = { source: isLate || isAlone ? undefined : source, isLate, isAlone };
+  const path = await findPath(proving, truth);
+  const isLate = isBehind(proving, path, truth);
+  const isAlone = path?.isAlone === true && !isOwnPoint(truth);
+  const aim = { truth: isLate || isAlone ? undefined : truth, isLate, isAlone };
   const copy = path === undefined ? NO_COPY : await proveCopy(proving, { path, ...aim });
 
-  const verdict = book.verdict();
   const { server, base } = plan;
   const lastGoodAt = await findLastGood(deps, server);
-  const at = utcText(clock.now());
-  const marked = {
-    server,
-    backupId: base.backupId,
-    store: plan.store,
-    verdict: ownVerdict({ plan, checks: book.checks, isWhole: path !== undefined }),
-    at,
-    runId: run.id,
-  };
-  const { backupId } = base;
-  // A catalogue that was lost does not know it yet.
-  await deps.catalog.backups.record({ server, backupId, store: plan.store, summary: base });
-  await deps.catalog.backups.markVerified(marked);
-  if (marked.verdict === 'PASS') await closeDamage(deps, plan);
+  await remember(proving, path !== undefined);
   return withWords(
     {
       runId: run.id,
       server,
       store: plan.store,
       backupId: base.backupId,
-      verdict,
-      mode: 'bounded',
-      shows: BOUNDED_SHOWS,
+      verdict: book.verdict(),
+      ...wordsOf(truth, aim.truth),
       checks: [...book.checks],
-      tables: [...(copy.tables ?? notCompared(source))],
+      tables: [...(copy.tables ?? notCompared(truth))],
       beganAt: utcText(began.at),
       latestTransactionAt: copy.latestTransactionAt,
       restoredToLsn: copy.restoredToLsn,
-      sourceLsn: source?.lsn ?? null,
       rpoSeconds,
       rtoSeconds: copy.rtoSeconds,
       tornDown: copy.tornDown,
@@ -92,15 +79,28 @@ export async function prove(
   );
 }
 
+/** What the catalogue keeps: of the copy alone, whatever the proof as a whole says. */
+async function remember({ deps, plan, run, book }: Proving, isWhole: boolean): Promise<void> {
+  const { catalog, recovery } = deps;
+  const { server, store, base } = plan;
+  const { backupId } = base;
+  const verdict = ownVerdict({ plan, checks: book.checks, isWhole });
+  const at = utcText(recovery.clock.now());
+  // A catalogue that was lost does not know it yet.
+  await catalog.backups.record({ server, backupId, store, summary: base });
+  await catalog.backups.markVerified({ server, backupId, store, verdict, at, runId: run.id });
+  if (verdict === 'PASS') await closeDamage(deps, plan);
+}
+
 /** The first store is where the log goes: there nothing may be missing. Others follow it. */
 function isBehind(
   { deps, plan, store }: Proving,
   path: WalPath | undefined,
-  source: Source | undefined,
+  truth: Truth | undefined,
 ): boolean {
-  if (path === undefined || source === undefined) return false;
+  if (path === undefined || truth === undefined || isOwnPoint(truth)) return false;
   if (deps.recovery.storesOf(plan.server)[0]?.name === store.name) return false;
-  return compareLsn(path.toLsn, source.laterLsn) < 0;
+  return compareLsn(path.toLsn, neededLsn(truth)) < 0;
 }
 
 /** What a restore had found wrong in this store is wrong no more. */
@@ -117,10 +117,6 @@ async function closeDamage(
 }
 
 const DamagedCopy = z.object({ code: z.literal(COPY_DAMAGED), store: z.string() });
-
-function notCompared(source: Source | undefined): readonly ComparedTable[] {
-  return (source?.tables ?? []).map((table) => compareTable(table.table, table, undefined));
-}
 
 async function findLastGood(
   { catalog }: VerificationDeps,

@@ -3,7 +3,7 @@ import { compareLsn, type Lsn } from '../kernel/lsn.ts';
 import { followWal, type WalPath } from '../recovery/coverage.ts';
 import type { Seen } from './checks.ts';
 import { type Proving, roundSeconds } from './proving.ts';
-import { readSource, type Source } from './source.ts';
+import { isOwnPoint, neededLsn, type Truth } from './truth.ts';
 
 /** How long production's log may take to be stored. */
 const STORED_LIMIT_MS = 10 * 60_000;
@@ -38,32 +38,6 @@ export function otherStore(name: string): string {
   return `Store ${name}`;
 }
 
-/** Undefined: production is down or refuses; the copy is restored all the same, and nothing compared. */
-export async function askProduction({
-  deps,
-  plan,
-  run,
-  book,
-}: Proving): Promise<Source | undefined> {
-  const { connect, clock } = deps.recovery;
-  const url = deps.servers[plan.server]?.url ?? '';
-  let source: Source | undefined;
-  await run.step('Ask production where it stands', async ({ signal }) =>
-    book.look('Production', async () => {
-      const { databases, tables } = plan;
-      const asked = await readSource({ url, databases, tables, connect, clock, signal });
-      if (asked.systemId !== plan.base.systemId) {
-        const detail = `it is another cluster (${asked.systemId}) than the backup is of (${plan.base.systemId})`;
-        return { verdict: 'FAIL', detail };
-      }
-      source = asked;
-      const detail = `at log position ${asked.lsn} when the proof began, ${asked.tables.length} tables counted`;
-      return { verdict: 'PASS', detail };
-    }),
-  );
-  return source;
-}
-
 export async function checkObjects({ deps, plan, run, book, store }: Proving): Promise<void> {
   const { engine, ring } = deps.recovery;
   await run.step('Check the stored objects', async ({ signal }) =>
@@ -78,12 +52,9 @@ export async function checkObjects({ deps, plan, run, book, store }: Proving): P
 }
 
 /** Not getting there is no verdict yet: how far the log is stored is looked at next. */
-export async function waitForLog(
-  { deps, plan, run, store }: Proving,
-  source: Source,
-): Promise<void> {
+export async function waitForLog({ deps, plan, run, store }: Proving, truth: Truth): Promise<void> {
   const { server } = plan;
-  const lsn = source.laterLsn;
+  const lsn = neededLsn(truth);
   await run.step('Wait until its log is stored', async (step) => {
     step.progress({ note: `up to ${lsn}` });
     const signal = AbortSignal.any([step.signal, AbortSignal.timeout(STORED_LIMIT_MS)]);
@@ -111,7 +82,7 @@ export interface FoundPath extends WalPath {
 /** The unbroken log behind the backup. Undefined: not even the backup's own is whole. */
 export async function findPath(
   { deps, plan, run, book, store }: Proving,
-  source: Source | undefined,
+  truth: Truth | undefined,
 ): Promise<FoundPath | undefined> {
   const { walArchive, ring } = deps.recovery;
   const { server, base } = plan;
@@ -130,19 +101,27 @@ export async function findPath(
     path = { ...found, isAlone };
     const isFirst = deps.recovery.storesOf(server)[0]?.name === store.name;
     const own = `${found.fromLsn} to ${found.toLsn}`;
+    const needed = truth === undefined ? undefined : neededLsn(truth);
+    const isOwn = isOwnPoint(truth);
     // Nothing is damaged where retention has left a backup no more than its own log.
-    if (isAlone)
+    if (isAlone && (!isOwn || compareLsn(found.toLsn, truth.point.untilLsn) >= 0))
       return { verdict: 'PASS', detail: `${own}, its own log: what came after was thinned out` };
-    return judgePath(found, source?.laterLsn, isFirst);
+    return judgePath(found, needed, { isFirst, isOwn });
   });
   return path;
 }
 
-function judgePath(path: WalPath, needed: Lsn | undefined, isFirst: boolean): Seen {
+function judgePath(
+  path: WalPath,
+  needed: Lsn | undefined,
+  { isFirst, isOwn }: { readonly isFirst: boolean; readonly isOwn: boolean },
+): Seen {
   const range = `${path.fromLsn} to ${path.toLsn}`;
   if (path.broken)
     return { verdict: 'FAIL', detail: `${range}, then a hole${sayMissing(path.missing)}` };
   if (needed !== undefined && compareLsn(path.toLsn, needed) < 0) {
+    if (isOwn)
+      return { verdict: 'FAIL', detail: `${range} only, its proof point needs it up to ${needed}` };
     const detail = `${range} only, production is at ${needed}`;
     // Late is not damaged: what has not been copied there yet says nothing of what has.
     return isFirst

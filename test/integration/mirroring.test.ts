@@ -13,6 +13,7 @@ import type { VerifyResult } from '../../src/verification/result.ts';
 import { type MirrorSetting, mirrorSetting } from '../support/mirror-setting.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { testRun } from '../support/test-run.ts';
+import { verificationSection } from '../support/verification-section.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const { signal } = new AbortController();
@@ -165,7 +166,7 @@ async function verifyFrom(
       shop: {
         url,
         databases: ['postgres'],
-        verification: { tables: 10, max_age: 'PT24H' },
+        verification: verificationSection(),
       },
     },
     untilStored: async ({ lsn, holder, signal: stop }) => {
@@ -187,7 +188,7 @@ async function verifyFrom(
     },
   });
   const run = testRun();
-  const { plan } = await verify.prepare({}, { actor: run.actor, signal });
+  const { plan } = await verify.prepare({ older: false }, { actor: run.actor, signal });
   return await verify.run(plan, run);
 }
 

@@ -73,7 +73,7 @@ describe('verify', () => {
     const result = await setting.verify();
 
     expect(result.checks.filter(({ verdict }) => verdict !== 'PASS')).toEqual([]);
-    expect(result).toMatchObject({ verdict: 'PASS', mode: 'bounded', tornDown: true });
+    expect(result).toMatchObject({ verdict: 'PASS', mode: 'exact', tornDown: true });
     expect(result.tables.find(({ table }) => table === 'orders')).toMatchObject({
       sourceRows: rows,
       restoredRows: rows,
@@ -86,7 +86,7 @@ describe('verify', () => {
     expect(row).toMatchObject({ verdict: 'PASS', verifyRunId: result.runId });
   });
 
-  test('compares within bounds while production is written to', async () => {
+  test('compares counts and contents exactly while production is written to', async () => {
     const stop = new AbortController();
     const writer = (async () => {
       while (!stop.signal.aborted) await insert(3);

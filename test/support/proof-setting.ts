@@ -21,6 +21,7 @@ import { testServerName } from './folder-archive.ts';
 import type { TestPostgres } from './postgres-cluster.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { testRun } from './test-run.ts';
+import { verificationSection } from './verification-section.ts';
 
 export interface ProofSetting extends AsyncDisposable {
   /** The store's folder: for damage. */
@@ -39,11 +40,13 @@ const NAME = testServerName('shop');
 
 export interface ProofOptions {
   readonly maxAge?: string;
+  readonly databases?: readonly [string, ...string[]];
+  readonly verification?: Parameters<typeof verificationSection>[0];
 }
 
 export async function proofSetting(
   server: TestPostgres,
-  { maxAge = 'PT24H' }: ProofOptions = {},
+  { maxAge = 'PT24H', databases = ['postgres'], verification = {} }: ProofOptions = {},
 ): Promise<ProofSetting> {
   const folder = await temporaryFolder();
   const clock = systemClock;
@@ -60,9 +63,9 @@ export async function proofSetting(
   const servers = {
     shop: {
       url,
-      databases: ['postgres'],
+      databases,
       archiving: { tail_seconds: 1 },
-      verification: { tables: 10, max_age: maxAge },
+      verification: verificationSection({ max_age: maxAge, ...verification }),
     },
   };
   // A test that hangs is ended by its own limit; several share a setting.
@@ -132,7 +135,7 @@ export async function proofSetting(
     },
     async verify(means = deps) {
       const verify = verifyOperation(means);
-      const { plan } = await verify.prepare({}, { actor, signal });
+      const { plan } = await verify.prepare({ older: false }, { actor, signal });
       return verify.run(plan, testRun());
     },
     async [Symbol.asyncDispose]() {

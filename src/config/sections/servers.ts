@@ -39,6 +39,8 @@ const ArchivingSection = z.strictObject({
 /** Once in a while one of those that stay for weeks and months: a store can rot where nobody reads. */
 const OlderSection = z.strictObject({ schedule: cronText.default('0 5 * * 0') });
 
+const postgresUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres://');
+
 const VerificationSection = z.strictObject({
   /** Of the newest backup. */
   schedule: cronText.default('0 4 * * *'),
@@ -47,6 +49,22 @@ const VerificationSection = z.strictObject({
   tables: z.number().int().min(1).max(1000).default(10),
   /** The latest transaction in the restored copy may be this old. */
   max_age: durationText.default('PT24H'),
+  /** How often a proof of the schedule that could not tell is tried again before somebody is woken. */
+  retries: z.number().int().min(0).max(10).default(2),
+  /** So long without a PASS of the newest backup, and somebody is woken. */
+  alarm_hours: z.number().min(1).max(1000).default(26),
+  /** Whether contents are hashed: of large tables a seventh of the pages each day, or all of it. */
+  hash: z.enum(['none', 'part', 'all']).default('part'),
+  /** How old a snapshot of production may become; what was not read by then is left out and named. */
+  snapshot_seconds: z.number().int().min(10).max(86_400).default(3600),
+  /** How long a table that somebody has locked is waited for. */
+  lock_seconds: z.number().int().min(1).max(3600).default(5),
+  /** Sessions that count at once. */
+  parallel: z.number().int().min(1).max(32).default(2),
+  /** A standby that is counted in the server's stead: its replay is paused meanwhile. */
+  read_from: postgresUrl.optional(),
+  /** How long after each backup counts and hashes may be taken for its manifest; 0: none are. */
+  proof_point_seconds: z.number().int().min(0).max(86_400).default(600),
 });
 
 const ObjectivesSection = z.strictObject({
@@ -64,7 +82,7 @@ function sayEngine({ input }: { readonly input?: unknown }): string | undefined 
 }
 
 export const ServerSection = z.strictObject({
-  url: z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres://'),
+  url: postgresUrl,
   engine: z.enum(['streaming'], { error: sayEngine }).default('streaming'),
   /** Which are proved; default: the one in `url`. */
   databases: z.array(z.string().min(1)).min(1).optional(),

@@ -72,6 +72,7 @@ describe('withWords()', () => {
     shows: '',
     checks: [{ check: 'Production', verdict: 'ERROR', detail: '', seconds: 0 }],
     tables: [],
+    leftOut: [],
     beganAt: '2026-11-24T04:20:00.000000Z',
     latestTransactionAt: '2026-11-24T04:19:58.123456Z',
     restoredToLsn: '0/3',

@@ -1,0 +1,157 @@
+/**
+ * Finds what the copy is compared with: the contents of production at an exact position; where there is none,
+ * bounds; for an older backup what its proof point says, for which production is not asked.
+ */
+import type { ProofPoint } from '../engines/proof-point.ts';
+import { readManifest } from '../engines/streaming/manifest.ts';
+import { utcText } from '../kernel/codecs.ts';
+import { formatUtc } from '../kernel/moment.ts';
+import { isProblem, Problem } from '../kernel/problem.ts';
+import { budgetOf } from './budget.ts';
+import type { Seen } from './checks.ts';
+import type { VerifiedServer } from './deps.ts';
+import { PLAN_OUTDATED } from './problems.ts';
+import type { Proving } from './proving.ts';
+import { readSource } from './source.ts';
+import { firstStore } from './stored-log.ts';
+import { takeContent } from './take-content.ts';
+import type { BoundedTruth, ExactTruth, Truth } from './truth.ts';
+
+/** Undefined: nothing can be told of production; the copy is restored all the same, and not compared. */
+export async function findTruth(proving: Proving): Promise<Truth | undefined> {
+  const { base, isNewest } = proving.plan;
+  if (isNewest || base.proofLsn === undefined) return askProduction(proving);
+  return readOwnPoint(proving);
+}
+
+/** Where it cannot be read, `Stored objects` says why. */
+async function readOwnPoint({ deps, plan, run, book, store }: Proving): Promise<Truth | undefined> {
+  const { ring } = deps.recovery;
+  let truth: ExactTruth | undefined;
+  await run.step('Read what the backup must hold', async ({ signal }) =>
+    book.look('Proof point', async () => {
+      const place = { store: store.store, ring, summary: plan.base, signal };
+      const { proofPoint: point } = await readManifest(place);
+      if (point === undefined)
+        return {
+          verdict: 'FAIL',
+          detail: 'the manifest speaks of a proof point that is not in it',
+        };
+      const at = point.databases[0]?.at ?? plan.base.endedAt;
+      truth = { kind: 'exact', point, at, isProofPoint: true };
+      const when = formatUtc(Temporal.Instant.from(at).round('second'));
+      return { verdict: 'PASS', detail: `taken ${when}, with the backup: ${sayTables(point)}` };
+    }),
+  );
+  return truth;
+}
+
+async function askProduction(proving: Proving): Promise<Truth | undefined> {
+  const { run, book, catalogue } = proving;
+  let truth: Truth | undefined;
+  await run.step('Count production in a snapshot', async ({ signal }) => {
+    await catalogue.before();
+    await book.look('Production', async () => {
+      const exact = await askExactly(proving, signal);
+      if (exact.outcome === 'seen') return exact.seen;
+      if (exact.outcome === 'truth') {
+        truth = exact.truth;
+        const { databases } = exact.truth.point;
+        const places = databases.map(({ lsn }) => lsn).join(', ');
+        return {
+          verdict: 'PASS',
+          detail: `at log position ${places}: ${sayTables(exact.truth.point)}`,
+        };
+      }
+      run.log.warn('No exact position for a proof', { reason: exact.reason });
+      const bounded = await askBounds(proving, exact.reason, signal);
+      if (!('kind' in bounded)) return bounded;
+      truth = bounded;
+      const { lsn, tables } = bounded.source;
+      return {
+        verdict: 'PASS',
+        detail: `at log position ${lsn} when the proof began, ${tables.length} tables counted, no exact position: ${exact.reason}`,
+      };
+    });
+    if (truth !== undefined) await catalogue.after();
+  });
+  return truth;
+}
+
+type Asked =
+  | { readonly outcome: 'truth'; readonly truth: ExactTruth }
+  | { readonly outcome: 'seen'; readonly seen: Seen }
+  | { readonly outcome: 'bounded'; readonly reason: string };
+
+async function askExactly(proving: Proving, signal: AbortSignal): Promise<Asked> {
+  const { deps, plan, run } = proving;
+  const server = requireServer(proving);
+  const { server: name, base, databases } = plan;
+  const store = firstStore(deps, name);
+  const holder = `verify:${run.id}`;
+  const at = utcText(deps.recovery.clock.now());
+  try {
+    const taken = await takeContent(deps, {
+      server: name,
+      url: server.url,
+      databases,
+      budget: budgetOf(server),
+      systemId: base.systemId,
+      notBefore: base.endLsn,
+      untilStored: async (lsn, options) =>
+        deps.untilStored({ ...options, server: name, store, lsn, holder }),
+      alsoRead: (session, database) => proving.catalogue.inSnapshot(session, database),
+      run,
+      signal,
+    });
+    if (taken.outcome === 'other cluster')
+      return { outcome: 'seen', seen: sayOther(taken.systemId, base.systemId) };
+    if (taken.outcome === 'no position') return { outcome: 'bounded', reason: taken.reason };
+    const truth = { kind: 'exact', point: taken.point, at, isProofPoint: false } as const;
+    return { outcome: 'truth', truth };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isProblem(error) || NOBODY.has(error.kind.code)) throw error;
+    return { outcome: 'bounded', reason: `${error.message} (${error.hint})` };
+  }
+}
+
+/** Production is down, or does not let us in: it would not answer other questions either. */
+const NOBODY: ReadonlySet<string> = new Set([
+  'POSTGRES_UNREACHABLE',
+  'POSTGRES_REFUSED',
+  'POSTGRES_NO_FREE_CONNECTION',
+  'POSTGRES_VERSION_TOO_OLD',
+]);
+
+async function askBounds(
+  proving: Proving,
+  reason: string,
+  signal: AbortSignal,
+): Promise<BoundedTruth | Seen> {
+  const { deps, plan } = proving;
+  const { connect, clock } = deps.recovery;
+  const { url } = requireServer(proving);
+  const { databases, tables } = plan;
+  const source = await readSource({ url, databases, tables, connect, clock, signal });
+  if (source.systemId !== plan.base.systemId) return sayOther(source.systemId, plan.base.systemId);
+  return { kind: 'bounded', source, at: source.at, reason };
+}
+
+function requireServer({ deps, plan }: Proving): VerifiedServer {
+  const server = deps.servers[plan.server];
+  if (server !== undefined) return server;
+  const message = `Cannot prove "${plan.server}": the config does not name it any more`;
+  throw new Problem(PLAN_OUTDATED, message);
+}
+
+function sayOther(is: string, should: string): Seen {
+  const detail = `it is another cluster (${is}) than the backup is of (${should})`;
+  return { verdict: 'FAIL', detail };
+}
+
+function sayTables({ databases }: ProofPoint): string {
+  const tables = databases.flatMap((one) => one.tables);
+  const hashed = tables.filter(({ hash }) => hash !== null).length;
+  return `${tables.length} tables counted, ${hashed} of them hashed`;
+}

@@ -1,0 +1,128 @@
+/** Compares the copy with what is known of production, position by position where they are exact. */
+import type { DatabaseContent } from '../engines/proof-point.ts';
+import type { Lsn } from '../kernel/lsn.ts';
+import { nameOf } from '../postgres/table-content.ts';
+import type { ScratchRestore } from '../recovery/point-in-time/restore.ts';
+import { compareCatalogue, skipCatalogue } from './catalogue-checks.ts';
+import { judgeFailure, type Seen } from './checks.ts';
+import { type ComparedTable, judgeTables } from './compare.ts';
+import { compareContent, judgeContents } from './compare-exact.ts';
+import {
+  type CopyContext,
+  compareWithCopy,
+  judgeExactPosition,
+  judgePosition,
+} from './copy-checks.ts';
+import { compareDatabase } from './copy-content.ts';
+import type { Proving } from './proving.ts';
+import { type BoundedTruth, type ExactTruth, inOrder, prefixOf } from './truth.ts';
+
+export async function compareBounds(
+  proving: Proving,
+  { source }: BoundedTruth,
+  context: CopyContext,
+): Promise<readonly ComparedTable[] | undefined> {
+  const { book, plan } = proving;
+  let tables: readonly ComparedTable[] | undefined;
+  book.note('Log position', judgePosition(context, source));
+  await book.look(`${source.tables.length} largest tables`, async () => {
+    tables = await compareWithCopy(context, source.tables);
+    const first = judgeTables(tables);
+    if (first.verdict !== 'FAIL') return first;
+    // Production's statistics may have lagged: before a backup is called bad, they are read again.
+    tables = await compareWithCopy(context, await source.widen());
+    return judgeTables(tables);
+  });
+  for (const [index, database] of plan.databases.entries())
+    await lookAtCatalogue(proving, context, { database, index });
+  return tables;
+}
+
+async function lookAtCatalogue(
+  { book, plan, catalogue }: Proving,
+  context: CopyContext,
+  { database, index }: { readonly database: string; readonly index: number },
+): Promise<void> {
+  const isOneOfMany = plan.databases.length > 1;
+  const checks = { book, context, database, isOneOfMany, withShared: index === 0 };
+  await compareCatalogue(checks, catalogue.of(database));
+}
+
+export function contextOf(
+  { deps: { recovery } }: Proving,
+  restored: ScratchRestore,
+  signal: AbortSignal,
+): CopyContext {
+  return { restored, recovery, clock: recovery.clock, signal };
+}
+
+export interface CopyAtHand {
+  readonly copy: ScratchRestore;
+  readonly signal: AbortSignal;
+}
+
+export interface ComparedCopy {
+  /** Undefined: nothing was compared. */
+  readonly tables: readonly ComparedTable[] | undefined;
+  /** It may have gone on. */
+  readonly copy: ScratchRestore;
+}
+
+/** At each database's own position, the first one first. Nothing is compared anywhere else. */
+export async function compareExactly(
+  proving: Proving,
+  truth: ExactTruth,
+  { copy: first, signal }: CopyAtHand,
+): Promise<ComparedCopy> {
+  const { deps, book } = proving;
+  const { clock } = deps.recovery;
+  const contents = inOrder(truth.point);
+  const found = new Map<DatabaseContent, readonly ComparedTable[]>();
+  let copy = first;
+  let seen = judgeExactPosition(copy, contents[0].lsn);
+  let failure: unknown;
+  let countedMs = 0;
+  for (const [index, content] of contents.entries()) {
+    if (seen.verdict !== 'PASS') break;
+    const { lsn, database } = content;
+    try {
+      copy = await goOn(copy, lsn, signal);
+      seen = judgeExactPosition(copy, lsn);
+      if (seen.verdict !== 'PASS') break;
+      const context = contextOf(proving, copy, signal);
+      const beganMs = clock.elapsedMs();
+      found.set(content, await compareDatabase(context, content, prefixOf(database, contents)));
+      countedMs += clock.elapsedMs() - beganMs;
+      if (!truth.isProofPoint) await lookAtCatalogue(proving, context, { database, index });
+    } catch (error) {
+      signal.throwIfAborted();
+      failure = error;
+      break;
+    }
+  }
+  if (truth.isProofPoint) skipCatalogue(book, 'production has gone on since the backup was taken');
+  book.note('Log position', seen);
+  const tables = truth.point.databases.flatMap((one) => found.get(one) ?? sayMissed(truth, one));
+  const seconds = countedMs / 1000;
+  book.note(`${tables.length} largest tables`, { ...judge(truth, tables, failure), seconds });
+  return { tables, copy };
+}
+
+function sayMissed({ point }: ExactTruth, content: DatabaseContent): readonly ComparedTable[] {
+  const prefix = prefixOf(content.database, point.databases);
+  return content.tables.map((table) =>
+    compareContent(`${prefix}${nameOf(table)}`, table, undefined),
+  );
+}
+
+async function goOn(copy: ScratchRestore, lsn: Lsn, signal: AbortSignal): Promise<ScratchRestore> {
+  const isThere = judgeExactPosition(copy, lsn).verdict === 'PASS';
+  return isThere ? copy : copy.goOn(lsn, { signal });
+}
+
+function judge(truth: ExactTruth, tables: readonly ComparedTable[], failure: unknown): Seen {
+  const leftOut = truth.point.databases.flatMap((one) => one.leftOut);
+  const judged = judgeContents(tables, leftOut);
+  if (failure === undefined || judged.verdict === 'FAIL') return judged;
+  return judgeFailure(failure);
+}

@@ -1,0 +1,78 @@
+/** What taking the contents of production is made of: who is asked, for how long, and what comes of it. */
+import type { ProofPoint } from '../engines/proof-point.ts';
+import type { Run } from '../gate/operation.ts';
+import type { ServerName } from '../kernel/ids.ts';
+import type { Lsn } from '../kernel/lsn.ts';
+import type { Session } from '../postgres/session.ts';
+import { type CountableTable, nameOf } from '../postgres/table-content.ts';
+import type { PlannedTable } from './count-tables.ts';
+import { type HashMode, planHash } from './day-part.ts';
+
+/** What production pays at most. */
+export interface ContentBudget {
+  /** How many of the largest tables of each database. */
+  readonly tables: number;
+  readonly hash: HashMode;
+  /** How old a snapshot may become, and how long a standby may stand still. */
+  readonly seconds: number;
+  readonly lockSeconds: number;
+  /** Sessions at once. */
+  readonly parallel: number;
+  /** URL of a standby that is read in production's stead; may hold a password. */
+  readonly readFrom: string | undefined;
+}
+
+export interface ContentRequest {
+  readonly server: ServerName;
+  /** May hold a password. */
+  readonly url: string;
+  readonly databases: readonly string[];
+  readonly budget: ContentBudget;
+  /** The cluster that the backup is of. */
+  readonly systemId: string;
+  /** Positions before it are of no use: the copy is not consistent there. */
+  readonly notBefore: Lsn;
+  /** Resolves when the first store has the log up to there: that is where it is read. */
+  readonly untilStored: (lsn: Lsn, options: { readonly signal: AbortSignal }) => Promise<void>;
+  /** What else is read of each database in the very state that is counted. Default: nothing. */
+  readonly alsoRead?: ((session: Session, database: string) => Promise<void>) | undefined;
+  readonly run: Pick<Run, 'log' | 'claim' | 'release'>;
+  readonly signal: AbortSignal;
+}
+
+export type TakenContent =
+  | { readonly outcome: 'taken'; readonly point: ProofPoint }
+  | { readonly outcome: 'other cluster'; readonly systemId: string }
+  /** No position could be had; one clause that continues "because". */
+  | { readonly outcome: 'no position'; readonly reason: string };
+
+/** The largest tables with what is hashed of each today; small ones first: the end may not be reached. */
+export function planTables(
+  tables: readonly CountableTable[],
+  { tables: limit, hash }: Pick<ContentBudget, 'tables' | 'hash'>,
+  now: Temporal.Instant,
+): { readonly planned: readonly PlannedTable[]; readonly leftOut: readonly string[] } {
+  const chosen = tables.slice(0, limit).toReversed();
+  const others = tables.length - chosen.length;
+  return {
+    planned: chosen.map((table) => ({ table, plan: planHash(hash, table, now) })),
+    leftOut: others === 0 ? [] : [`${others} smaller tables beyond the ${limit} largest`],
+  };
+}
+
+const NAMES_MAX = 20;
+
+/** `unlogged tables: cache, sessions`. */
+export function sayKinds(
+  kinds: readonly { readonly kind: string; readonly names: readonly string[] }[],
+): readonly string[] {
+  return kinds.map(({ kind, names }) => {
+    const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : '';
+    return `${kind} tables: ${names.slice(0, NAMES_MAX).join(', ')}${more}`;
+  });
+}
+
+/** `orders: it was dropped meanwhile`. */
+export function sayTable(table: CountableTable, reason: string): string {
+  return `${nameOf(table)}: ${reason}`;
+}

@@ -1,0 +1,101 @@
+/**
+ * Counts and hashes in the restored copy what was counted and hashed in production. The copy is paused, so
+ * all sessions see the same; a table that a transaction had locked at that very position stays locked and is
+ * not compared.
+ */
+import { availableParallelism } from 'node:os';
+
+import type { DatabaseContent, TableContent } from '../engines/proof-point.ts';
+import { isProblem } from '../kernel/problem.ts';
+import type { Session } from '../postgres/session.ts';
+import {
+  type CountableTable,
+  nameOf,
+  prepareCounting,
+  readCountables,
+} from '../postgres/table-content.ts';
+import type { ComparedTable } from './compare.ts';
+import { compareContent, type RestoredTable } from './compare-exact.ts';
+import { type CopyContext, enter } from './copy-checks.ts';
+import { countTables, type PlannedTable } from './count-tables.ts';
+import type { HashPlan } from './day-part.ts';
+import { READ_ONLY } from './read-databases.ts';
+
+/** Nothing in a paused copy ever lets go of a lock. */
+const LOCK_SECONDS = 1;
+const SESSIONS_MAX = 4;
+/** The run's own deadline holds. */
+const LIMIT_MS = 24 * 3_600_000;
+/** Source: PostgreSQL docs, Appendix A: `invalid_catalog_name`. */
+const NO_DATABASE = '3D000';
+
+/** In the order of the content. `prefix`: stands before each name where several databases are proved. */
+export async function compareDatabase(
+  context: CopyContext,
+  content: DatabaseContent,
+  prefix: string,
+): Promise<readonly ComparedTable[]> {
+  const restored = await readRestored(context, content).catch((error: unknown) => {
+    context.signal.throwIfAborted();
+    if (isProblem(error) && error.facts['sqlState'] === NO_DATABASE) return undefined;
+    throw error;
+  });
+  return content.tables.map((table) => {
+    const seen = restored === undefined ? MISSING : restored.get(table);
+    return compareContent(`${prefix}${nameOf(table)}`, table, seen ?? MISSING);
+  });
+}
+
+const MISSING: RestoredTable = { outcome: 'missing' };
+
+async function readRestored(
+  context: CopyContext,
+  { database, tables }: DatabaseContent,
+): Promise<ReadonlyMap<TableContent, RestoredTable>> {
+  const { clock, signal } = context;
+  const there = await findTables(context, database);
+  const pairs = tables.flatMap((source) => {
+    const table = there.get(`${source.schema}.${source.table}`);
+    return table === undefined ? [] : [{ source, planned: { table, plan: planOf(source, table) } }];
+  });
+  const counted = await countTables({
+    open: async () => openReader(context, database),
+    begin: READ_ONLY,
+    tables: pairs.map(({ planned }): PlannedTable => planned),
+    parallel: Math.min(SESSIONS_MAX, availableParallelism()),
+    lockSeconds: LOCK_SECONDS,
+    deadlineMs: clock.elapsedMs() + LIMIT_MS,
+    clock,
+    signal,
+  });
+  return new Map(pairs.map(({ source }, index) => [source, sayOfCopy(counted[index])]));
+}
+
+function sayOfCopy(counted: RestoredTable | undefined): RestoredTable {
+  if (counted?.outcome !== 'left out' || !counted.reason.startsWith('it was locked'))
+    return counted ?? MISSING;
+  const reason = 'a transaction that was still open there holds it locked in the copy';
+  return { outcome: 'left out', reason };
+}
+
+/** Pages are those of production only while the table was not rewritten. */
+function planOf(source: TableContent, table: CountableTable): HashPlan {
+  if (source.hash === null) return { kind: 'none' };
+  if (source.pages === null) return { kind: 'all' };
+  return source.fileNode === table.fileNode ? { kind: 'pages', ...source.pages } : { kind: 'none' };
+}
+
+async function findTables(
+  context: CopyContext,
+  database: string,
+): Promise<ReadonlyMap<string, CountableTable>> {
+  await using session = await openReader(context, database);
+  const { tables } = await readCountables(session);
+  return new Map(tables.map((table) => [`${table.schema}.${table.table}`, table]));
+}
+
+async function openReader(context: CopyContext, database: string): Promise<Session> {
+  const session = await enter(context, database);
+  await prepareCounting(session, { lockSeconds: LOCK_SECONDS });
+  return session;
+}

@@ -1,0 +1,161 @@
+/**
+ * Counts and hashes many tables over a few sessions, each statement in a short transaction of its own: no
+ * table stays locked for longer than its own share is read. What cannot be read is answered with its reason;
+ * only a lost connection, a full disk and an abort throw.
+ */
+import type { Clock } from '../kernel/clock.ts';
+import { isProblem, type Problem } from '../kernel/problem.ts';
+import type { Session } from '../postgres/session.ts';
+import { type CountableTable, countAndHash } from '../postgres/table-content.ts';
+import { isCorruption } from './damage.ts';
+import { type Chunk, chunksOf, type HashPlan } from './day-part.ts';
+
+export interface CountingRequest {
+  /** Opens one more session that sees the same rows. */
+  readonly open: () => Promise<Session>;
+  /** Begins each transaction: where all sessions share a snapshot, with it. */
+  readonly begin: string;
+  readonly tables: readonly PlannedTable[];
+  /** Sessions at once. */
+  readonly parallel: number;
+  readonly lockSeconds: number;
+  /** On the clock of `elapsedMs()`: what was not read by then is left out. */
+  readonly deadlineMs: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export interface PlannedTable {
+  readonly table: CountableTable;
+  readonly plan: HashPlan;
+}
+
+export type CountedTable =
+  /** `hash`: in decimal; null: not hashed. */
+  | { readonly outcome: 'counted'; readonly rows: number; readonly hash: string | null }
+  | { readonly outcome: 'left out'; readonly reason: string }
+  /** PostgreSQL itself says that what is stored there is damaged. */
+  | { readonly outcome: 'damaged'; readonly reason: string };
+
+/** In the order of the request, which should be that of importance: the end may be left out. */
+export async function countTables(request: CountingRequest): Promise<readonly CountedTable[]> {
+  const states = request.tables.map((planned) => new TableState(planned));
+  const work = states.flatMap((state) => state.chunks.map((chunk) => ({ state, chunk })));
+  const queue = work.values();
+  const sessions = Math.max(1, Math.min(request.parallel, work.length));
+  const stop = new AbortController();
+  const workers = Array.from({ length: sessions }, async () => {
+    await using session = await request.open();
+    for (const { state, chunk } of queue) {
+      if (stop.signal.aborted) return;
+      await takeChunk(request, session, state, chunk);
+    }
+  });
+  // The first failure ends them all, and is told when all have ended.
+  const ends = await Promise.allSettled(
+    workers.map(async (worker) =>
+      worker.catch((error: unknown) => {
+        stop.abort(error);
+        throw error;
+      }),
+    ),
+  );
+  request.signal.throwIfAborted();
+  if (ends.some(({ status }) => status === 'rejected')) stop.signal.throwIfAborted();
+  return states.map((state) => state.answer());
+}
+
+/** What is known of one table while its chunks are read. */
+class TableState {
+  readonly table: CountableTable;
+  readonly chunks: readonly Chunk[];
+  readonly #isHashed: boolean;
+  #rows = 0n;
+  #hash = 0n;
+  #failure: CountedTable | undefined;
+
+  constructor({ table, plan }: PlannedTable) {
+    this.table = table;
+    this.chunks = chunksOf(table, plan);
+    this.#isHashed = plan.kind !== 'none';
+  }
+
+  get isOver(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  add(rows: bigint, hash: bigint | null): void {
+    this.#rows += rows;
+    this.#hash += hash ?? 0n;
+  }
+
+  fail(failure: CountedTable): void {
+    this.#failure ??= failure;
+  }
+
+  answer(): CountedTable {
+    if (this.#failure !== undefined) return this.#failure;
+    const hash = this.#isHashed ? this.#hash.toString() : null;
+    return { outcome: 'counted', rows: Number(this.#rows), hash };
+  }
+}
+
+async function takeChunk(
+  request: CountingRequest,
+  session: Session,
+  state: TableState,
+  chunk: Chunk,
+): Promise<void> {
+  if (state.isOver) return;
+  const { schema, table, columns, fileNode } = state.table;
+  const leftMs = Math.floor(request.deadlineMs - request.clock.elapsedMs());
+  if (leftMs < 1) {
+    state.fail({ outcome: 'left out', reason: OUT_OF_TIME });
+    return;
+  }
+  try {
+    const begin = `${request.begin}; SET LOCAL statement_timeout TO ${leftMs}`;
+    const seen = await session.transaction(begin, async () =>
+      countAndHash(session, {
+        schema,
+        table,
+        columns: chunk.isHashed ? columns : undefined,
+        fromPage: chunk.fromPage,
+        toPage: chunk.toPage,
+      }),
+    );
+    // TRUNCATE and ALTER TABLE empty it for older snapshots: what was read is not what was there.
+    if (seen.fileNode !== fileNode) state.fail({ outcome: 'left out', reason: REWRITTEN });
+    else state.add(seen.rows, seen.hash);
+  } catch (error) {
+    request.signal.throwIfAborted();
+    state.fail(sayFailure(error, request.lockSeconds));
+  }
+}
+
+const OUT_OF_TIME = 'the time allowed for it was over';
+const REWRITTEN = 'it was rewritten or emptied meanwhile';
+
+/** Source of the codes: PostgreSQL docs, Appendix A. @throws what says nothing about this table */
+function sayFailure(error: unknown, lockSeconds: number): CountedTable {
+  if (!isProblem(error)) throw error;
+  const { message, facts }: Problem = error;
+  const sqlState = String(facts['sqlState'] ?? '');
+  const known = REASONS.get(sqlState);
+  if (sqlState === '55P03')
+    return { outcome: 'left out', reason: `it was locked for longer than ${lockSeconds} s` };
+  if (known !== undefined) return { outcome: 'left out', reason: known };
+  if (sqlState === '' || BEYOND_TABLES.test(sqlState)) throw error;
+  if (isCorruption(error)) return { outcome: 'damaged', reason: message };
+  return { outcome: 'left out', reason: message };
+}
+
+/** Connections, rights to connect, memory and disk, shutdowns, a snapshot that has gone. */
+const BEYOND_TABLES = /^(?:08|28|53|57|22023)/;
+
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['42P01', 'it was dropped meanwhile'],
+  ['3F000', 'it was dropped meanwhile'],
+  ['42703', 'its columns were changed meanwhile'],
+  ['57014', OUT_OF_TIME],
+]);

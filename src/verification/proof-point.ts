@@ -1,0 +1,51 @@
+/**
+ * Takes a proof point: what production holds right after a base backup, for the manifest, so that the backup
+ * can be proved when production has long gone on. A backup is worth no less without one: nothing but an abort
+ * comes out of here as a failure.
+ */
+import type { BackupSummary } from '../engines/engine.ts';
+import type { ProofPoint } from '../engines/proof-point.ts';
+import { isProblem } from '../kernel/problem.ts';
+import { namesInUrl } from '../recovery/server-url.ts';
+import { proofPointBudget } from './budget.ts';
+import type { ContentRequest } from './content.ts';
+import type { VerificationDeps } from './deps.ts';
+import { takeContent } from './take-content.ts';
+
+export interface ProofPointRequest {
+  readonly summary: BackupSummary;
+  /** Resolves when the first store has the log up to there. */
+  readonly untilStored: ContentRequest['untilStored'];
+  /** That takes the backup: a standby that is paused is claimed with it. */
+  readonly run: ContentRequest['run'];
+  readonly signal: AbortSignal;
+}
+
+export type TakenProofPoint =
+  | { readonly outcome: 'taken'; readonly proofPoint: ProofPoint }
+  /** `why` is a sentence without its stop. */
+  | { readonly outcome: 'none'; readonly why: string };
+
+/** Throws only for an abort. */
+export async function takeProofPoint(
+  deps: VerificationDeps,
+  { summary, ...asked }: ProofPointRequest,
+): Promise<TakenProofPoint> {
+  const { server: name, systemId, endLsn } = summary;
+  const server = deps.servers[name];
+  if (server === undefined || server.verification.proof_point_seconds === 0)
+    return { outcome: 'none', why: 'it is switched off (`verification.proof_point_seconds: 0`)' };
+  const { url, databases = [namesInUrl(url).database] } = server;
+  const budget = proofPointBudget(server);
+  try {
+    const request = { server: name, url, databases, budget, systemId, notBefore: endLsn };
+    const taken = await takeContent(deps, { ...request, ...asked });
+    if (taken.outcome === 'taken') return { outcome: 'taken', proofPoint: taken.point };
+    const other = 'the server is another cluster by now';
+    return { outcome: 'none', why: taken.outcome === 'no position' ? taken.reason : other };
+  } catch (error) {
+    asked.signal.throwIfAborted();
+    const why = isProblem(error) ? `${error.message}. ${error.hint}` : String(error);
+    return { outcome: 'none', why };
+  }
+}

@@ -1,0 +1,90 @@
+/** Reads what stands in one database, in sessions that all see the same: what a snapshot or a standstill gives. */
+import type { DatabaseContent, TableContent } from '../engines/proof-point.ts';
+import { utcText } from '../kernel/codecs.ts';
+import type { Lsn } from '../kernel/lsn.ts';
+import type { Session } from '../postgres/session.ts';
+import { prepareCounting, readCountables } from '../postgres/table-content.ts';
+import type { RecoveryDeps } from '../recovery/deps.ts';
+import { type ContentBudget, planTables, sayKinds, sayTable } from './content.ts';
+import { type CountedTable, countTables, type PlannedTable } from './count-tables.ts';
+
+export interface ReadDatabase {
+  readonly url: string;
+  readonly database: string;
+  /** Sees what is read. */
+  readonly leader: Session;
+  /** Begins a transaction that sees the same. */
+  readonly begin: string;
+  readonly lsn: Lsn;
+  readonly at: Temporal.Instant;
+  readonly budget: ContentBudget;
+  readonly deadlineMs: number;
+  readonly alsoRead?: ((session: Session, database: string) => Promise<void>) | undefined;
+  readonly signal: AbortSignal;
+}
+
+export const READ_ONLY = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+const APPLICATION = 'dbdr verify';
+
+type Means = Pick<RecoveryDeps, 'connect' | 'clock'>;
+
+/** A session that counts: no statement of it waits for a lock for longer than allowed. */
+export async function openReader(
+  { connect }: Means,
+  { url, database, budget, signal }: Pick<ReadDatabase, 'url' | 'database' | 'budget' | 'signal'>,
+): Promise<Session> {
+  const seconds = Math.max(1, budget.seconds);
+  const session = await connect(url, {
+    signal,
+    database,
+    applicationName: APPLICATION,
+    statementTimeoutMs: seconds * 1000,
+  });
+  await prepareCounting(session, { lockSeconds: budget.lockSeconds });
+  return session;
+}
+
+export async function readDatabase(means: Means, request: ReadDatabase): Promise<DatabaseContent> {
+  const { leader, begin, budget, deadlineMs, signal, database, lsn, at } = request;
+  const { tables, leftOut: kinds } = await readCountables(leader);
+  const { planned, leftOut } = planTables(tables, budget, at);
+  const counted = await countTables({
+    open: async () => openReader(means, request),
+    begin,
+    tables: planned,
+    parallel: budget.parallel,
+    lockSeconds: budget.lockSeconds,
+    deadlineMs,
+    clock: means.clock,
+    signal,
+  });
+  // The last: where it fails, the transaction that holds the snapshot fails with it.
+  await request.alsoRead?.(leader, database);
+  const seen = planned.map((one, index) => ({ ...one, answer: counted[index] }));
+  return {
+    database,
+    lsn,
+    at: utcText(at),
+    tables: seen.flatMap(({ answer, ...one }) => contentOf(one, answer)).toReversed(),
+    leftOut: [
+      ...sayKinds(kinds),
+      ...leftOut,
+      ...seen.flatMap(({ table, answer }) =>
+        answer === undefined || answer.outcome === 'counted'
+          ? []
+          : [sayTable(table, answer.reason)],
+      ),
+    ],
+  };
+}
+
+function contentOf(
+  { table, plan }: PlannedTable,
+  answer: CountedTable | undefined,
+): readonly TableContent[] {
+  if (answer?.outcome !== 'counted') return [];
+  const { schema, table: name, fileNode, sizeBytes } = table;
+  const { rows, hash } = answer;
+  const pages = plan.kind === 'pages' ? { fromPage: plan.fromPage, toPage: plan.toPage } : null;
+  return [{ schema, table: name, rows, hash, pages, fileNode, sizeBytes }];
+}
