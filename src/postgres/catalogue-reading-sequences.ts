@@ -1,0 +1,79 @@
+/**
+ * Where the sequences of a database stand. They are outside of transactions, so what is read is of now, and the
+ * log's position before and after says of when that is.
+ */
+import { type Lsn, toLsn } from '../kernel/lsn.ts';
+import type { Session } from './session.ts';
+
+export interface SequenceState {
+  readonly name: string;
+  /** Null: no value was taken yet, or our role may not read it. */
+  readonly last: bigint | null;
+  readonly isReadable: boolean;
+  /** Negative: it counts down. */
+  readonly increment: bigint;
+  readonly cycles: boolean;
+}
+
+export interface SequenceReading {
+  /** The log's position before anything was read. */
+  readonly fromLsn: Lsn;
+  /** And after: every value that was read is in the log before it. */
+  readonly toLsn: Lsn;
+  readonly sequences: readonly SequenceState[];
+}
+
+/** Each statement locks the sequences it reads until it ends, in a table that all sessions share. */
+const SEQUENCES_AT_ONCE = 500;
+
+/** Must not be called inside a transaction, which would keep the locks. @throws Problem POSTGRES_* */
+export async function readSequences(session: Session): Promise<SequenceReading> {
+  const fromLsn = await readPosition(session);
+  const sequences: SequenceState[] = [];
+  for (let after = '0'; ; ) {
+    const rows = await session.query<SequenceRow>(SEQUENCES, [after, SEQUENCES_AT_ONCE]);
+    sequences.push(...rows.map(stateOf));
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < SEQUENCES_AT_ONCE) break;
+    after = last.oid;
+  }
+  return { fromLsn, toLsn: await readPosition(session), sequences };
+}
+
+interface SequenceRow {
+  readonly oid: string;
+  readonly name: string;
+  readonly last: string | null;
+  readonly readable: boolean;
+  readonly increment: string;
+  readonly cycles: boolean;
+}
+
+function stateOf({ name, last, readable, increment, cycles }: SequenceRow): SequenceState {
+  return {
+    name,
+    last: last === null ? null : BigInt(last),
+    isReadable: readable,
+    increment: BigInt(increment),
+    cycles,
+  };
+}
+
+async function readPosition(session: Session): Promise<Lsn> {
+  const [row] = await session.query<{ lsn: string | null }>(
+    `SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+                 ELSE pg_current_wal_insert_lsn() END::text AS lsn`,
+  );
+  return toLsn(row?.lsn ?? '0/0');
+}
+
+/** Unlogged and temporary ones are not in the log. */
+const SEQUENCES = `
+  SELECT c.oid::text AS oid, CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname AS name,
+         has_sequence_privilege(c.oid, 'SELECT, USAGE') AS readable,
+         CASE WHEN has_sequence_privilege(c.oid, 'SELECT, USAGE')
+              THEN pg_sequence_last_value(c.oid) END::text AS last,
+         s.seqincrement::text AS increment, s.seqcycle AS cycles
+    FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.relpersistence = 'p' AND n.nspname !~ '^pg_' AND c.oid > $1::oid
+   ORDER BY c.oid LIMIT $2`;

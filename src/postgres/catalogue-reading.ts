@@ -1,0 +1,84 @@
+/**
+ * Reads a database's catalogue inside a transaction that somebody holds, so that it is the catalogue of
+ * that snapshot. Streams: of each object a digest is kept, so that ten thousand tables fit in memory.
+ */
+import { CLUSTER_OBJECTS, DATABASE_OBJECTS } from './catalogue-sql.ts';
+import type { Session } from './session.ts';
+
+export interface CatalogueObject {
+  /** `table`, `column`, `index`, `role`; with `name` unique. */
+  readonly kind: string;
+  /** `orders`, `orders.total`; with its schema where that is not `public`. */
+  readonly name: string;
+  /** The table it belongs to; empty: it stands alone. */
+  readonly parent: string;
+  /** Equal where everything that defines the object is. */
+  readonly digest: string;
+  /** `integer not null`; may be empty. For people: `digest` decides. */
+  readonly says: string;
+}
+
+export interface Catalogue {
+  readonly size: number;
+  find(kind: string, name: string): CatalogueObject | undefined;
+  objects(): Iterable<CatalogueObject>;
+}
+
+export type CatalogueScope = 'database' | 'cluster';
+
+const ROWS_AT_ONCE = 2000;
+
+/** Must be called inside a transaction. @throws Problem POSTGRES_* */
+export async function readCatalogue(session: Session, scope: CatalogueScope): Promise<Catalogue> {
+  const objects = new CompactCatalogue();
+  const sql = scope === 'database' ? DATABASE_OBJECTS : CLUSTER_OBJECTS;
+  // Names of types have their schema where the path does not lead there: it must be the same everywhere.
+  const [before] = await session.query<{ path: string }>(
+    `SELECT current_setting('search_path') AS path, set_config('search_path', 'pg_catalog', true)`,
+  );
+  await session.query(`DECLARE dbdr_catalogue NO SCROLL CURSOR FOR ${sql}`);
+  for (;;) {
+    const rows = await session.query<CatalogueObject>(`FETCH ${ROWS_AT_ONCE} FROM dbdr_catalogue`);
+    for (const row of rows) objects.add(row);
+    if (rows.length < ROWS_AT_ONCE) break;
+  }
+  await session.query('CLOSE dbdr_catalogue');
+  await session.query(`SELECT set_config('search_path', $1, true)`, [before?.path ?? '']);
+  return objects;
+}
+
+/** For tests and for catalogues that were read elsewhere. */
+export function catalogueOf(objects: Iterable<CatalogueObject>): Catalogue {
+  const catalogue = new CompactCatalogue();
+  for (const object of objects) catalogue.add(object);
+  return catalogue;
+}
+
+/** Two strings for each object instead of an object of five. */
+class CompactCatalogue implements Catalogue {
+  readonly #rows = new Map<string, string>();
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  add({ kind, name, parent, digest, says }: CatalogueObject): void {
+    this.#rows.set(`${kind}\0${name}`, `${digest}\0${parent}\0${says}`);
+  }
+
+  find(kind: string, name: string): CatalogueObject | undefined {
+    const key = `${kind}\0${name}`;
+    const row = this.#rows.get(key);
+    return row === undefined ? undefined : unpack(key, row);
+  }
+
+  *objects(): Iterable<CatalogueObject> {
+    for (const [key, row] of this.#rows) yield unpack(key, row);
+  }
+}
+
+function unpack(key: string, row: string): CatalogueObject {
+  const [kind = '', name = ''] = key.split('\0');
+  const [digest = '', parent = '', says = ''] = row.split('\0');
+  return { kind, name, parent, digest, says };
+}

@@ -1,0 +1,105 @@
+/**
+ * Where the copy's sequences stand. They are outside of transactions, and the log notes them ahead of what was
+ * given out, so there is no one right value: what production had just before the copy's position is the least, what it
+ * had just after it and 32 steps more is the most. Pure.
+ */
+import { compareLsn, type Lsn } from '../kernel/lsn.ts';
+import type { SequenceReading, SequenceState } from '../postgres/catalogue-reading-sequences.ts';
+import type { Seen } from './checks.ts';
+
+export interface SequenceRequest {
+  readonly before: SequenceReading;
+  /** Undefined: production was not asked again, so that there is no most. */
+  readonly after: SequenceReading | undefined;
+  readonly copy: readonly SequenceState[];
+  /** Where the copy stood when it was read. */
+  readonly lsn: Lsn;
+}
+
+/** sequence.c, SEQ_LOG_VALS: so many values are noted in the log before they are given out. */
+const AHEAD = 32n;
+const TOLD_MAX = 5;
+
+type Bounds = ReadonlyMap<string, SequenceState> | undefined;
+type OneSeen = 'in bounds' | 'not judged' | { readonly wrong: string };
+
+export function judgeSequences({ before, after, copy, lsn }: SequenceRequest): Seen {
+  if (copy.length === 0) return { verdict: 'PASS', detail: 'there are none' };
+  // A reading bounds the copy only where it lies on its side of the position.
+  const isBefore = compareLsn(before.toLsn, lsn) <= 0;
+  const isAfter = after !== undefined && compareLsn(after.fromLsn, lsn) >= 0;
+  const least = isBefore ? byName(before.sequences) : undefined;
+  const most = isAfter ? byName(after.sequences) : undefined;
+  const seen = copy.map((one) => judgeOne(one, least?.get(one.name), most?.get(one.name)));
+  const wrong = seen.flatMap((one) => (typeof one === 'string' ? [] : [one.wrong]));
+  if (wrong.length > 0) {
+    const more = wrong.length > TOLD_MAX ? ` … and ${wrong.length - TOLD_MAX} more` : '';
+    return { verdict: 'FAIL', detail: `${wrong.slice(0, TOLD_MAX).join('; ')}${more}` };
+  }
+  const judged = seen.filter((one) => one === 'in bounds').length;
+  if (judged === 0) return { verdict: 'SKIPPED', detail: 'none had bounds to be judged by' };
+  return { verdict: 'PASS', detail: sayBounds(judged, seen.length - judged, { least, most }) };
+}
+
+function sayBounds(
+  judged: number,
+  left: number,
+  { least, most }: { readonly least: Bounds; readonly most: Bounds },
+): string {
+  const limits = [
+    ...(least === undefined ? [] : ['not behind what production had before the position']),
+    ...(most === undefined ? [] : ['at most 32 steps ahead of what it had after it']),
+  ].join(' and ');
+  if (left === 0) return `${judged}, each ${limits}`;
+  return `${judged}, each ${limits}; not judged, for they cycle, were set back or may not be read: ${left}`;
+}
+
+function judgeOne(
+  restored: SequenceState,
+  from: SequenceState | undefined,
+  to: SequenceState | undefined,
+): OneSeen {
+  if (!hasBounds(restored, from, to)) return 'not judged';
+  const { name, last, increment } = restored;
+  const stands = `${name} ${last === null ? 'was never used' : `stands at ${last}`}`;
+  const least = from?.last ?? null;
+  if (least !== null && isBefore(last, least, increment))
+    return { wrong: `${stands}, production had ${least} before the position` };
+  if (to === undefined || last === null) return 'in bounds';
+  if (to.last === null) {
+    // Never used there at all, so what the copy has was never given out.
+    return from === undefined
+      ? 'not judged'
+      : { wrong: `${stands}, in production it was never used` };
+  }
+  const limit = to.last + AHEAD * increment;
+  if (isBefore(limit, last, increment))
+    return { wrong: `${stands}, production could have reached ${limit} at most` };
+  return 'in bounds';
+}
+
+function hasBounds(
+  { cycles, increment }: SequenceState,
+  from: SequenceState | undefined,
+  to: SequenceState | undefined,
+): boolean {
+  if (from === undefined && to === undefined) return false;
+  if (cycles || from?.isReadable === false || to?.isReadable === false) return false;
+  return from === undefined || to === undefined || !isSetBack(from, to, increment);
+}
+
+/** `setval()`, `RESTART` or `TRUNCATE … RESTART IDENTITY`, between the two readings. */
+function isSetBack(from: SequenceState, to: SequenceState, increment: bigint): boolean {
+  if (from.increment !== increment || to.increment !== increment) return true;
+  return from.last !== null && isBefore(to.last, from.last, increment);
+}
+
+/** In the direction in which it counts; null is before everything. */
+function isBefore(a: bigint | null, b: bigint, increment: bigint): boolean {
+  if (a === null) return true;
+  return increment > 0n ? a < b : a > b;
+}
+
+function byName(sequences: readonly SequenceState[]): ReadonlyMap<string, SequenceState> {
+  return new Map(sequences.map((sequence) => [sequence.name, sequence]));
+}

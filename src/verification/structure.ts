@@ -1,0 +1,130 @@
+/** The structure of every index and the pages of every table of a copy, by PostgreSQL's own programs. */
+import { availableParallelism } from 'node:os';
+
+import type { Programs } from '../postgres/programs.ts';
+import type { Session } from '../postgres/session.ts';
+import { runProgram } from '../subprocess/run.ts';
+import type { Seen } from './checks.ts';
+import { type CopyContext, databaseNames, enter } from './copy-checks.ts';
+import { isCorruption } from './damage.ts';
+import { type DamagedObject, readStructureReport, sayPages } from './structure-report.ts';
+
+const AMCHECK_MS = 6 * 3_600_000;
+const TOLD_MAX = 5;
+/** pg_amcheck.c: it exits with 2 when it has found corruption, with 1 when it could not check. */
+const CORRUPTION_FOUND = 2;
+/** Sessions of pg_amcheck; each reads one object at a time. */
+const JOBS_MAX = 4;
+
+export async function checkStructure(context: CopyContext, programs: Programs): Promise<Seen> {
+  await using session = await enter(context, context.restored.database);
+  const available = await session.query<{ version: string }>(
+    `SELECT default_version AS version FROM pg_available_extensions WHERE name = 'amcheck'`,
+  );
+  if (available.length === 0)
+    return { verdict: 'SKIPPED', detail: 'the extension amcheck is not installed here' };
+  const program = programs.path('pg_amcheck');
+  if (program === undefined) return await checkIndexesBySql(session);
+  return await runAmcheck(context, program);
+}
+
+async function runAmcheck(context: CopyContext, program: string): Promise<Seen> {
+  const { restored, recovery, signal } = context;
+  const place = ['--host', restored.place.socketFolder, '--port', '5432', '--no-password'];
+  const who = ['--username', restored.superuser, '--maintenance-db', restored.database];
+  const jobs = `--jobs=${Math.min(JOBS_MAX, availableParallelism())}`;
+  const how = ['--all', '--install-missing', '--progress', jobs];
+  const end = await runProgram(program, [...place, ...who, ...how], {
+    signal,
+    deadlineMs: AMCHECK_MS,
+    cwd: '/',
+    environment: { LC_ALL: 'C', PATH: '/usr/bin:/bin' },
+    user: recovery.scratch.user,
+  });
+  const report = readStructureReport(end.stdout, end.stderr);
+  const { damaged, unread, pages } = report;
+  if (end.exitCode === 0) {
+    const read = pages === undefined ? 'every page' : `${sayPages(pages)} pages`;
+    return { verdict: 'PASS', detail: `${await sayIndexes(context)} and ${read}, no damage` };
+  }
+  if (end.exitCode === CORRUPTION_FOUND && damaged.length > 0)
+    return await judgeDamage(context, damaged);
+  if (end.exitCode === CORRUPTION_FOUND && unread.length > 0)
+    return { verdict: 'ERROR', detail: `cannot be looked at here: ${sayFirst(unread)}` };
+  const lines = `${end.stdout}\n${end.stderr}`.split('\n').filter((line) => line.trim() !== '');
+  const words = lines.slice(0, TOLD_MAX).join('; ');
+  if (end.exitCode === CORRUPTION_FOUND) return { verdict: 'FAIL', detail: `pg_amcheck: ${words}` };
+  return { verdict: 'ERROR', detail: `pg_amcheck ended with ${end.exitCode}: ${words}` };
+}
+
+/** An order of text that only this machine does not share is no damage. */
+async function judgeDamage(context: CopyContext, damaged: readonly DamagedObject[]): Promise<Seen> {
+  const foreign = await textIndexesInDoubt(context);
+  const own = damaged.filter(({ kind, name }) => kind !== 'btree index' || !foreign.has(name));
+  if (own.length > 0) return { verdict: 'FAIL', detail: `pg_amcheck: ${sayFirst(own)}` };
+  const detail = `the C library orders text otherwise here, so these cannot be judged: ${sayFirst(damaged)}`;
+  return { verdict: 'ERROR', detail };
+}
+
+/** `database.schema.index`, as pg_amcheck names them. */
+async function textIndexesInDoubt(context: CopyContext): Promise<ReadonlySet<string>> {
+  const names = new Set<string>();
+  for (const database of await databaseNames(context)) {
+    await using session = await enter(context, database);
+    const rows = await session.query<{ name: string }>(TEXT_INDEXES);
+    for (const { name } of rows) names.add(`${database}.${name}`);
+  }
+  return names;
+}
+
+const TEXT_INDEXES = `
+  SELECT DISTINCT n.nspname || '.' || c.relname AS name
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_collation l ON l.oid = ANY (i.indcollation)
+    JOIN pg_database d ON d.datname = current_database()
+   WHERE l.collversion <> pg_collation_actual_version(l.oid)
+      OR (l.collprovider = 'd' AND d.datcollversion <> pg_database_collation_actual_version(d.oid))`;
+
+/** Over all databases: `214 indexes`. */
+async function sayIndexes(context: CopyContext): Promise<string> {
+  let indexes = 0;
+  for (const database of await databaseNames(context)) {
+    await using session = await enter(context, database);
+    const [row] = await session.query<{ indexes: string }>(
+      `SELECT count(*)::text AS indexes FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
+       JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'btree' AND c.relkind = 'i' AND i.indisvalid`,
+    );
+    indexes += Number(row?.indexes ?? 0);
+  }
+  return `${indexes.toLocaleString('en-US')} ${indexes === 1 ? 'index' : 'indexes'}`;
+}
+
+function sayFirst(objects: readonly DamagedObject[]): string {
+  const told = objects
+    .slice(0, TOLD_MAX)
+    .map(({ kind, name, words }) => `${kind} ${name}: ${words}`);
+  const more = objects.length - TOLD_MAX;
+  return `${told.join('; ')}${more > 0 ? ` … and ${more} more` : ''}`;
+}
+
+/** Without the program, the extension itself, for the indexes of this database. */
+async function checkIndexesBySql(session: Session): Promise<Seen> {
+  await session.query('CREATE EXTENSION IF NOT EXISTS amcheck');
+  const indexes = await session.query<{ oid: string; name: string }>(
+    `SELECT c.oid::text AS oid, c.oid::regclass::text AS name
+     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
+     WHERE a.amname = 'btree' AND c.relpersistence = 'p' AND i.indisvalid AND c.relkind = 'i'`,
+  );
+  for (const { oid, name } of indexes) {
+    try {
+      await session.query('SELECT bt_index_check($1::oid::regclass)', [oid]);
+    } catch (error) {
+      if (!isCorruption(error)) throw error;
+      return { verdict: 'FAIL', detail: `index ${name}: ${error.message}` };
+    }
+  }
+  return {
+    verdict: 'PASS',
+    detail: `btree indexes read without damage: ${indexes.length}; tables not read`,
+  };
+}
