@@ -26,10 +26,10 @@ type OneSeen = 'in bounds' | 'not judged' | { readonly wrong: string };
 export function judgeSequences({ before, after, copy, lsn }: SequenceRequest): Seen {
   if (copy.length === 0) return { verdict: 'PASS', detail: 'there are none' };
   // A reading bounds the copy only where it lies on its side of the position.
-  const isBefore = compareLsn(before.toLsn, lsn) <= 0;
-  const isAfter = after !== undefined && compareLsn(after.fromLsn, lsn) >= 0;
-  const least = isBefore ? byName(before.sequences) : undefined;
-  const most = isAfter ? byName(after.sequences) : undefined;
+  const isEarlier = compareLsn(before.toLsn, lsn) <= 0;
+  const isLater = after !== undefined && compareLsn(after.fromLsn, lsn) >= 0;
+  const least = isEarlier ? byName(before.sequences) : undefined;
+  const most = isLater ? byName(after.sequences) : undefined;
   const seen = copy.map((one) => judgeOne(one, least?.get(one.name), most?.get(one.name)));
   const wrong = seen.flatMap((one) => (typeof one === 'string' ? [] : [one.wrong]));
   if (wrong.length > 0) {

@@ -24,7 +24,8 @@ export async function compareBounds(
 ): Promise<readonly ComparedTable[] | undefined> {
   const { book, plan } = proving;
   let tables: readonly ComparedTable[] | undefined;
-  book.note('Log position', judgePosition(context, source));
+  const position = judgePosition(context, source);
+  book.note('Log position', position);
   await book.look(`${source.tables.length} largest tables`, async () => {
     tables = await compareWithCopy(context, source.tables);
     const first = judgeTables(tables);
@@ -33,10 +34,15 @@ export async function compareBounds(
     tables = await compareWithCopy(context, await source.widen());
     return judgeTables(tables);
   });
-  for (const [index, database] of plan.databases.entries())
-    await lookAtCatalogue(proving, context, { database, index });
+  // Short of the position every later change would look like damage.
+  if (position.verdict !== 'PASS') skipCatalogue(book, NOT_THERE);
+  else
+    for (const [index, database] of plan.databases.entries())
+      await lookAtCatalogue(proving, context, { database, index });
   return tables;
 }
+
+const NOT_THERE = 'the copy does not stand where production was read';
 
 async function lookAtCatalogue(
   { book, plan, catalogue }: Proving,
@@ -101,6 +107,7 @@ export async function compareExactly(
     }
   }
   if (truth.isProofPoint) skipCatalogue(book, 'production has gone on since the backup was taken');
+  else if (found.size === 0) skipCatalogue(book, NOT_THERE);
   book.note('Log position', seen);
   const tables = truth.point.databases.flatMap((one) => found.get(one) ?? sayMissed(truth, one));
   const seconds = countedMs / 1000;
