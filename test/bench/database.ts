@@ -76,7 +76,7 @@ async function fillPgbench(postgres: TestPostgres, scale: number): Promise<void>
 const TEXT_ROW = `
   SELECT n AS id, (SELECT string_agg(${WORD}, ' ')
     FROM generate_series(1, 60 + n % 90) AS numbers(i)) AS body`;
-const JSON_ROW = `
+export const JSON_ROW = `
   SELECT n AS id, jsonb_build_object('customer', n % 9000, 'placed', timestamp '2026-01-01' + n * interval '7 s',
     'state', (ARRAY['open', 'paid', 'sent'])[1 + n % 3], 'lines', (
       SELECT jsonb_agg(jsonb_build_object('article', ${WORD}, 'count', 1 + i % 9,

@@ -13,8 +13,7 @@ import { streamingEngine } from '../../src/engines/streaming/streaming-engine.ts
 import { systemClock } from '../../src/kernel/clock.ts';
 import { backupIdAt, isServerName, type ServerName } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
-import { directoryStore } from '../../src/storage/directory.ts';
-import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { openStore } from './ours-store.ts';
 import { type OursAnswer, OursRequest } from './ours-words.ts';
 
 const WORKERS = 2;
@@ -30,7 +29,7 @@ const engine = streamingEngine({
   clock: systemClock,
   tuning: () => ({ workers: WORKERS, compression: { method: 'zstd', level } }),
 });
-const store = await openStore();
+const store = await openStore(request.store);
 // A bot has loaded its store's library long before a backup begins.
 await store.census({ signal })[Symbol.asyncIterator]().next();
 const stop = watchStalls();
@@ -38,17 +37,6 @@ const did = request.action === 'backup' ? await backup() : await restore();
 process.stdout.write(JSON.stringify({ ...did, ...stop() } satisfies OursAnswer));
 
 type Did = Omit<OursAnswer, 'stallMs' | 'stallCpuMs'>;
-
-async function openStore(): Promise<ObjectStore> {
-  if (request.store.kind === 'directory') return directoryStore(request.store.path);
-  const { s3Store } = await import('../../src/storage/s3/store.ts');
-  const { accessKeyId, secretAccessKey, endpoint, region, bucket, prefix } = request.store;
-  const credentials = { accessKeyId, secretAccessKey };
-  return s3Store(
-    { endpoint, region, bucket, prefix, credentials, forcePathStyle: true },
-    { clock: systemClock, random: () => 0.5, warn: (text) => process.stderr.write(`${text}\n`) },
-  );
-}
 
 function serverName(): ServerName {
   if (!isServerName(request.server)) throw new TypeError('Not a server');

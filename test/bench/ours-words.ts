@@ -1,7 +1,7 @@
-/** What the bench and the process of our engine say to each other. */
+/** What the bench and the processes of our engine and our receiver say to each other. */
 import { z } from 'zod';
 
-const Store = z.discriminatedUnion('kind', [
+export const StoreWords = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('directory'), path: z.string() }),
   z.strictObject({
     kind: z.literal('bucket'),
@@ -14,13 +14,15 @@ const Store = z.discriminatedUnion('kind', [
   }),
 ]);
 
+export type StoreWords = z.infer<typeof StoreWords>;
+
 export const OursRequest = z.strictObject({
   action: z.enum(['backup', 'restore', 'table']),
   server: z.string(),
   /** The server's URL. */
   url: z.string(),
   level: z.number(),
-  store: Store,
+  store: StoreWords,
   /** Where to restore; empty for a backup. */
   directory: z.string(),
   /** The first file of the table that is wanted alone; empty: everything. */
@@ -40,3 +42,25 @@ export const OursAnswer = z.strictObject({
   stallCpuMs: z.number(),
 });
 export type OursAnswer = z.infer<typeof OursAnswer>;
+
+export const WalRequest = z.strictObject({
+  server: z.string(),
+  /** The server's URL. */
+  url: z.string(),
+  store: StoreWords,
+  /** An existing folder for its catalogue. */
+  catalog: z.string(),
+  tailSeconds: z.number(),
+});
+export type WalRequest = z.infer<typeof WalRequest>;
+
+/** A line of the receiver: it is loaded and waits for a word, or everything before a position is stored. */
+export const WalNews = z.union([
+  z.literal('loaded'),
+  z.strictObject({
+    storedLsn: z.string(),
+    /** Milliseconds since 1970, when it was told. */
+    atMs: z.number(),
+  }),
+]);
+export type WalNews = z.infer<typeof WalNews>;

@@ -1,6 +1,6 @@
 /** pgBackRest as the bench runs it: zstd, AES-256-CBC, two processes, one repository in a folder. */
 import { execFile } from 'node:child_process';
-import { chown, mkdir, rm } from 'node:fs/promises';
+import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -9,6 +9,8 @@ import type { Program } from './processes.ts';
 
 const run = promisify(execFile);
 const PATH = '/usr/bin/pgbackrest';
+const PASSPHRASE = 'a passphrase of the bench';
+const NOT_IN_FILE = /^--(stanza=|no-config$)/;
 
 export interface PgBackRest {
   backup(): Program;
@@ -16,10 +18,12 @@ export interface PgBackRest {
   /** A new, empty repository. */
   empty(): Promise<void>;
   storedBytes(): Promise<number>;
+  /** What PostgreSQL calls for each segment, with the segment's path added. */
+  archivePush(how: 'one by one' | 'ahead'): Promise<Program>;
 }
 
 export interface PgBackRestOptions {
-  readonly database: BenchDatabase;
+  readonly database: Pick<BenchDatabase, 'postgres'>;
   readonly folder: string;
   /** Of zstd. */
   readonly level: number;
@@ -63,16 +67,39 @@ export async function pgBackRest({
     '--compress-type=zst',
     `--compress-level=${level}`,
   ];
+  const archivePush = [
+    `--pg1-path=${postgres.dataDirectory}`,
+    '--compress-type=zst',
+    `--compress-level=${level}`,
+  ];
+  const ahead = ['--archive-async', `--spool-path=${home}`, '--process-max=2'];
   function program(command: string, own: readonly string[]): Program {
     return {
       path: PATH,
       args: [...options, ...own, command],
       user: postgres.user,
       cwd: '/',
-      environment: { PGBACKREST_REPO1_CIPHER_PASS: 'a passphrase of the bench' },
+      environment: { PGBACKREST_REPO1_CIPHER_PASS: PASSPHRASE },
     };
   }
   return {
+    // Its processes in the background are given a file, and no environment.
+    async archivePush(how) {
+      const lines = [...options, ...archivePush, ...(how === 'ahead' ? ahead : [])]
+        .filter((option) => !NOT_IN_FILE.test(option))
+        .map((option) => option.replace(/^--/, '').replace(/^([^=]+)$/, '$1=y'));
+      const file = join(home, 'pgbackrest.conf');
+      await writeFile(
+        file,
+        ['[bench]', ...lines, `repo1-cipher-pass=${PASSPHRASE}`, ''].join('\n'),
+      );
+      return {
+        path: PATH,
+        args: [`--config=${file}`, '--stanza=bench', 'archive-push'],
+        user: postgres.user,
+        cwd: '/',
+      };
+    },
     backup: () => program('backup', [...backup, '--process-max=2']),
     restore: (directory) => program('restore', [`--pg1-path=${directory}`, '--process-max=2']),
     async empty() {

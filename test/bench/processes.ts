@@ -75,18 +75,35 @@ export async function runMeasured(program: Program, server: number): Promise<Cos
 }
 
 /** A process, what it has waited for, and its living children. 0: no process. */
-function familyCpuSeconds(pid: number): number {
+export function familyCpuSeconds(pid: number): number {
   if (pid === 0) return 0;
-  let ticks = 0;
-  for (const one of [pid, ...descendants(pid)]) {
-    // The command's name stands in brackets and may hold spaces.
-    const fields = readProc(one, 'stat')
-      .replace(/^.*\) /s, '')
-      .split(' ');
-    // Own user and system time, then those of children that were waited for.
-    for (const index of [11, 12, 13, 14]) ticks += Number(fields[index] ?? 0);
-  }
-  return ticks / TICKS_PER_SECOND;
+  // Own user and system time, then those of children that were waited for.
+  return [pid, ...descendants(pid)].reduce((sum, one) => sum + cpuSeconds(one, 4), 0);
+}
+
+/** A living process, and nobody else. */
+export function ownCpuSeconds(pid: number): number {
+  return cpuSeconds(pid, 2);
+}
+
+function cpuSeconds(pid: number, fields: number): number {
+  // The command's name stands in brackets and may hold spaces.
+  const times = readProc(pid, 'stat')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+    .slice(11, 11 + fields);
+  return times.reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
+}
+
+/** Living processes with `word` in their command line. */
+export function processesWith(
+  word: string,
+): readonly { readonly pid: number; readonly command: string }[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => !Number.isNaN(pid) && pid !== process.pid)
+    .map((pid) => ({ pid, command: readProc(pid, 'cmdline').replaceAll('\0', ' ') }))
+    .filter(({ command }) => command.includes(word));
 }
 
 function descendants(pid: number): number[] {
@@ -112,7 +129,7 @@ function childrenOf(pid: number): number[] {
   }
 }
 
-function peakKiBOf(pid: number): number {
+export function peakKiBOf(pid: number): number {
   const [, text = '0'] = /^VmHWM:\s+(\d+)/m.exec(readProc(pid, 'status')) ?? [];
   return Number(text);
 }

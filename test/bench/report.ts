@@ -83,7 +83,7 @@ export function goalsOf(bouts: readonly Bout[]): readonly Goal[] {
   ];
 }
 
-function over(a: number | undefined, b: number | undefined): number | undefined {
+export function over(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? undefined : a / b;
 }
 
@@ -136,14 +136,14 @@ function verdict(atMost: number | undefined, measured: number | undefined): stri
   return measured <= atMost ? 'met' : 'MISSED';
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
 }
 
-function number(value: number | undefined, digits: number): string {
+export function number(value: number | undefined, digits: number): string {
   return value === undefined || Number.isNaN(value) ? '' : value.toFixed(digits);
 }
 

@@ -1,4 +1,11 @@
 /** The trials that `--only` knows, by name. */
+import { latency } from './latency-trial.ts';
+import { throughput } from './throughput-trial.ts';
 import type { Trial } from './trial.ts';
+import { wal } from './wal-trial.ts';
 
-export const TRIALS: ReadonlyMap<string, Trial> = new Map<string, Trial>([]);
+export const TRIALS: ReadonlyMap<string, Trial> = new Map<string, Trial>([
+  ['wal', wal],
+  ['latency', latency],
+  ['throughput', throughput],
+]);
