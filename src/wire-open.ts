@@ -6,6 +6,8 @@ import { randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
+import type { Pager } from './alerts/pager.ts';
+import { pagerDuty } from './alerts/pagerduty.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import type { OpenOptions } from './cli/house.ts';
 import type { Config } from './config/config.ts';
@@ -190,6 +192,13 @@ export async function openKeyRing(
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<LivingRing> {
   return await openLivingRing(await openKeyKeeper(keys, clock), { clock, signal });
+}
+
+/** Undefined: nobody is paged. Its package is loaded when somebody is. */
+export function openPager({ alerts }: Config): Pager | undefined {
+  if (alerts.pagerduty === undefined) return undefined;
+  const { routing_key: routingKey, url, runbooks_url: runbooksUrl } = alerts.pagerduty;
+  return pagerDuty({ routingKey, url, runbooksUrl });
 }
 
 /** Without its key the house still opens: `status`, `runs` and `journal` need none. */

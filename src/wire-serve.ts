@@ -3,6 +3,7 @@
  * by `serve` alone, so that no other command pays for the clock and the chat.
  */
 
+import { alertsService } from './alerts/services.ts';
 import { archivingService } from './archiving/services.ts';
 import { storeSweeper } from './backup/store-sweeper.ts';
 import type { ServeOptions } from './cli/house.ts';
@@ -10,7 +11,14 @@ import { serveParts } from './cli/serve.ts';
 import { createUpdates } from './communications/updates.ts';
 import type { Config } from './config/config.ts';
 import type { LoadedConfig } from './config/load.ts';
-import { healthPath, opsAudience, schedulesOf, serverNames, serversOf } from './config/views.ts';
+import {
+  healthPath,
+  opsAudience,
+  schedulesOf,
+  secondsOf,
+  serverNames,
+  serversOf,
+} from './config/views.ts';
 import { requireWritable } from './encryption/living-ring.ts';
 import type { People } from './gate/people.ts';
 import { recoverService } from './gate/recover.ts';
@@ -32,7 +40,7 @@ import { scheduleService } from './schedule/schedule-service.ts';
 import type { Environment } from './secrets/sources.ts';
 import { afterProofService } from './verification/after-proof.ts';
 import { openHouse, type Rooms, sweepersOf, type WiredHouse } from './wire.ts';
-import { openKeyRing, openParts, type Parts, random } from './wire-open.ts';
+import { openKeyRing, openPager, openParts, type Parts, random } from './wire-open.ts';
 
 export async function serve(
   loaded: LoadedConfig,
@@ -71,6 +79,7 @@ export async function serve(
         instanceReaper(recovery),
         incidentFollower({ gate, cursors, incidents }),
         thinningOut(house),
+        paging(house),
         provingOn(house),
         ...(chat?.services ?? []),
       ],
@@ -110,6 +119,26 @@ function provingOn({ gate, rooms: { parts, verification } }: WiredHouse): Servic
   const { catalog, clock, config, log } = parts;
   const audience = opsAudience(config);
   return afterProofService({ gate, catalog, verification, audience, clock, log });
+}
+
+/** Also without a pager: what it notices stands in `status`, and proofs are tried again. */
+function paging({ gate, rooms: { parts } }: WiredHouse): Service {
+  const { catalog, clock, config, log } = parts;
+  return alertsService({
+    servers: serversOf(config).map(([name, { verification }]) => ({
+      name,
+      retries: verification.retries,
+    })),
+    pager: openPager(config),
+    undeliveredSeconds: secondsOf(config.alerts.undelivered_after),
+    gate,
+    catalog,
+    zone: config.timezone,
+    audience: opsAudience(config),
+    clock,
+    log,
+    random,
+  });
 }
 
 /** A ring that could not be opened has nothing to learn: the bot would not have started. */

@@ -4,6 +4,7 @@
  * when something is published.
  */
 import { join } from 'node:path';
+import { alertsOperation } from './alerts/operation.ts';
 import {
   type ArchivingOperationDeps,
   type ArchivingServer,
@@ -66,7 +67,7 @@ import type { Environment } from './secrets/sources.ts';
 import type { ObjectStore } from './storage/object-store.ts';
 import type { VerificationDeps } from './verification/deps.ts';
 import { verifyOperation } from './verification/operation.ts';
-import { openKeyKeeper, openParts, type Parts } from './wire-open.ts';
+import { openKeyKeeper, openPager, openParts, type Parts, random } from './wire-open.ts';
 import { backupDueAt, nextProofAt, tiersOf, windowFrom } from './wire-rules.ts';
 
 export function houses(environment: Environment): Houses {
@@ -189,6 +190,7 @@ export function operationsOf({
     updateOperation({ incidents, publisher: publisher(parts), clock }),
     ...ownOperations({ gate, runs: catalog.runs, journal: createJournal(catalog.journal) }),
     healthOperation({ path: healthPath(config), clock }),
+    alertsOperation({ catalog, pager: openPager(config), clock, random }),
     usageOperation({ stores: parts.stores, prices: config.prices, clock }),
   ];
 }

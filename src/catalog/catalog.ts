@@ -11,6 +11,7 @@ import type {
   InstanceRecords,
   LeaseRecords,
   MessageRecords,
+  OutboxRecords,
   ResourceRecords,
   ScheduleRecords,
   WalProgressRecords,
@@ -31,5 +32,6 @@ export interface Catalog extends AsyncDisposable {
   readonly findings: FindingRecords;
   readonly acknowledgements: AcknowledgementRecords;
   readonly leases: LeaseRecords;
+  readonly outbox: OutboxRecords;
   readonly installation: InstallationRecords;
 }

@@ -4,6 +4,7 @@
  */
 import type { Json } from '../kernel/codecs.ts';
 import type { BackupId, RunId } from '../kernel/ids.ts';
+import type { RunEvent } from './runs.ts';
 
 export interface BackupRecord {
   readonly server: string;
@@ -190,4 +191,57 @@ export interface LeaseRecords {
 export interface InstallationRecords {
   /** Made when it is first asked for: lower case letters, digits and dashes. */
   id(): Promise<string>;
+}
+
+/** Something that somebody outside must hear of, from the decision until it was taken there. */
+export interface OutboxRecord {
+  /** Grows: what was decided first is told first. */
+  readonly seq: number;
+  /** What is told: a trigger and its resolve have the same. */
+  readonly dedupKey: string;
+  readonly server: string;
+  readonly action: 'trigger' | 'resolve';
+  /** What is sent; `alerts/` owns its schema. */
+  readonly page: Json;
+  /** The run that it is about. */
+  readonly runId: RunId | null;
+  readonly madeAt: string;
+  /** `refused`: it was not taken, and asking again would change nothing as long as nobody mends it. */
+  readonly state: 'waiting' | 'accepted' | 'refused';
+  readonly attempts: number;
+  readonly triedAt: string | null;
+  /** When whoever was told took it. */
+  readonly acceptedAt: string | null;
+  /** What was answered last, or why nothing was. */
+  readonly said: string | null;
+}
+
+export type NewOutboxRow = Pick<
+  OutboxRecord,
+  'dedupKey' | 'server' | 'action' | 'page' | 'runId' | 'madeAt'
+>;
+
+export interface OutboxRecords {
+  /**
+   * Rows, the follower's cursor and events in one step: whoever dies before has decided nothing, whoever
+   * dies after has lost nothing. A trigger whose key is triggered and a resolve whose key is not are left
+   * out. `events` is given what is open then, and may be called again.
+   */
+  add(decided: {
+    readonly rows: readonly NewOutboxRow[];
+    readonly cursor?: { readonly follower: string; readonly seq: number };
+    readonly events?: (open: readonly OutboxRecord[]) => readonly Omit<RunEvent, 'seq'>[];
+  }): Promise<void>;
+  /** Not accepted, oldest first. */
+  undelivered(): Promise<readonly OutboxRecord[]>;
+  /** The trigger of each key that was not resolved since, oldest first. */
+  open(): Promise<readonly OutboxRecord[]>;
+  /** What was accepted last. */
+  lastAccepted(): Promise<OutboxRecord | undefined>;
+  /** One more attempt and what came of it; of `events` those whose run has been told of a page before. */
+  note(
+    seq: number,
+    told: Pick<OutboxRecord, 'state' | 'said'> & { readonly at: string },
+    events: readonly Omit<RunEvent, 'seq'>[],
+  ): Promise<void>;
 }

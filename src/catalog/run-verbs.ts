@@ -73,6 +73,7 @@ export interface Ending {
 
 export interface RunListOptions {
   readonly server?: string;
+  readonly operation?: string;
   readonly states?: readonly RunState[];
   readonly limit: number;
 }

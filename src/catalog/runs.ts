@@ -61,7 +61,9 @@ export type RunEventKind =
   | 'done'
   | 'failed'
   | 'cancelled'
-  | 'interrupted';
+  | 'interrupted'
+  /** After the end: what the pager was told of it, and whether it took it. */
+  | 'paged';
 
 export interface RunEvent {
   /** Grows over all runs: what a follower's cursor counts. */

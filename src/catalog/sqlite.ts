@@ -7,6 +7,7 @@ import type { Catalog } from './catalog.ts';
 import { openDatabase } from './sql/database.ts';
 import { incidentRecords } from './sql/incidents.ts';
 import { journalRecords } from './sql/journal.ts';
+import { outboxRecords } from './sql/outbox.ts';
 import {
   backupRecords,
   instanceRecords,
@@ -50,6 +51,7 @@ export async function openSqliteCatalog(options: SqliteCatalogOptions): Promise<
     findings: findingRecords(database),
     acknowledgements: acknowledgementRecords(database),
     leases: leaseRecords(database),
+    outbox: outboxRecords(database),
     installation: installationRecords(database),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };

@@ -39,7 +39,7 @@ export const OPERATIONS: readonly CommandLine[] = [
   { name: 'wal', usage: 'wal [SERVER]', summary: 'Show which WAL is stored and what is missing' },
   {
     name: 'verify',
-    usage: 'verify [SERVER] [--store NAME]',
+    usage: 'verify [SERVER] [--older] [--store NAME]',
     summary: 'Prove a backup by restoring it and comparing it with production',
   },
   {
@@ -96,5 +96,10 @@ export const OPERATIONS: readonly CommandLine[] = [
   },
   { name: 'usage', usage: 'usage', summary: 'Say what each store holds, and what a month costs' },
   { name: 'journal', usage: 'journal [--verify]', summary: 'Show who did what; prove the chain' },
+  {
+    name: 'alerts',
+    usage: 'alerts [--test]',
+    summary: 'Say what the pager was told and what waits for it; try it with a test page',
+  },
   { name: 'health', usage: 'health', summary: 'Say whether the bot lives and is ready' },
 ];

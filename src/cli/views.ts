@@ -40,6 +40,7 @@ const Status = z.object({
       server: z.string(),
       lastBackupAt: z.string().nullable(),
       lastVerifiedAt: z.string().nullable(),
+      hoursSinceLastPass: z.number().nullish(),
       recoverableFrom: z.string().nullable(),
       recoverableTo: z.string().nullable(),
       rpoSeconds: z.number().nullable(),
@@ -64,6 +65,7 @@ function statusView(result: Json, reader: Reader): string | undefined {
         ['Back as far as', moment(one.recoverableFrom, 'nothing yet', reader)],
         ['Last backup', moment(one.lastBackupAt, 'none yet', reader)],
         ['Last proof', moment(one.lastVerifiedAt, 'none yet', reader)],
+        ['Since last PASS', sincePass(one.hoursSinceLastPass)],
         ['Data at risk now', seconds(one.rpoSeconds)],
         ['Time to restore', seconds(one.rtoSeconds)],
         ...copyFacts(one.stores),
@@ -310,6 +312,11 @@ function moment(text: string | null, none: string, reader: Reader): string {
 function shortMoment(text: string): string {
   const at = Temporal.Instant.from(text);
   return formatUtc(at.round({ smallestUnit: 'second', roundingMode: 'floor' }));
+}
+
+/** Of the newest backup, in the hours that alarm. */
+function sincePass(hours: number | null | undefined): string {
+  return hours === undefined || hours === null ? 'there was none' : `${hours.toFixed(1)} hours`;
 }
 
 function seconds(value: number | null): string {

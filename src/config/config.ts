@@ -1,6 +1,7 @@
 /** The whole config as one schema. Only `wire.ts` sees all of it; each room gets its section. */
 import { z } from 'zod';
 
+import { AlertsSection } from './sections/alerts.ts';
 import { KeysSection } from './sections/keys.ts';
 import { PricesSection } from './sections/prices.ts';
 import { ScratchSection } from './sections/scratch.ts';
@@ -20,6 +21,7 @@ export const Config = z.strictObject({
   keys: KeysSection,
   prices: PricesSection.optional(),
   slack: SlackSection.optional(),
+  alerts: AlertsSection.prefault({}),
   scratch: ScratchSection.prefault({}),
 });
 export type Config = z.infer<typeof Config>;

@@ -45,11 +45,13 @@ export function watchedServers(config: Config): readonly {
   readonly stores: readonly string[];
   readonly rpoSeconds: number;
   readonly rtoSeconds: number;
+  readonly alarmHours: number;
 }[] {
-  return serversOf(config).map(([name, { url, stores, objectives }]) => ({
+  return serversOf(config).map(([name, { url, stores, objectives, verification }]) => ({
     name,
     url,
     stores,
+    alarmHours: verification.alarm_hours,
     rpoSeconds: secondsOf(objectives.rpo),
     rtoSeconds: secondsOf(objectives.rto),
   }));

@@ -13,6 +13,8 @@ export interface WatchedServer {
   readonly stores: readonly string[];
   readonly rpoSeconds: number;
   readonly rtoSeconds: number;
+  /** So long without a PASS of the newest backup, and somebody is woken. */
+  readonly alarmHours: number;
 }
 
 export interface MonitoringDeps {

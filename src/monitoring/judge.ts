@@ -3,6 +3,7 @@ import { utcText } from '../kernel/codecs.ts';
 import type { Finding } from '../kernel/finding.ts';
 import { formatSeconds, formatUtc } from '../kernel/moment.ts';
 import { formatBytes } from '../kernel/size.ts';
+import type { Proofs } from './proofs.ts';
 import { ageSeconds, type Standing } from './standing.ts';
 import type { StoreStanding } from './store-standing.ts';
 
@@ -10,6 +11,7 @@ export interface JudgedServer {
   readonly name: string;
   readonly rpoSeconds: number;
   readonly rtoSeconds: number;
+  readonly alarmHours: number;
 }
 
 export interface SlotRoom {
@@ -22,6 +24,7 @@ export interface SlotRoom {
 export interface JudgedFacts {
   readonly server: JudgedServer;
   readonly standing: Standing;
+  readonly proofs: Proofs;
   /** Undefined: the server could not be asked, or its slot has no limit. */
   readonly slot?: SlotRoom | undefined;
   /** How far our clock is ahead of the server's; negative: behind. Undefined: it was not asked. */
@@ -31,10 +34,12 @@ export interface JudgedFacts {
   readonly now: Temporal.Instant;
 }
 
-/** Everything `judge()` can open, so that whoever keeps findings can close what is over. */
+/** Everything `judge()` can open or once opened, so that whoever keeps findings can close what is over. */
 export const JUDGED_CODES = [
   'BACKUP_MISSING',
   'BACKUP_OVERDUE',
+  'NOT_VERIFIED',
+  // Until 2026-11 it told what NOT_VERIFIED tells, and woke nobody.
   'PROOF_OVERDUE',
   'ARCHIVING_BEHIND',
   'SLOT_HEADROOM_LOW',
@@ -46,8 +51,6 @@ export const JUDGED_CODES = [
 /** What only the server itself can tell: who has not asked it knows nothing new of these. */
 export const ASKED_CODES: readonly string[] = ['SLOT_HEADROOM_LOW', 'CLOCK_DIFFERS'];
 
-/** A daily proof that is two hours late was missed. */
-const PROOF_AGE_MAX_SECONDS = 26 * 3600;
 /** Less than this share of the slot's limit left: there is still time to act. */
 const HEADROOM_SHARE_MIN = 0.25;
 
@@ -65,7 +68,7 @@ export function judge(facts: JudgedFacts): readonly Finding[] {
   const noticed = [
     noBackup(facts),
     backupOverdue(facts),
-    proofOverdue(facts),
+    notVerified(facts),
     archivingBehind(facts),
     slotHeadroom(facts),
     restoreTooSlow(facts),
@@ -100,23 +103,22 @@ function backupOverdue({ server, standing, backupDueAt, now }: JudgedFacts): Not
   };
 }
 
-function proofOverdue({ server, standing, now }: JudgedFacts): Noticed | undefined {
-  const { lastBackupAt, lastVerifiedAt } = standing;
-  if (lastBackupAt === null) return undefined;
-  const hint = `Prove it with \`verify ${server.name}\`.`;
-  if (lastVerifiedAt === null) {
-    // A first backup has a day to be proved in.
-    if (ageSeconds(lastBackupAt, now) <= PROOF_AGE_MAX_SECONDS) return undefined;
-    const summary = `No backup of ${server.name} was ever proved restorable`;
-    return { code: 'PROOF_OVERDUE', severity: 'warn', summary, hint };
-  }
-  const age = ageSeconds(lastVerifiedAt, now);
-  if (age <= PROOF_AGE_MAX_SECONDS) return undefined;
+/** Nothing but a PASS sets the hours back. A first backup has as long to be proved in. */
+function notVerified({ server, proofs, now }: JudgedFacts): Noticed | undefined {
+  const { hoursSinceLastPass: hours, firstBackupAt } = proofs;
+  if (firstBackupAt === null) return undefined;
+  const waited = hours ?? ageSeconds(firstBackupAt, now) / 3600;
+  if (waited < server.alarmHours) return undefined;
+  const most = formatSeconds(server.alarmHours * 3600);
+  const summary =
+    hours === null
+      ? `No backup of ${server.name} was ever proved restorable, and the first is ${formatSeconds(waited * 3600)} old; it should take at most ${most}`
+      : `The last proof of ${server.name} that passed is ${formatSeconds(waited * 3600)} old, and should be at most ${most}`;
   return {
-    code: 'PROOF_OVERDUE',
-    severity: 'warn',
-    summary: `The last proof of ${server.name} is ${formatSeconds(age)} old, and should be at most ${formatSeconds(PROOF_AGE_MAX_SECONDS)}`,
-    hint,
+    code: 'NOT_VERIFIED',
+    severity: 'page',
+    summary,
+    hint: `See with \`runs ${server.name}\` what the proofs since said, then prove it with \`verify ${server.name}\`.`,
   };
 }
 

@@ -7,6 +7,7 @@ import type { Session } from '../postgres/session.ts';
 import { readSlot, slotName } from '../postgres/slots.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
 import { JUDGED_CODES, type JudgedFacts, judge } from './judge.ts';
+import { readProofs } from './proofs.ts';
 import { dueBackup, readStanding } from './standing.ts';
 
 const LOOK_EVERY_MS = 60_000;
@@ -35,9 +36,11 @@ async function probe(
   const { catalog, clock, log } = deps;
   const standing = await readStanding(server, deps);
   const asked = await askServer(server, deps, signal);
+  const proofs = await readProofs(server, deps);
   const findings = judge({
     server,
     standing,
+    proofs,
     ...asked,
     backupDueAt: dueBackup(server, deps),
     now: clock.now(),

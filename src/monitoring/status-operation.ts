@@ -9,6 +9,7 @@ import { isProblem, Problem } from '../kernel/problem.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
 import { ASKED_CODES, JUDGED_CODES, judge } from './judge.ts';
 import { SERVER_UNKNOWN } from './problems.ts';
+import { readProofs } from './proofs.ts';
 import { dueBackup, readStanding } from './standing.ts';
 import { StoreStanding } from './store-standing.ts';
 
@@ -34,6 +35,7 @@ const ServerStatus = z.strictObject({
   server: z.string(),
   lastBackupAt: z.string().nullable(),
   lastVerifiedAt: z.string().nullable(),
+  hoursSinceLastPass: z.number().nullable(),
   recoverableFrom: z.string().nullable(),
   recoverableTo: z.string().nullable(),
   rpoSeconds: z.number().nullable(),
@@ -101,18 +103,19 @@ async function describe(
 ): Promise<StatusResult['servers'][number]> {
   const standing = await readStanding(server, deps);
   const stored = readFindings(await deps.catalog.findings.list(server.name));
+  const proofs = await readProofs(server, deps);
   const now = deps.clock.now();
   // Judged afresh: the bot that keeps findings may not have run for a while.
-  const fresh = judge({ server, standing, backupDueAt: dueBackup(server, deps), now }).map(
-    (finding) => ({
-      ...finding,
-      since: stored.find(({ code }) => code === finding.code)?.since ?? finding.since,
-    }),
-  );
+  const backupDueAt = dueBackup(server, deps);
+  const fresh = judge({ server, standing, proofs, backupDueAt, now }).map((finding) => ({
+    ...finding,
+    since: stored.find(({ code }) => code === finding.code)?.since ?? finding.since,
+  }));
   const others = stored.filter(({ code }) => !isJudged(code) || ASKED_CODES.includes(code));
   return {
     server: server.name,
     ...standing,
+    hoursSinceLastPass: proofs.hoursSinceLastPass,
     stores: [...standing.stores],
     findings: [...keyFindings(server, deps), ...fresh, ...others],
   };

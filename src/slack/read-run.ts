@@ -3,7 +3,7 @@ import type { RunRecord } from '../catalog/runs.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { RunId } from '../kernel/ids.ts';
 import type { SlackDeps } from './deps.ts';
-import { type RunView, readSteps } from './run-view.ts';
+import { type RunView, readPaged, readSteps } from './run-view.ts';
 
 /** A follow-up of a follow-up is as deep as it gets. */
 const DEPTH_MAX = 5;
@@ -45,6 +45,7 @@ export async function seeRun(deps: Needed, run: RunRecord, depth = 0): Promise<S
       run,
       explanation: deps.gate.explain(run),
       steps: readSteps(events),
+      paged: readPaged(events),
       followUps: seen.map(({ view }) => view),
     },
   };

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 
+import { Paged } from '../alerts/paged.ts';
 import type { RunEvent, RunRecord } from '../catalog/runs.ts';
 import type { Explanation } from '../gate/operation.ts';
 import { type ProgressPoint, recentPoints } from '../kernel/pace.ts';
@@ -24,6 +25,8 @@ export interface RunView {
   readonly run: RunRecord;
   readonly explanation: Explanation;
   readonly steps: readonly StepView[];
+  /** What became of the page for it; undefined: nobody was to be paged. */
+  readonly paged?: Paged | undefined;
   /** What waits for this run to be done, such as bringing the tables back. */
   readonly followUps: readonly RunView[];
 }
@@ -86,6 +89,14 @@ function withPoint(
   if (doneBytes === undefined) return {};
   const { epochMilliseconds: atMs } = Temporal.Instant.from(at);
   return { points: recentPoints(points, { atMs, doneBytes, totalBytes }) };
+}
+
+/** A page that was taken stays taken, whatever was written beside it meanwhile. */
+export function readPaged(events: readonly RunEvent[]): Paged | undefined {
+  const told = events.flatMap(({ kind, data }) =>
+    kind === 'paged' ? (Paged.safeParse(data).data ?? []) : [],
+  );
+  return told.findLast(({ outcome }) => outcome === 'accepted') ?? told.at(-1);
 }
 
 const ActorData = z.looseObject({ kind: z.string(), id: z.string(), name: z.string() });

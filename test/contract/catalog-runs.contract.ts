@@ -19,7 +19,7 @@ export interface OpenedCatalog extends AsyncDisposable {
 
 export type OpenCatalog = () => Promise<OpenedCatalog>;
 
-function newRun(change: Partial<NewRun> = {}): NewRun {
+export function newRun(change: Partial<NewRun> = {}): NewRun {
   return {
     runId: newRunId(Temporal.Instant.from(AT)),
     operation: 'backup',

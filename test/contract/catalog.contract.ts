@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import { createJournal } from '../../src/journal/journal.ts';
 import { backupIdAt, newRunId } from '../../src/kernel/ids.ts';
+import { outboxContract } from './catalog-outbox.contract.ts';
 import {
   endingsContract,
   eventsContract,
@@ -22,6 +23,7 @@ export function catalogContract(name: string, open: OpenCatalog): void {
     journalContract(open);
     recordsContract(open);
     leasesContract(open);
+    outboxContract(open);
   });
 }
 

@@ -112,7 +112,8 @@ async function openFindings(): Promise<readonly unknown[]> {
 }
 
 async function lastGood(): Promise<string | null> {
-  const watched = { name: SERVER, stores: ['here'], url: '', rpoSeconds: 60, rtoSeconds: 60 };
+  const objectives = { rpoSeconds: 60, rtoSeconds: 60, alarmHours: 26 };
+  const watched = { name: SERVER, stores: ['here'], url: '', ...objectives };
   return (await readStanding(watched, { catalog, clock: systemClock })).lastBackupAt;
 }
 

@@ -22,7 +22,8 @@ function depsOf(catalog: Catalog): MonitoringDeps {
   if (!isServerName(name)) throw new TypeError('Not a server');
   // Nobody listens there: what is remembered must do.
   const url = 'postgres://127.0.0.1:1/shop';
-  const servers = [{ name, url, stores: ['here'], rpoSeconds: 300, rtoSeconds: 1800 }];
+  const objectives = { rpoSeconds: 300, rtoSeconds: 1800, alarmHours: 26 };
+  const servers = [{ name, url, stores: ['here'], ...objectives }];
   return { servers, catalog, clock: CLOCK, log: silentLog };
 }
 
@@ -77,6 +78,8 @@ describe('status', () => {
           server: 'shop',
           lastBackupAt: '2026-11-22T02:01:00.000000Z',
           lastVerifiedAt: '2026-11-22T04:06:00.000000Z',
+          // Of the run that proved it nothing is known.
+          hoursSinceLastPass: null,
           recoverableFrom: '2026-11-22T02:01:00.000000Z',
           recoverableTo: '2026-11-22T14:59:58.000000Z',
           rpoSeconds: 2,

@@ -83,6 +83,7 @@ export function findOnce(session: Session, onceKey: string): readonly RunRecord[
 export function listRuns(session: Session, options: RunListOptions): readonly RunRecord[] {
   let query = sql.selectFrom('runs').selectAll();
   if (options.server !== undefined) query = query.where('server', '=', options.server);
+  if (options.operation !== undefined) query = query.where('operation', '=', options.operation);
   if (options.states !== undefined) query = query.where('state', 'in', [...options.states]);
   return session
     .all(query.orderBy('asked_at', 'desc').orderBy('run_id', 'desc').limit(options.limit))

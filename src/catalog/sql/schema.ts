@@ -36,6 +36,7 @@ export interface Tables {
   acknowledgements: { what: string; server: string; actor: string; reason: string; at: string };
   leases: { name: string; holder: string; until_at: string };
   installation: { only: number; id: string };
+  outbox: OutboxTable;
 }
 
 export interface RunsTable {
@@ -117,6 +118,21 @@ interface IncidentsTable {
   closed_at: string | null;
 }
 
+export interface OutboxTable {
+  seq: Generated<number>;
+  dedup_key: string;
+  server: string;
+  action: string;
+  page: string;
+  run_id: string | null;
+  made_at: string;
+  state: string;
+  attempts: Generated<number>;
+  tried_at: string | null;
+  accepted_at: string | null;
+  said: string | null;
+}
+
 /** `PRAGMA user_version` is the number of steps that were done. */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -193,5 +209,15 @@ CREATE TABLE leases (
 CREATE TABLE installation (
   only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL
 ) STRICT;
+`,
+  `
+CREATE TABLE outbox (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, dedup_key TEXT NOT NULL, server TEXT NOT NULL,
+  action TEXT NOT NULL, page TEXT NOT NULL, run_id TEXT, made_at TEXT NOT NULL,
+  state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, tried_at TEXT, accepted_at TEXT,
+  said TEXT
+) STRICT;
+CREATE INDEX outbox_by_key ON outbox (dedup_key, seq);
+CREATE INDEX outbox_undelivered ON outbox (seq) WHERE state <> 'accepted';
 `,
 ];

@@ -5,6 +5,7 @@
 import type { KnownBlock } from '@slack/types';
 import { z } from 'zod';
 
+import { sayPaged } from '../../alerts/paged.ts';
 import { isEnded } from '../../catalog/runs.ts';
 import type { Json } from '../../kernel/codecs.ts';
 import { formatSeconds } from '../../kernel/moment.ts';
@@ -54,9 +55,21 @@ export function runMessage(view: RunView, around: Surroundings, version: number)
   return message(runText(view, around), blocks, version);
 }
 
-/** Once it is done, the headline says what came of it. */
+/** Once it is done, the headline says what came of it, and whether somebody was woken. */
 function headline(view: RunView): string {
-  const { run, explanation } = view;
+  return [outcomeOf(view), ...pageWords(view)].join(' · ');
+}
+
+const Failed = z.looseObject({ verdict: z.literal('FAIL') });
+
+/** A proof that failed is never shown without saying how far its page is. */
+function pageWords({ run, paged }: RunView): readonly string[] {
+  if (paged !== undefined) return [clip(sayPaged(paged), TITLE_MAX)];
+  const isFailedProof = run.operation === 'verify' && Failed.safeParse(run.result).success;
+  return isFailedProof ? [sayPaged({ outcome: 'waiting', said: null })] : [];
+}
+
+function outcomeOf({ run, explanation }: RunView): string {
   if (run.state !== 'done') return clip(explanation.title, TITLE_MAX);
   const outcome =
     (run.operation === 'verify' ? verificationTitle(run.result) : undefined) ??

@@ -18,6 +18,7 @@ const Server = z.looseObject({
   server: z.string(),
   lastBackupAt: z.string().nullish().catch(undefined),
   lastVerifiedAt: z.string().nullish().catch(undefined),
+  hoursSinceLastPass: z.number().nullish().catch(undefined),
   recoverableFrom: z.string().nullish().catch(undefined),
   recoverableTo: z.string().nullish().catch(undefined),
   rpoSeconds: z.number().nullish().catch(undefined),
@@ -64,6 +65,7 @@ function serverBlocks(server: Server, reader: Reader): readonly KnownBlock[] {
     ['Back as far as', say(server.recoverableFrom, reader, 'nothing yet')],
     ['Last backup', say(server.lastBackupAt, reader, 'none yet')],
     ['Last proof', say(server.lastVerifiedAt, reader, 'none yet')],
+    ['Since last PASS', sincePass(server.hoursSinceLastPass)],
     ['Data at risk now', seconds(server.rpoSeconds)],
     ['Time to restore', seconds(server.rtoSeconds)],
     ...copyFacts(server.stores),
@@ -90,6 +92,10 @@ function openingOf(server: Server, reader: Reader): string {
 function say(text: string | null | undefined, reader: Reader, none: string): string {
   const at = readInstant(text);
   return at === undefined ? none : sayMoment(at, reader);
+}
+
+function sincePass(hours: number | null | undefined): string {
+  return hours === undefined || hours === null ? 'there was none' : `${hours.toFixed(1)} hours`;
 }
 
 function seconds(value: number | null | undefined): string {

@@ -3,6 +3,7 @@
  * and time, and how it ended with every step's seconds. Undefined: the event is for the message only.
  * Pure.
  */
+import { Paged, sayPaged } from '../../alerts/paged.ts';
 import type { RunEvent } from '../../catalog/runs.ts';
 import { formatSeconds } from '../../kernel/moment.ts';
 import { type RunView, readAsker, readDeciders } from '../run-view.ts';
@@ -41,6 +42,7 @@ const DETAILS: Readonly<Record<RunEvent['kind'], Detail>> = {
   failed: endDetail,
   cancelled: endDetail,
   interrupted: endDetail,
+  paged: pagedDetail,
   started: nothing,
   'step began': nothing,
   'step ended': nothing,
@@ -95,6 +97,15 @@ function endDetail(event: RunEvent, view: RunView): Message {
     ...(view.run.operation === 'verify' ? comparedTables(view.run.result) : []),
     ...(problem === undefined ? [] : [section(problemLines(problem).join('\n'))]),
   ]);
+}
+
+function pagedDetail(event: RunEvent): Message | undefined {
+  const read = Paged.safeParse(event.data);
+  return read.success ? line(event, `${capital(sayPaged(read.data))}.`) : undefined;
+}
+
+function capital(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 }
 
 function sayLength({ steps }: RunView): string {

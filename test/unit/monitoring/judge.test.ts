@@ -2,11 +2,12 @@
 import { describe, expect, test } from 'vitest';
 
 import { judge } from '../../../src/monitoring/judge.ts';
+import type { Proofs } from '../../../src/monitoring/proofs.ts';
 import type { Standing } from '../../../src/monitoring/standing.ts';
 import type { StoreStanding } from '../../../src/monitoring/store-standing.ts';
 
 const NOW = Temporal.Instant.from('2026-11-22T15:00:00Z');
-const SERVER = { name: 'shop', rpoSeconds: 300, rtoSeconds: 1800 };
+const SERVER = { name: 'shop', rpoSeconds: 300, rtoSeconds: 1800, alarmHours: 26 };
 const WELL: Standing = {
   lastBackupAt: '2026-11-22T02:00:00Z',
   lastVerifiedAt: '2026-11-22T04:00:00Z',
@@ -17,14 +18,23 @@ const WELL: Standing = {
   stores: [],
 };
 
+const PROVED: Proofs = { hoursSinceLastPass: 11, firstBackupAt: '2026-11-08T02:00:00Z' };
+
 function codes(standing: Partial<Standing>, slot?: { keptBytes: number; safeBytes: number }) {
-  const facts = { server: SERVER, standing: { ...WELL, ...standing }, now: NOW };
+  const proofs = PROVED;
+  const facts = { server: SERVER, standing: { ...WELL, ...standing }, proofs, now: NOW };
   return judge({ ...facts, slot }).map(({ code }) => code);
 }
 
 function dueAt(at: string): string[] {
   const backupDueAt = Temporal.Instant.from(at);
-  return judge({ server: SERVER, standing: WELL, backupDueAt, now: NOW }).map(({ code }) => code);
+  const facts = { server: SERVER, standing: WELL, proofs: PROVED, now: NOW };
+  return judge({ ...facts, backupDueAt }).map(({ code }) => code);
+}
+
+function proved(proofs: Partial<Proofs>, alarmHours = 26) {
+  const server = { ...SERVER, alarmHours };
+  return judge({ server, standing: WELL, proofs: { ...PROVED, ...proofs }, now: NOW });
 }
 
 describe('judge()', () => {
@@ -33,7 +43,12 @@ describe('judge()', () => {
   });
 
   test('says that there is no backup, and then asks for no proof of it', () => {
-    expect(codes({ lastBackupAt: null, lastVerifiedAt: null })).toEqual(['BACKUP_MISSING']);
+    const standing = { ...WELL, lastBackupAt: null, lastVerifiedAt: null };
+    const proofs = { hoursSinceLastPass: null, firstBackupAt: null };
+
+    const findings = judge({ server: SERVER, standing, proofs, now: NOW });
+
+    expect(findings.map(({ code }) => code)).toEqual(['BACKUP_MISSING']);
   });
 
   test('pages when a due backup did not come, however well the old one was proved', () => {
@@ -41,16 +56,26 @@ describe('judge()', () => {
     expect(dueAt('2026-11-22T02:00:01Z')).toEqual(['BACKUP_OVERDUE']);
   });
 
-  test('gives a daily proof two hours more', () => {
-    expect(codes({ lastVerifiedAt: '2026-11-21T13:00:01Z' })).toEqual([]);
-    expect(codes({ lastVerifiedAt: '2026-11-21T12:59:59Z' })).toEqual(['PROOF_OVERDUE']);
+  test('pages when the last PASS is 26 hours old, and not before', () => {
+    expect(proved({ hoursSinceLastPass: 25.99 })).toEqual([]);
+    expect(proved({ hoursSinceLastPass: 26 })).toMatchObject([
+      {
+        code: 'NOT_VERIFIED',
+        severity: 'page',
+        summary: 'The last proof of shop that passed is 26 h old, and should be at most 26 h',
+      },
+    ]);
+    expect(proved({ hoursSinceLastPass: 27 }, 48)).toEqual([]);
   });
 
-  test('waits a day for the proof of a first backup', () => {
-    expect(codes({ lastVerifiedAt: null })).toEqual([]);
-    expect(codes({ lastVerifiedAt: null, lastBackupAt: '2026-11-20T02:00:00Z' })).toEqual([
-      'PROOF_OVERDUE',
+  test('gives a first backup as long to be proved, however many follow it each day', () => {
+    const never = { hoursSinceLastPass: null };
+
+    expect(proved({ ...never, firstBackupAt: '2026-11-21T13:00:01Z' })).toEqual([]);
+    expect(proved({ ...never, firstBackupAt: '2026-11-21T13:00:00Z' })).toMatchObject([
+      { code: 'NOT_VERIFIED', severity: 'page' },
     ]);
+    expect(proved({ ...never, firstBackupAt: null })).toEqual([]);
   });
 
   test('pages when the stored WAL is further behind than the objective', () => {
@@ -74,7 +99,7 @@ describe('judge()', () => {
   ])(
     'compares our clock with the server, %i seconds ahead: %o',
     (clockAheadSeconds, severities) => {
-      const facts = { server: SERVER, standing: WELL, now: NOW };
+      const facts = { server: SERVER, standing: WELL, proofs: PROVED, now: NOW };
 
       expect(judge({ ...facts, clockAheadSeconds }).map(({ severity }) => severity)).toEqual(
         severities,
@@ -83,7 +108,7 @@ describe('judge()', () => {
   );
 
   test('says on which side a clock is', () => {
-    const facts = { server: SERVER, standing: WELL, now: NOW };
+    const facts = { server: SERVER, standing: WELL, proofs: PROVED, now: NOW };
 
     expect(judge({ ...facts, clockAheadSeconds: 3600 })).toMatchObject([
       {
@@ -138,7 +163,8 @@ describe('judge()', () => {
       { ...store, store: 'east', behindSeconds: null },
     ];
 
-    const [finding] = judge({ server: SERVER, standing: { ...WELL, stores }, now: NOW });
+    const standing = { ...WELL, stores };
+    const [finding] = judge({ server: SERVER, standing, proofs: PROVED, now: NOW });
 
     expect(finding).toMatchObject({ code: 'MIRROR_BEHIND', severity: 'page' });
     expect(finding?.summary).toBe(

@@ -1,0 +1,47 @@
+/**
+ * What a pager is told and what it answers. Whoever pages is behind one verb, so that the outbox knows
+ * nothing of anybody's API.
+ */
+import { z } from 'zod';
+
+/** Plain JSON: it waits in the catalogue until it is taken. No secrets. */
+export const Page = z.strictObject({
+  /** One sentence: what is, and what it should be. */
+  summary: z.string(),
+  /** What is affected: the server's name. */
+  source: z.string(),
+  /** Which part of the house noticed: `verification`. */
+  component: z.string(),
+  /** The finding's code. */
+  code: z.string(),
+  /** RFC 3339, UTC: since when. */
+  since: z.string(),
+  /** Label and value: what to do next, which run, backup and store. */
+  details: z.record(z.string(), z.string()),
+  /** File name in `runbooks/`; null: none. */
+  runbook: z.string().nullable(),
+});
+export type Page = z.infer<typeof Page>;
+
+export interface PagerEvent {
+  readonly action: 'trigger' | 'resolve';
+  /** At most 255 characters; a trigger and its resolve have the same. */
+  readonly dedupKey: string;
+  readonly page: Page;
+}
+
+export type PagerAnswer =
+  | { readonly outcome: 'accepted'; readonly said: string }
+  /** It was not taken, and may be the next time. */
+  | { readonly outcome: 'not now'; readonly said: string }
+  /** It was not taken, and will not be as long as nobody changes something. */
+  | { readonly outcome: 'refused'; readonly said: string };
+
+export interface Pager {
+  /** `PagerDuty`. */
+  readonly name: string;
+  /** Where it is told, without secrets: `events.pagerduty.com`. */
+  readonly place: string;
+  /** Tries once and has a limit of its own. Repeatable: the same key is one page. Rejects only when aborted. */
+  send(event: PagerEvent, options: { readonly signal: AbortSignal }): Promise<PagerAnswer>;
+}

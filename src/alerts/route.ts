@@ -1,0 +1,129 @@
+/**
+ * What the pager is told: findings of severity `page`. An open one is a trigger, a closed one a resolve.
+ * One thing is told once, under one key for each server and topic, however many findings say it. Pure.
+ */
+import { createHash } from 'node:crypto';
+
+import { z } from 'zod';
+
+import type { NewOutboxRow, OutboxRecord } from '../catalog/records.ts';
+import { type Json, utcText } from '../kernel/codecs.ts';
+import { isRunId } from '../kernel/ids.ts';
+import type { Page } from './pager.ts';
+import { FailedCopy } from './run-findings.ts';
+
+export const ALERT_UNDELIVERED = 'ALERT_UNDELIVERED';
+
+/** Who is woken by a proof that could not tell need not be woken again by the hours that pass. */
+const TOLD_AS: Readonly<Record<string, string | undefined>> = {
+  PROOF_UNDECIDED: 'NOT_VERIFIED',
+  BACKUP_FAILED: 'BACKUP_OVERDUE',
+};
+
+/** PagerDuty docs, Events API v2: `dedup_key` has at most 255 characters. */
+const KEY_MAX = 255;
+
+export const PagedFinding = z.object({
+  code: z.string(),
+  server: z.string(),
+  severity: z.enum(['warn', 'page']),
+  summary: z.string(),
+  hint: z.string(),
+  since: z.string(),
+  runbook: z.string().optional().catch(undefined),
+  runId: z.string().optional().catch(undefined),
+  backupId: z.string().optional().catch(undefined),
+  store: z.string().optional().catch(undefined),
+  failed: z.array(FailedCopy).optional().catch(undefined),
+});
+export type PagedFinding = z.infer<typeof PagedFinding>;
+
+/** What nobody can read is no finding. */
+export function readFindings(rows: readonly Json[]): readonly PagedFinding[] {
+  return rows.flatMap((row) => PagedFinding.safeParse(row).data ?? []);
+}
+
+export interface Standing {
+  readonly findings: readonly PagedFinding[];
+  /** What the pager has been told and not been taken back. */
+  readonly open: readonly OutboxRecord[];
+  /** Which installation this is: two that share a service must not resolve each other's pages. */
+  readonly installation: string;
+  readonly now: Temporal.Instant;
+}
+
+/** What is to be told now, in order. */
+export function pagesOf({ findings, open, installation, now }: Standing): readonly NewOutboxRow[] {
+  const madeAt = utcText(now);
+  const wanted = new Map<string, PagedFinding>();
+  for (const finding of findings) {
+    if (!isPaged(finding)) continue;
+    const key = dedupKeyOf(installation, finding);
+    if (!wanted.has(key)) wanted.set(key, finding);
+  }
+  const triggered = new Map(open.map((row) => [row.dedupKey, row]));
+  const triggers = [...wanted]
+    .filter(([key]) => !triggered.has(key))
+    .map(([dedupKey, finding]): NewOutboxRow => {
+      const { server, runId = '' } = finding;
+      const page = pageOf(finding);
+      const about = isRunId(runId) ? runId : null;
+      return { dedupKey, server, action: 'trigger', page, runId: about, madeAt };
+    });
+  const resolves = open
+    .filter(({ dedupKey }) => !wanted.has(dedupKey))
+    .map(({ dedupKey, server, page }): NewOutboxRow => {
+      return { dedupKey, server, action: 'resolve', page, runId: null, madeAt };
+    });
+  return [...resolves, ...triggers];
+}
+
+/** That the pager does not take pages cannot be told to the pager. */
+function isPaged({ code, severity }: PagedFinding): boolean {
+  return severity === 'page' && code !== ALERT_UNDELIVERED;
+}
+
+/** `dbdr/i-…/shop/PROOF_FAILED`. */
+export function dedupKeyOf(
+  installation: string,
+  { code, server }: Pick<PagedFinding, 'code' | 'server'>,
+): string {
+  const key = `dbdr/${installation}/${server === '' ? 'all' : server}/${TOLD_AS[code] ?? code}`;
+  if (key.length <= KEY_MAX) return key;
+  return `dbdr/${createHash('sha256').update(key).digest('hex')}`;
+}
+
+function pageOf({ code, server, summary, hint, since, runbook, ...more }: PagedFinding): Page {
+  const { runId, backupId, store } = more;
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ['what to do next', hint],
+    ['runbook', runbook === undefined ? undefined : `runbooks/${runbook}`],
+    ['run id', runId],
+    ['backup id', backupId],
+    ['store', store],
+    ['see', `npx dbdr status${server === '' ? '' : ` ${server}`}`],
+  ];
+  return {
+    summary,
+    source: server === '' ? 'dbdr' : server,
+    component: componentOf(code),
+    code,
+    since,
+    details: Object.fromEntries(
+      facts.flatMap(([label, value]) => (value === undefined ? [] : [[label, value]])),
+    ),
+    runbook: runbook ?? null,
+  };
+}
+
+const COMPONENTS: readonly (readonly [RegExp, string])[] = [
+  [/^(PROOF|NOT_VERIFIED|RESTORE)/, 'verification'],
+  [/^BACKUP/, 'backup'],
+  [/^(ARCHIVING|SLOT|WAL)/, 'archiving'],
+  [/^MIRROR/, 'mirroring'],
+  [/^KEY/, 'keys'],
+];
+
+function componentOf(code: string): string {
+  return COMPONENTS.find(([form]) => form.test(code))?.[1] ?? 'dbdr';
+}

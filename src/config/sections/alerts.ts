@@ -1,0 +1,24 @@
+/** Config section `alerts`: who is woken, and how. */
+import { z } from 'zod';
+
+import { durationText } from '../values.ts';
+
+const webUrl = z.string().regex(/^https?:\/\//, 'must begin with https:// or http://');
+
+const PagerDutySection = z.strictObject({
+  /** A secret: of an integration "Events API v2" of the service that wakes people. */
+  routing_key: z
+    .string()
+    .regex(/^[A-Za-z0-9]{32}$/, 'must be the 32 letters and digits of an Events API v2 key'),
+  /** `https://events.eu.pagerduty.com` for an account in Europe, or of a compatible server. */
+  url: webUrl.default('https://events.pagerduty.com'),
+  /** Where people can read `runbooks/`: pages then link to the steps. */
+  runbooks_url: webUrl.optional(),
+});
+
+export const AlertsSection = z.strictObject({
+  /** Without it nobody is paged. */
+  pagerduty: PagerDutySection.optional(),
+  /** A page that was not taken for so long is told in `status` and in Slack. */
+  undelivered_after: durationText.default('PT5M'),
+});

@@ -1,0 +1,50 @@
+/**
+ * How long ago the newest backup was last proved: the number that alarms. Only a proof that says PASS, of
+ * what was the newest backup then, sets it back; FAIL, ERROR and SKIPPED do not, nor does an older backup.
+ */
+import { z } from 'zod';
+
+import type { RunRecord } from '../catalog/runs.ts';
+import type { MonitoringDeps, WatchedServer } from './deps.ts';
+import { ageSeconds } from './standing.ts';
+
+export interface Proofs {
+  /** Null: there was none that we remember. */
+  readonly hoursSinceLastPass: number | null;
+  /** When the oldest backup that is still there was done; null: there is none. */
+  readonly firstBackupAt: string | null;
+}
+
+const Passed = z.object({ verdict: z.literal('PASS'), isNewest: z.literal(true).default(true) });
+/** What does not say is taken for the newest: nobody asked for another. */
+const Chosen = z.object({ isNewest: z.boolean().default(true) });
+const Summary = z.object({ endedAt: z.string() });
+
+/** Among so many proofs the last PASS is found; more take months. */
+const PROOFS_MAX = 200;
+
+export async function readProofs(
+  { name }: Pick<WatchedServer, 'name'>,
+  { catalog, clock }: Pick<MonitoringDeps, 'catalog' | 'clock'>,
+): Promise<Proofs> {
+  const wanted = { server: name, operation: 'verify', states: ['done'] } as const;
+  const passedAt = lastPassAt(await catalog.runs.list({ ...wanted, limit: PROOFS_MAX }));
+  const ends = (await catalog.backups.list(name))
+    .flatMap(({ summary }) => Summary.safeParse(summary).data?.endedAt ?? [])
+    .toSorted();
+  return {
+    hoursSinceLastPass:
+      passedAt === undefined ? null : Math.round(ageSeconds(passedAt, clock.now()) / 36) / 100,
+    firstBackupAt: ends.at(0) ?? null,
+  };
+}
+
+/** Undefined: none. Pure. */
+export function lastPassAt(runs: readonly RunRecord[]): string | undefined {
+  return runs
+    .filter(({ operation, result }) => operation === 'verify' && Passed.safeParse(result).success)
+    .filter(({ plan }) => Chosen.safeParse(plan).data?.isNewest !== false)
+    .flatMap(({ endedAt }) => endedAt ?? [])
+    .toSorted()
+    .at(-1);
+}

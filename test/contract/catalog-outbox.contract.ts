@@ -1,0 +1,74 @@
+/** The part of the catalogue's contract that is about what must be told outside. */
+import { expect, test } from 'vitest';
+
+import { newRun, type OpenCatalog } from './catalog-runs.contract.ts';
+
+const AT = '2026-11-22T14:46:00.000000Z';
+const LATER = '2026-11-22T15:16:00.000000Z';
+
+export function outboxContract(open: OpenCatalog): void {
+  const row = { dedupKey: 'k', server: 'shop', page: { summary: 's' }, runId: null, madeAt: AT };
+  const trigger = { ...row, action: 'trigger' } as const;
+  const resolve = { ...row, action: 'resolve' } as const;
+
+  test('keeps what must be told until it is taken: one trigger for a key, no resolve before it', async () => {
+    await using opened = await open();
+    const { outbox, cursors } = opened.catalog;
+    await using other = await opened.again();
+
+    await outbox.add({ rows: [resolve], cursor: { follower: 'alerts', seq: 3 } });
+    await Promise.all([outbox.add({ rows: [trigger] }), other.outbox.add({ rows: [trigger] })]);
+    const [first] = await outbox.undelivered();
+    await outbox.note(first?.seq ?? 0, { state: 'waiting', said: '503', at: AT }, []);
+    await outbox.note(first?.seq ?? 0, { state: 'accepted', said: '202', at: LATER }, []);
+    await outbox.note(first?.seq ?? 0, { state: 'refused', said: '400', at: LATER }, []);
+    const standing = await outbox.open();
+    await outbox.add({ rows: [resolve, resolve, trigger, resolve] });
+
+    expect(await cursors.get('alerts')).toBe(3);
+    expect(standing).toEqual([
+      {
+        ...trigger,
+        seq: first?.seq,
+        state: 'accepted',
+        attempts: 2,
+        triedAt: LATER,
+        acceptedAt: LATER,
+        said: '202',
+      },
+    ]);
+    expect((await outbox.undelivered()).map(({ action }) => action)).toEqual([
+      'resolve',
+      'trigger',
+      'resolve',
+    ]);
+    expect(await outbox.open()).toEqual([]);
+    expect(await outbox.lastAccepted()).toMatchObject({ seq: first?.seq });
+  });
+
+  test('tells the runs of a page in the same step, and of its end only those that heard of it', async () => {
+    await using opened = await open();
+    const { outbox, runs } = opened.catalog;
+    const [told, untold] = [newRun(), newRun()];
+    await runs.create([told, untold], {});
+    function paged(runId: typeof told.runId, outcome: string) {
+      return { runId, at: AT, kind: 'paged', data: { outcome } } as const;
+    }
+
+    await outbox.add({
+      rows: [trigger],
+      events: (rows) => rows.map(({ state }) => paged(told.runId, state)),
+    });
+    const [first] = await outbox.undelivered();
+    const answer = { state: 'accepted', said: '202', at: LATER } as const;
+    const events = [told, untold].map(({ runId }) => paged(runId, 'accepted'));
+    await outbox.note(first?.seq ?? 0, answer, events);
+
+    const heard = await runs.eventsOf(told.runId);
+    expect(heard.slice(1).map(({ data }) => data)).toEqual([
+      { outcome: 'waiting' },
+      { outcome: 'accepted' },
+    ]);
+    expect(await runs.eventsOf(untold.runId)).toHaveLength(1);
+  });
+}
