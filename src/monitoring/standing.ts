@@ -1,6 +1,7 @@
 /** How one server stands, as the catalogue remembers it: works with the server and Slack down. */
 import { z } from 'zod';
 
+import { lastProofAt } from '../catalog/last-proof.ts';
 import type { BackupRecord, WalProgressRecord } from '../catalog/records.ts';
 import { ownLogEnd } from '../engines/own-log.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -68,11 +69,6 @@ export function dueBackup(
 export async function readStanding(server: WatchedServer, deps: StandingDeps): Promise<Standing> {
   const { catalog, clock } = deps;
   const backups = await catalog.backups.list(server.name);
-  const proofs = backups.flatMap((row) =>
-    row.verdict === 'PASS' && row.verifiedAt !== null && wasNewest(row, backups)
-      ? [row.verifiedAt]
-      : [],
-  );
   const progress = new Map<string, WalProgressRecord>();
   for (const store of server.stores) {
     const row = await catalog.walProgress.find(server.name, store);
@@ -90,22 +86,13 @@ export async function readStanding(server: WatchedServer, deps: StandingDeps): P
   const stores = standingOfStores({ stores: names, backups, progress, now: clock.now() });
   return {
     lastBackupAt: ends.at(-1) ?? null,
-    lastVerifiedAt: proofs.toSorted().at(-1) ?? null,
+    lastVerifiedAt: lastProofAt(backups) ?? null,
     recoverableFrom: ends.length === 0 ? null : (latest(ends.at(0), window) ?? null),
     recoverableTo: ends.length === 0 ? null : (latest(wal?.at, ends.at(-1)) ?? null),
     rpoSeconds: worstRpo(stores),
     rtoSeconds: await measuredRto(server, deps),
     stores,
   };
-}
-
-/** No other had ended when its proof was asked for, which the run's id tells. */
-function wasNewest(row: BackupRecord, backups: readonly BackupRecord[]): boolean {
-  const [ended] = endOf(row);
-  const asked = /^r-(\d{8}T\d{6})/.exec(row.verifyRunId ?? '')?.[1];
-  if (ended === undefined || asked === undefined) return true;
-  const others = backups.flatMap(endOf).filter((other) => other > ended);
-  return others.every((other) => other.replaceAll(/[-:]|\..*$/g, '') > asked);
 }
 
 /** Damaged on the server when it was taken, or found bad since: nobody should count on it. */

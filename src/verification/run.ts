@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 
+import { lastProofAt } from '../catalog/last-proof.ts';
 import type { Run } from '../gate/operation.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { compareLsn } from '../kernel/lsn.ts';
@@ -55,7 +56,7 @@ export async function prove(
   const copy = path === undefined ? NO_COPY : await proveCopy(proving, { path, ...aim });
 
   const { server, base } = plan;
-  const lastGoodAt = await findLastGood(deps, server);
+  const lastGoodAt = lastProofAt(await deps.catalog.backups.list(server));
   await remember(proving, path !== undefined);
   return withWords(
     {
@@ -65,6 +66,7 @@ export async function prove(
       backupId: base.backupId,
       verdict: book.verdict(),
       ...wordsOf(truth, aim.truth),
+      isProofPoint: isOwnPoint(aim.truth),
       checks: [...book.checks],
       tables: [...(copy.tables ?? notCompared(truth))],
       beganAt: utcText(began.at),
@@ -117,14 +119,3 @@ async function closeDamage(
 }
 
 const DamagedCopy = z.object({ code: z.literal(COPY_DAMAGED), store: z.string() });
-
-async function findLastGood(
-  { catalog }: VerificationDeps,
-  server: string,
-): Promise<string | undefined> {
-  const rows = await catalog.backups.list(server);
-  const good = rows.flatMap(({ verdict, verifiedAt }) =>
-    verdict === 'PASS' && verifiedAt !== null ? [verifiedAt] : [],
-  );
-  return good.toSorted().at(-1);
-}
