@@ -2,6 +2,7 @@
 import type { Run } from '../gate/operation.ts';
 import { Problem } from '../kernel/problem.ts';
 import type { NamedStore } from '../recovery/deps.ts';
+import type { CatalogueWatch } from './catalogue-production.ts';
 import type { CheckBook } from './checks.ts';
 import type { VerificationDeps } from './deps.ts';
 import type { VerifyPlan } from './plan.ts';
@@ -13,6 +14,8 @@ export interface Proving {
   readonly run: Run;
   readonly book: CheckBook;
   readonly store: NamedStore;
+  /** Production's. */
+  readonly catalogue: CatalogueWatch;
 }
 
 /** @throws Problem VERIFY_PLAN_OUTDATED */
