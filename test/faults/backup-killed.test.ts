@@ -48,12 +48,12 @@ function idOf(number: number): BackupId {
   return backupIdAt(Temporal.Instant.from('2026-01-01T00:00:00Z').add({ seconds: number }));
 }
 
-function start(number: number): ChildProcess {
+function start(number: number, ...how: readonly string[]): ChildProcess {
   const id = idOf(number);
   const script = join(import.meta.dirname, '../support/backup-process.ts');
   return spawn(
     process.execPath,
-    [script, postgres.url(), join(folder.path, 'store'), join(folder.path, 'keys'), id],
+    [script, postgres.url(), join(folder.path, 'store'), join(folder.path, 'keys'), id, ...how],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
 }
@@ -120,6 +120,29 @@ test('a backup killed at twenty points leaves nothing behind, and the next one i
     const check = await engine.checkObjects({ store, ring, summary, signal, depth: 'first frame' });
     expect(check.damage).toEqual([]);
   }
+});
+
+test('a backup killed while its proof point is taken is none, and its packs are swept', async () => {
+  if (!isServerName(SERVER)) throw new TypeError(SERVER);
+  const engine = streamingEngine({ connectionUrl: () => postgres.url(), clock: systemClock });
+  const access = { store, ring, server: SERVER, signal };
+  const before = await engine.listBackups(access);
+  const stored = await packsStored();
+  const child = start(1000, 'proving');
+  const exited = once(child, 'exit');
+  let said = '';
+  child.stdout?.on('data', (text: Buffer) => {
+    said += text.toString();
+  });
+  await waitUntil(() => said.includes('proving'));
+
+  expect(await packsStored()).toBeGreaterThan(stored);
+  child.kill('SIGKILL');
+  await exited;
+
+  expect(await engine.listBackups(access)).toEqual(before);
+  await engine.sweepUnfinished({ ...access, olderThanMs: 0, now: systemClock.now() });
+  expect(await packsStored()).toBe(stored);
 });
 
 async function packsStored(): Promise<number> {

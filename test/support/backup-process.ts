@@ -1,7 +1,10 @@
 /**
  * A process of its own that takes one backup into a folder, for tests that kill it. Arguments: the
- * server's URL, the store's folder, the key file, the backup's id. Says `begun` when it is about to connect, and `done`.
+ * server's URL, the store's folder, the key file, the backup's id. Says `begun` when it is about to connect, and
+ * `done`. With the word `proving` behind them it takes a proof point without end, and says so first.
  */
+import { setInterval } from 'node:timers/promises';
+
 import { openFileKeyRing } from '../../src/encryption/file-key-ring.ts';
 import { streamingEngine } from '../../src/engines/streaming/streaming-engine.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -9,7 +12,7 @@ import { isBackupId, isServerName } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { directoryStore } from '../../src/storage/directory.ts';
 
-const [url = '', folder = '', keys = '', backupId = ''] = process.argv.slice(2);
+const [url = '', folder = '', keys = '', backupId = '', how = ''] = process.argv.slice(2);
 const server = 'shop';
 if (!isBackupId(backupId) || !isServerName(server)) throw new TypeError('Not a backup');
 const engine = streamingEngine({
@@ -19,6 +22,12 @@ const engine = streamingEngine({
   packBytesMax: 1 << 20,
 });
 const ring = await openFileKeyRing(keys);
+async function proveForEver(): Promise<never> {
+  process.stdout.write('proving\n');
+  for await (const _ of setInterval(1000)) continue;
+  throw new Error('It never ends');
+}
+
 process.stdout.write('begun\n');
 await engine.takeBackup({
   store: directoryStore(folder),
@@ -28,5 +37,6 @@ await engine.takeBackup({
   log: silentLog,
   signal: new AbortController().signal,
   onProgress: () => undefined,
+  ...(how === 'proving' ? { takeProofPoint: proveForEver } : {}),
 });
 process.stdout.write('done\n');
