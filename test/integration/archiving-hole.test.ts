@@ -45,16 +45,15 @@ test('notices the hole that a new slot leaves behind, because nothing can be bro
 
   await archiveOnce();
 
-  expect(await catalog.findings.list('shop')).toMatchObject([
-    {
-      code: 'ARCHIVING_LOG_HOLE',
-      severity: 'page',
-      summary: expect.stringMatching(
-        /between 0\/100000 and 0\/1000000 \(15.7 MB, written between 2026-11-24 12:00:00 UTC and /,
-      ),
-      hint: 'Take a backup now with `backup shop`: from then on every moment can be reached again.',
-    },
-  ]);
+  const [finding] = await catalog.findings.list('shop');
+  expect(finding).toMatchObject({
+    code: 'ARCHIVING_LOG_HOLE',
+    severity: 'page',
+    hint: 'Take a backup now with `backup shop`: from then on every moment can be reached again.',
+  });
+  expect(JSON.stringify(finding)).toMatch(
+    /between 0\/100000 and 0\/1000000 \(15.7 MB, written between 2026-11-24 12:00:00 UTC and /,
+  );
 });
 
 test('notices the hole between a timeline that was left and the slot of the next one', async () => {

@@ -36,6 +36,7 @@ import { readServerFacts } from '../../src/postgres/server-facts.ts';
 import { readSlot } from '../../src/postgres/slots.ts';
 import { followWal } from '../../src/recovery/coverage.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
+import { currentLsn } from '../support/archived-server.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { testRun } from '../support/test-run.ts';
@@ -326,12 +327,7 @@ async function writeLog(): Promise<Lsn> {
   await postgres.query(
     `INSERT INTO load SELECT i, repeat(md5(random()::text), 8) FROM generate_series(1, 3000) AS i`,
   );
-  return await currentLsn();
-}
-
-async function currentLsn(): Promise<Lsn> {
-  const [row] = await postgres.query('SELECT pg_current_wal_flush_lsn()::text AS lsn');
-  return toLsn(String(row?.['lsn']));
+  return await currentLsn(postgres);
 }
 
 /** What the supervisor does for a service. */

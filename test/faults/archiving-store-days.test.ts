@@ -1,0 +1,228 @@
+/** Bad days of the store and of the receiver: what is lost, what is not, and who hears of it. */
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+
+import { segmentKey } from '../../src/engines/streaming/wal-format.ts';
+import { putWal } from '../../src/engines/streaming/wal-objects.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { lsnBytes, lsnFromBytes, toLsn } from '../../src/kernel/lsn.ts';
+import { segmentBegin, segmentNameAt } from '../../src/kernel/wal-name.ts';
+import { memoryStore } from '../../src/storage/memory.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+import {
+  archivedServer,
+  archiveFor,
+  currentLsn,
+  logFiles,
+  nextSecond,
+  writeLog,
+} from '../support/archived-server.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+const SEGMENT_BYTES = 1 << 20;
+const { signal } = new AbortController();
+let postgres: TestPostgres;
+
+beforeAll(async () => {
+  postgres = await startPostgres({
+    initdbArguments: ['--wal-segsize=1'],
+    settings: {
+      min_wal_size: '2MB',
+      max_wal_size: '64MB',
+      max_slot_wal_keep_size: '64MB',
+      max_prepared_transactions: '2',
+    },
+  });
+});
+
+afterEach(async () => {
+  await waitUntil(async () => {
+    const active = await postgres.query('SELECT 1 FROM pg_replication_slots WHERE active');
+    return active.length === 0;
+  });
+  await postgres.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
+});
+
+afterAll(async () => {
+  await postgres[Symbol.asyncDispose]();
+});
+
+test('a segment that is stored already with other bytes: both stay, and people are called', async () => {
+  await using archived = await archivedServer(postgres);
+  const { stored } = await archiveFor(postgres, archived, 1);
+  const { systemId = '' } = (await archived.catalog.walProgress.find('shop', 'here')) ?? {};
+  const { server, store } = archived;
+  const folder = { server: server.name, major: 15, systemId };
+  const name = segmentNameAt(1, stored, SEGMENT_BYTES);
+  const bytes = randomBytes(SEGMENT_BYTES);
+  const key = segmentKey(folder, name, server.ring.contentName(bytes));
+  await putWal({ store, ring: server.ring, folder, signal }, key, bytes);
+
+  await using running = archived.start();
+  await writeLog(postgres);
+  await archived.untilStored(await writeLog(postgres));
+
+  const finding = await archived.finding('ARCHIVING_LOG_CONFLICT');
+  expect(finding?.severity).toBe('page');
+  expect(finding?.summary).toContain(name);
+  await archived.lookForHoles();
+  expect(await archived.finding('ARCHIVING_LOG_HOLE')).toBeDefined();
+  expect((await archived.wal()).stores[0]?.conflicts).toEqual([name]);
+
+  await store.remove(key, { signal });
+  await archived.lookForHoles();
+  expect(await archived.catalog.findings.list('shop')).toEqual([]);
+  await running.stop();
+});
+
+test('a segment that vanishes from the store: told, and its moments are out of reach until the next backup', async () => {
+  await using archived = await archivedServer(postgres);
+  const { stored } = await archiveFor(postgres, archived, 3);
+  const first = segmentBegin(
+    lsnFromBytes(lsnBytes(stored) - BigInt(2 * SEGMENT_BYTES)),
+    SEGMENT_BYTES,
+  );
+  const name = segmentNameAt(1, first, SEGMENT_BYTES);
+  for await (const { key } of archived.store.list('shop/', { signal }))
+    if (key.includes(`/wal/00000001/${name}-`)) await archived.store.remove(key, { signal });
+
+  await archived.lookForHoles();
+
+  const finding = await archived.finding('ARCHIVING_LOG_HOLE');
+  expect(finding?.severity).toBe('page');
+  expect(finding?.summary).toContain(`no moment after ${first} can be reached`);
+  await using running = archived.start();
+  await nextSecond();
+  await archived.recordBase(await currentLsn(postgres));
+  await archived.untilStored(await writeLog(postgres));
+  await archived.lookForHoles();
+  expect(await archived.finding('ARCHIVING_LOG_HOLE')).toBeUndefined();
+  await running.stop();
+});
+
+test('store down for an hour under load: the server keeps its log, people are called, nothing is lost', async () => {
+  let aheadMs = 0;
+  const clock = { ...systemClock, now: () => systemClock.now().add({ milliseconds: aheadMs }) };
+  await using archived = await archivedServer(postgres, { clock });
+  const { catalog, store } = archived;
+  await using running = archived.start();
+  const before = await writeLog(postgres);
+  await archived.untilStored(before);
+  await archived.recordBase(before);
+
+  store.isAway = true;
+  for (let i = 0; i < 6; i++) await writeLog(postgres);
+  await waitUntil(async () => (await archived.finding('ARCHIVING_STORE_FAILING')) !== undefined);
+  aheadMs = 3_600_000;
+  const end = await writeLog(postgres);
+  const files = await logFiles(postgres, before);
+  // What `status` counts the age from, and calls people by (`monitoring/judge.ts`).
+  const { at = '' } = (await catalog.walProgress.find('shop', 'here')) ?? {};
+  expect(clock.now().since(Temporal.Instant.from(at)).total('seconds')).toBeGreaterThan(3600);
+
+  store.isAway = false;
+  await archived.untilStored(end);
+  await running.stop();
+
+  expect(await archived.finding('ARCHIVING_STORE_FAILING')).toBeUndefined();
+  expect(files.size).toBeGreaterThan(10);
+  expect(await archived.differing(files, end)).toEqual([]);
+  expect(await archived.inventory()).toMatchObject({ missing: [], runs: [{}] });
+});
+
+test('receiver killed before and after each of its writes: nothing is missing and nothing differs', async () => {
+  const inner = memoryStore();
+  let left = Number.POSITIVE_INFINITY;
+  await using archived = await archivedServer(postgres, { store: dyingStore(inner, () => left--) });
+  const { stored: begin } = await archiveFor(postgres, archived, 1);
+  for (let writes = 1; writes <= 12; writes++) {
+    await using running = archived.start();
+    left = writes;
+    await waitUntil(async () => {
+      await writeLog(postgres, 1000);
+      return left <= 0;
+    });
+    left = Number.POSITIVE_INFINITY;
+    await archived.untilStored(await currentLsn(postgres));
+    await running.stop();
+  }
+  const end = await currentLsn(postgres);
+  const files = await logFiles(postgres, begin);
+  await using last = archived.start();
+  await archived.untilStored(end);
+  await last.stop();
+
+  expect(await archived.inventory()).toMatchObject({ missing: [], runs: [{}] });
+  expect(files.size).toBeGreaterThan(0);
+  expect(await archived.differing(files, end)).toEqual([]);
+});
+
+test('a prepared transaction left open: archiving goes on, and the slot moves past it', async () => {
+  await using archived = await archivedServer(postgres);
+  await postgres.query('CREATE TABLE IF NOT EXISTS load (i int, text text)');
+  await postgres.query('BEGIN; INSERT INTO load VALUES (1); PREPARE TRANSACTION $$left open$$');
+  const prepared = await currentLsn(postgres);
+
+  await using running = archived.start();
+  for (let i = 0; i < 2; i++) await writeLog(postgres);
+  await archived.untilStored(await currentLsn(postgres));
+  await waitUntil(async () => (await archived.wal()).slot?.restartLsn !== prepared);
+
+  const { slot, missing } = await archived.wal();
+  expect(missing).toEqual([]);
+  expect(lsnBytes(toLsn(slot?.restartLsn ?? '0/0'))).toBeGreaterThan(lsnBytes(prepared));
+  await running.stop();
+  await postgres.query('ROLLBACK PREPARED $$left open$$');
+});
+
+test('a slow server has few tails, because they are joined, and every byte is still there', async () => {
+  await using archived = await archivedServer(postgres);
+  await using running = archived.start();
+  await archived.untilStored(await currentLsn(postgres));
+  let tailsMax = 0;
+  for (let i = 0; i < 75; i++) {
+    await postgres.query(`SELECT pg_logical_emit_message(true, 'test', 'small')`);
+    await archived.untilStored(await currentLsn(postgres));
+    tailsMax = Math.max(tailsMax, await tailsOf(archived.store));
+  }
+  const end = await currentLsn(postgres);
+  const files = await logFiles(postgres, segmentBegin(end, SEGMENT_BYTES));
+  await running.stop();
+
+  expect(tailsMax).toBeGreaterThan(20);
+  expect(tailsMax).toBeLessThanOrEqual(35);
+  expect(await tailsOf(archived.store)).toBeLessThanOrEqual(20);
+  expect(await archived.differing(files, end)).toEqual([]);
+});
+
+/** Dies as a process would: the write that uses up what is left is done or not, and nothing after it. */
+function dyingStore(inner: ObjectStore, use: () => number): ObjectStore {
+  return {
+    description: inner.description,
+    open: (key, options) => inner.open(key, options),
+    stat: (key, options) => inner.stat(key, options),
+    list: (prefix, options) => inner.list(prefix, options),
+    census: (options) => inner.census(options),
+    sweep: (options) => inner.sweep(options),
+    async put(key, body, options) {
+      const bytes = Buffer.concat(await Array.fromAsync(body as AsyncIterable<Buffer>));
+      if (use() <= 0) throw new Error('killed before a write');
+      const written = await inner.put(key, Readable.from([bytes]), options);
+      if (use() <= 0) throw new Error('killed after a write');
+      return written;
+    },
+    async remove(key, options) {
+      if (use() <= 0) throw new Error('killed before a removal');
+      await inner.remove(key, options);
+    },
+  };
+}
+
+async function tailsOf(store: ObjectStore): Promise<number> {
+  let tails = 0;
+  for await (const { key } of store.list('shop/', { signal })) if (key.includes('/tail/')) tails++;
+  return tails;
+}
