@@ -14,6 +14,7 @@
 import { z } from 'zod';
 
 import type { RunRecord } from '../catalog/runs.ts';
+import { LEASE_HELD } from '../gate/problems.ts';
 import type { Finding } from '../kernel/finding.ts';
 import { VERDICTS, type Verdict } from '../kernel/verdict.ts';
 
@@ -73,6 +74,8 @@ const StoredProblem = z
   .object({ message: z.string(), hint: z.string() })
   .catch({ message: 'It ended without saying why', hint: 'Look at the log of `dbdr serve`.' });
 
+const HeldBack = z.object({ code: z.literal(LEASE_HELD.code) });
+
 /** What a proof says, as far as this room reads it. */
 export type ProofEnd =
   | ({ readonly verdict: Exclude<Verdict, 'ERROR'> } & Omit<z.infer<typeof Result>, 'verdict'>)
@@ -90,6 +93,8 @@ export function proofEnd({ state, result, problem }: RunRecord): ProofEnd | unde
       : { verdict, ...rest };
   }
   if (state !== 'failed' && state !== 'interrupted') return undefined;
+  // Another proof of the server was running: it is asked for again when that one has ended.
+  if (HeldBack.safeParse(problem).success) return undefined;
   const { message, hint } = StoredProblem.parse(problem);
   return { verdict: 'ERROR', title: message, next: hint };
 }
