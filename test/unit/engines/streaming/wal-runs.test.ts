@@ -57,3 +57,18 @@ test('what was thinned out on purpose is no hole, and what is missing behind it 
   expect(findRuns(pieces, SIZE).holes).toHaveLength(3);
   expect(findRuns(pieces, SIZE, [{ timeline: 1, lsn: lsnFromBytes(200n) }]).holes).toEqual([]);
 });
+
+test('joinTails() takes the joined one for all that it holds', () => {
+  const tails = [
+    { from: 0n, to: 2n },
+    { from: 0n, to: 9n },
+    { from: 2n, to: 9n },
+    { from: 9n, to: 11n },
+    { from: 12n, to: 14n },
+  ];
+
+  expect(joinTails(0n, tails)).toEqual([
+    { from: 0n, to: 9n },
+    { from: 9n, to: 11n },
+  ]);
+});
