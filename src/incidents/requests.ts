@@ -1,6 +1,6 @@
 /** Reads what people say of an incident, and refuses what cannot be meant. Pure. */
-import { nearestWord } from '../kernel/nearest.ts';
 import { Problem } from '../kernel/problem.ts';
+import { unknownServer } from '../kernel/unknown-name.ts';
 import { momentText } from './describe.ts';
 import { INCIDENT_WORDS, STEP_UNKNOWN } from './problems.ts';
 import { isOver, type WalkState, type WalkStep } from './walk.ts';
@@ -24,10 +24,7 @@ export function requireStep(state: WalkState, said: string): { readonly step: Wa
 
 export function requireServer(servers: readonly string[], server: string): void {
   if (servers.includes(server)) return;
-  const near = nearestWord(server, servers);
-  throw new Problem(INCIDENT_WORDS, `Cannot open an incident for "${server}": no such server`, {
-    hint: near === undefined ? `Name one of ${servers.join(', ')}.` : `Did you mean \`${near}\`?`,
-  });
+  throw unknownServer(INCIDENT_WORDS, server, servers);
 }
 
 export function requirePast(at: Temporal.Instant | undefined, now: Temporal.Instant): void {

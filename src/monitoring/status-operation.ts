@@ -4,8 +4,8 @@ import { z } from 'zod';
 import type { Operation } from '../gate/operation.ts';
 import { type Json, utcText } from '../kernel/codecs.ts';
 import type { Finding } from '../kernel/finding.ts';
-import { nearestWord } from '../kernel/nearest.ts';
-import { isProblem, Problem } from '../kernel/problem.ts';
+import { isProblem } from '../kernel/problem.ts';
+import { unknownServer } from '../kernel/unknown-name.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
 import { ASKED_CODES, JUDGED_CODES, judge } from './judge.ts';
 import { SERVER_UNKNOWN } from './problems.ts';
@@ -91,10 +91,7 @@ function requireServers(
   const found = servers.find((server) => server.name === name);
   if (found !== undefined) return [found];
   const known = servers.map((server) => server.name);
-  const near = nearestWord(name, known);
-  const message = `Cannot look at "${name}": the config has ${known.join(', ')}`;
-  if (near === undefined) throw new Problem(SERVER_UNKNOWN, message);
-  throw new Problem(SERVER_UNKNOWN, message, { hint: `Did you mean \`status ${near}\`?` });
+  throw unknownServer(SERVER_UNKNOWN, name, known);
 }
 
 async function describe(

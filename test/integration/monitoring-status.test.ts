@@ -110,7 +110,7 @@ describe('status', () => {
     await using catalog = await openSqliteCatalog({ path, clock: CLOCK });
 
     await expect(statusOf(depsOf(catalog), 'shp')).rejects.toMatchObject({
-      hint: 'Did you mean `status shop`?',
+      hint: 'Did you mean `shop`?',
     });
   });
 });
