@@ -5,6 +5,7 @@
 
 import { alertsService } from './alerts/services.ts';
 import { archivingService } from './archiving/services.ts';
+import { coverageService } from './archiving/watch-coverage.ts';
 import { storeSweeper } from './backup/store-sweeper.ts';
 import type { ServeOptions } from './cli/house.ts';
 import { serveParts } from './cli/serve.ts';
@@ -71,6 +72,7 @@ export async function serve(
       runs: [runnerService({ gate, runs, clock, log })],
       services: [
         ...archiving.servers.map((server) => archivingService(server, archiving)),
+        ...archiving.servers.map((server) => coverageService(server, archiving)),
         ...mirrorServices(mirroring),
         storeSweeper({ ...rooms.backup, log }),
         ...keysServices(rooms),
