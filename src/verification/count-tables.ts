@@ -139,7 +139,9 @@ const REWRITTEN = 'it was rewritten or emptied meanwhile';
 /** Source of the codes: PostgreSQL docs, Appendix A. @throws what says nothing about this table */
 function sayFailure(error: unknown, lockSeconds: number): CountedTable {
   if (!isProblem(error)) throw error;
-  const { message, facts }: Problem = error;
+  const { cause, message: told, facts }: Problem = error;
+  // PostgreSQL's own words: where the session was does not matter here.
+  const message = cause instanceof Error ? cause.message : told;
   const sqlState = String(facts['sqlState'] ?? '');
   const known = REASONS.get(sqlState);
   if (sqlState === '55P03')

@@ -120,7 +120,8 @@ function targetOf(path: WalPath, truth: Truth | undefined): Target {
     return { kind: 'lsn', asked: lsn, lsn };
   }
   // Up to a hole and no further: what lies behind it is not asked for.
-  if (path.broken) return { kind: 'lsn', asked: path.toLsn, lsn: path.toLsn };
+  if (path.broken && path.thinned !== true)
+    return { kind: 'lsn', asked: path.toLsn, lsn: path.toLsn };
   return { kind: 'latest', asked: 'latest' };
 }
 
