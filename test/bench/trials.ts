@@ -2,10 +2,12 @@
 import { latency } from './latency-trial.ts';
 import { throughput } from './throughput-trial.ts';
 import type { Trial } from './trial.ts';
+import { verify } from './verify-trial.ts';
 import { wal } from './wal-trial.ts';
 
 export const TRIALS: ReadonlyMap<string, Trial> = new Map<string, Trial>([
   ['wal', wal],
   ['latency', latency],
   ['throughput', throughput],
+  ['verify', verify],
 ]);
