@@ -10,6 +10,7 @@ import type { Pager } from './alerts/pager.ts';
 import { pagerDuty } from './alerts/pagerduty.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import type { OpenOptions } from './cli/house.ts';
+import type { Publisher } from './communications/operation.ts';
 import type { Config } from './config/config.ts';
 import type { LoadedConfig } from './config/load.ts';
 import type { KeysSection } from './config/sections/keys.ts';
@@ -238,4 +239,19 @@ export function notYet(): never {
 
 export function random(): number {
   return randomInt(2 ** 32) / 2 ** 32;
+}
+
+/** Slack's packages are loaded when something is published. */
+export function openPublisher({ config, clock, log }: Parts): Publisher | undefined {
+  const section = config.slack;
+  if (section === undefined) return undefined;
+  return {
+    async publish(...update) {
+      const { slackChat } = await import('./slack/chat.ts');
+      const { slackPublisher } = await import('./slack/publisher.ts');
+      return slackPublisher({ chat: slackChat({ section, log }), section, clock }).publish(
+        ...update,
+      );
+    },
+  };
 }

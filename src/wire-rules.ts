@@ -1,7 +1,7 @@
 /** What rooms ask of the config's rules and of other rooms' pure answers, handed over by `wire.ts`. */
 import type { BackupDeps } from './backup/deps.ts';
 import type { Config } from './config/config.ts';
-import { schedulesOf } from './config/views.ts';
+import { schedulesOf, watchedServers } from './config/views.ts';
 import type { ServerName } from './kernel/ids.ts';
 import type { MonitoringDeps } from './monitoring/deps.ts';
 import { tiersOfListed } from './retention/listed-tiers.ts';
@@ -10,8 +10,19 @@ import { readCron } from './schedule/cron-timer.ts';
 import { lastDue, nextDue } from './schedule/due.ts';
 import type { VerificationDeps } from './verification/deps.ts';
 
+/** Which servers are watched, and what is expected of them. */
+export function monitoringRules(
+  config: Config,
+): Pick<MonitoringDeps, 'servers' | 'backupDueAt' | 'windowFrom'> {
+  return {
+    servers: watchedServers(config),
+    backupDueAt: (server, now) => backupDueAt(config, server, now),
+    windowFrom: windowFrom(config),
+  };
+}
+
 /** Where nobody removes by rule, everything from the oldest backup on may still be there. */
-export function windowFrom({
+function windowFrom({
   servers,
   timezone: zone,
 }: Config): NonNullable<MonitoringDeps['windowFrom']> {
@@ -29,8 +40,20 @@ export function tiersOf({ servers, timezone }: Config): NonNullable<BackupDeps['
   };
 }
 
+/** Whose backups are proved, how and when. */
+export function proofRules(
+  config: Config,
+): Pick<VerificationDeps, 'servers' | 'tiersOf' | 'nextProofAt' | 'zone'> {
+  return {
+    servers: config.servers,
+    tiersOf: tiersOf(config),
+    nextProofAt: nextProofAt(config),
+    zone: config.timezone,
+  };
+}
+
 /** The clock's, of the newest backup: older ones have a schedule of their own. */
-export function nextProofAt(config: Config): NonNullable<VerificationDeps['nextProofAt']> {
+function nextProofAt(config: Config): NonNullable<VerificationDeps['nextProofAt']> {
   return (server, now) => {
     const name = `verify:${server}`;
     const schedule = schedulesOf(config).find((each) => each.name === name);
@@ -39,7 +62,7 @@ export function nextProofAt(config: Config): NonNullable<VerificationDeps['nextP
   };
 }
 
-export function backupDueAt(
+function backupDueAt(
   config: Config,
   server: ServerName,
   now: Temporal.Instant,

@@ -19,7 +19,7 @@ import { backupOperations } from './backup/operations.ts';
 import { backupPacksSweeper } from './backup/packs-sweeper.ts';
 import type { Houses, OpenHouse } from './cli/house.ts';
 import { scratchClusterSweeper } from './clusters/teardown.ts';
-import { type Publisher, updateOperation } from './communications/operation.ts';
+import { updateOperation } from './communications/operation.ts';
 import {
   approvalsOf,
   healthPath,
@@ -29,7 +29,6 @@ import {
   serversOf,
   tuningOf,
   urlOf,
-  watchedServers,
 } from './config/views.ts';
 import { streamingEngine } from './engines/streaming/streaming-engine.ts';
 import { walStore } from './engines/streaming/wal-store.ts';
@@ -55,6 +54,7 @@ import { statusOperation } from './monitoring/status-operation.ts';
 import { usageOperation } from './monitoring/usage-operation.ts';
 import { connect } from './postgres/connect.ts';
 import { findPrograms } from './postgres/programs.ts';
+import { followWal } from './recovery/coverage.ts';
 import type { RecoveryDeps } from './recovery/deps.ts';
 import { instancesOperation } from './recovery/instances-operation.ts';
 import { ratesOf } from './recovery/point-in-time/forecast.ts';
@@ -67,8 +67,17 @@ import type { Environment } from './secrets/sources.ts';
 import type { ObjectStore } from './storage/object-store.ts';
 import type { VerificationDeps } from './verification/deps.ts';
 import { verifyOperation } from './verification/operation.ts';
-import { openKeyKeeper, openPager, openParts, type Parts, random } from './wire-open.ts';
-import { backupDueAt, nextProofAt, tiersOf, windowFrom } from './wire-rules.ts';
+import { takeProofPoint } from './verification/proof-point.ts';
+import { pausedStandbySweeper } from './verification/read-standby.ts';
+import {
+  openKeyKeeper,
+  openPager,
+  openParts,
+  openPublisher,
+  type Parts,
+  random,
+} from './wire-open.ts';
+import { monitoringRules, proofRules, tiersOf } from './wire-rules.ts';
 
 export function houses(environment: Environment): Houses {
   return {
@@ -113,13 +122,24 @@ export function roomsOf(parts: Parts): Rooms {
   const means = { ...parts, engine, walArchive: walStore, storesOf: storesOf(parts) };
   const feed = new MirrorFeed();
   const servers = archivingServers(parts);
-  const archiving = { ...parts, servers, archive: walStore, listener: feed };
+  const archiving = { ...parts, servers, archive: walStore, follow: followWal, listener: feed };
   const mirroring = { ...parts, mirrored: mirroredServers(servers), engine, feed };
   const recovery = { ...means, ...recoveryMeans(parts) };
+  const verification = {
+    recovery,
+    catalog,
+    ...proofRules(config),
+    untilStored: untilStored(archiving, mirroring),
+  };
   return {
     parts,
     archiving,
-    backup: { ...means, servers: config.servers, tiersOf: tiersOf(config) },
+    backup: {
+      ...means,
+      servers: config.servers,
+      tiersOf: tiersOf(config),
+      takeProofPoint: (request) => takeProofPoint(verification, request),
+    },
     recovery,
     retention: {
       ...means,
@@ -128,22 +148,9 @@ export function roomsOf(parts: Parts): Rooms {
       requireOwn: async (name, { name: storeName, store }, options) =>
         requireNoOtherOwner({ name, storeName, store }, parts, options),
     },
-    verification: {
-      recovery,
-      servers: config.servers,
-      catalog,
-      tiersOf: tiersOf(config),
-      nextProofAt: nextProofAt(config),
-      zone: config.timezone,
-      untilStored: untilStored(archiving, mirroring),
-    },
+    verification,
     mirroring,
-    monitoring: {
-      ...parts,
-      servers: watchedServers(config),
-      backupDueAt: (server, now) => backupDueAt(config, server, now),
-      windowFrom: windowFrom(config),
-    },
+    monitoring: { ...parts, ...monitoringRules(config) },
     keys: {
       ...parts,
       servers: serverNames(config),
@@ -187,7 +194,7 @@ export function operationsOf({
     keysOperation(keys),
     ...retentionOperations(retention),
     incidentOperation({ incidents, servers, clock, audience }),
-    updateOperation({ incidents, publisher: publisher(parts), clock }),
+    updateOperation({ incidents, publisher: openPublisher(parts), clock }),
     ...ownOperations({ gate, runs: catalog.runs, journal: createJournal(catalog.journal) }),
     healthOperation({ path: healthPath(config), clock }),
     alertsOperation({ catalog, pager: openPager(config), clock, random }),
@@ -252,21 +259,6 @@ function recoveryMeans(
   };
 }
 
-/** Slack's packages are loaded when something is published. */
-function publisher({ config, clock, log }: Parts): Publisher | undefined {
-  const section = config.slack;
-  if (section === undefined) return undefined;
-  return {
-    async publish(...update) {
-      const { slackChat } = await import('./slack/chat.ts');
-      const { slackPublisher } = await import('./slack/publisher.ts');
-      return slackPublisher({ chat: slackChat({ section, log }), section, clock }).publish(
-        ...update,
-      );
-    },
-  };
-}
-
 // ——— a house that is open ———
 
 export interface WiredHouse extends OpenHouse {
@@ -274,12 +266,18 @@ export interface WiredHouse extends OpenHouse {
   readonly gateDeps: GateDeps;
 }
 
-export function sweepersOf({ backup, recovery, retention }: Rooms): readonly Sweeper[] {
+export function sweepersOf({
+  backup,
+  recovery,
+  retention,
+  verification,
+}: Rooms): readonly Sweeper[] {
   return [
     scratchClusterSweeper,
     backupPacksSweeper(backup),
     restoredSchemaSweeper(recovery),
     removedBackupSweeper(retention),
+    pausedStandbySweeper(verification),
   ];
 }
 
