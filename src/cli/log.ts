@@ -12,7 +12,16 @@ import { isProblem } from '../kernel/problem.ts';
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LEVELS)[number];
 
-const SECRET_FIELDS = ['password', 'token', 'secret', 'bot_token', 'signing_secret', 'key'];
+const SECRET_FIELDS = [
+  'password',
+  'token',
+  'secret',
+  'bot_token',
+  'signing_secret',
+  'routing_key',
+  'routingKey',
+  'key',
+];
 /** Deeper than this nobody logs on purpose. */
 const DEPTH_MAX = 6;
 

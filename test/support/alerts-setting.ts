@@ -14,7 +14,7 @@ import { testServerName } from './folder-archive.ts';
 import { SIGNAL, type ToyGate, toyGate } from './toy-gate.ts';
 import { toyOperation } from './toy-operation.ts';
 
-export const SHOP = testServerName('shop');
+const SHOP = testServerName('shop');
 export const SCHEDULE: Actor = { kind: 'schedule', id: 'verify:shop', name: 's', zone: 'UTC' };
 
 const ProofResult = z.strictObject({

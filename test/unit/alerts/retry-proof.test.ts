@@ -1,0 +1,91 @@
+/** Which proofs are asked for again, and when. */
+import { describe, expect, test } from 'vitest';
+
+import { againAt, dueProofs } from '../../../src/alerts/retry-proof.ts';
+import type { RunRecord, RunState } from '../../../src/catalog/runs.ts';
+import { runRecord } from '../../support/run-record.ts';
+
+const ENDED = '2026-11-22T04:10:00.000000Z';
+const PERSON = { kind: 'slack', id: 'U0ANA', name: 'ana', zone: 'UTC' };
+
+function by(id: string) {
+  return { kind: 'schedule', id, name: id, zone: 'UTC' };
+}
+
+function proof(verdict: string | undefined, asker: RunRecord['asker'], state: RunState = 'done') {
+  const words = { backupId: 'b', store: 'here', title: 't', next: 'n' };
+  const result = verdict === undefined ? null : { verdict, ...words };
+  const endedAt = state === 'running' ? null : ENDED;
+  return runRecord(state, { operation: 'verify', asker, result, endedAt });
+}
+
+/** Runs newest first, so many minutes after the end. */
+function due(runs: readonly RunRecord[], minutes = 15): readonly string[] {
+  const now = Temporal.Instant.from(ENDED).add({ minutes });
+  return dueProofs(runs, 2, now).map(({ schedule, attempt }) => `${schedule} ${attempt}`);
+}
+
+describe('dueProofs()', () => {
+  test('waits for a quarter of an hour, and not until the next day', () => {
+    const runs = [proof('ERROR', by('verify:shop'))];
+
+    expect(due(runs, 14)).toEqual([]);
+    expect(due(runs, 15)).toEqual(['verify:shop 1']);
+    expect(due(runs, 6 * 60)).toEqual(['verify:shop 1']);
+    expect(due(runs, 6 * 60 + 1)).toEqual([]);
+  });
+
+  test('counts the tries, and stops when they are used up', () => {
+    expect(due([proof('ERROR', by('verify:shop#again-1'))])).toEqual(['verify:shop 2']);
+    expect(due([proof('ERROR', by('verify:shop#again-2'))])).toEqual([]);
+  });
+
+  test.each(['failed', 'interrupted'] as const)(
+    'takes one that %s for one that cannot tell',
+    (s) => {
+      expect(due([proof(undefined, by('verify:shop'), s)])).toEqual(['verify:shop 1']);
+    },
+  );
+
+  test.each(['PASS', 'FAIL', 'SKIPPED'])('asks for none again that said %s', (verdict) => {
+    expect(due([proof(verdict, by('verify:shop'))])).toEqual([]);
+  });
+
+  test.each(['cancelled', 'expired'] as const)('asks for none again that was %s', (state) => {
+    expect(due([proof(undefined, by('verify:shop'), state)])).toEqual([]);
+  });
+
+  test('asks for none again that a person asked for', () => {
+    expect(due([proof('ERROR', PERSON)])).toEqual([]);
+  });
+
+  test('asks for nothing that somebody has told since, or is about to tell', () => {
+    const older = proof('ERROR', by('verify:shop'));
+
+    expect(due([proof('PASS', PERSON), older])).toEqual([]);
+    expect(due([proof('FAIL', PERSON), older])).toEqual([]);
+    expect(due([proof(undefined, PERSON, 'running'), older])).toEqual([]);
+    expect(due([proof('ERROR', PERSON), older])).toEqual(['verify:shop 1']);
+  });
+
+  test('follows each schedule of its own', () => {
+    const runs = [
+      proof('ERROR', by('verify-older:shop')),
+      proof('ERROR', by('verify:shop#again-1')),
+      proof('ERROR', by('verify:shop')),
+    ];
+
+    expect(due(runs)).toEqual(['verify-older:shop 1', 'verify:shop 2']);
+  });
+});
+
+describe('againAt()', () => {
+  test('says when, to be told at once', () => {
+    const run = proof('ERROR', by('verify:shop#again-1'));
+
+    expect(againAt(run, 2)).toEqual({ at: '2026-11-22T04:25:00Z', attempt: 2 });
+    expect(againAt(run, 1)).toBeUndefined();
+    expect(againAt(proof('FAIL', by('verify:shop')), 2)).toBeUndefined();
+    expect(againAt(proof('ERROR', PERSON), 2)).toBeUndefined();
+  });
+});

@@ -1,0 +1,144 @@
+/** What the pager is told, and that it is told each thing once and in order. */
+import { describe, expect, test } from 'vitest';
+
+import { dedupKeyOf, type PagedFinding, pagesOf, readFindings } from '../../../src/alerts/route.ts';
+import type { NewOutboxRow, OutboxRecord } from '../../../src/catalog/records.ts';
+import { randomNumbers } from '../../support/random-numbers.ts';
+
+const NOW = Temporal.Instant.from('2026-11-22T04:09:00Z');
+const INSTALLATION = 'i-5f0c1a52-8f51-4b0e-9f5a-0d6b0c1f2a3b';
+
+function finding(code: string, change: Partial<PagedFinding> = {}): PagedFinding {
+  const words = { summary: `${code} of shop`, hint: 'Do this.', since: '2026-11-22T04:00:00Z' };
+  return { code, server: 'shop', severity: 'page', ...words, ...change };
+}
+
+function opened(row: NewOutboxRow, seq = 1): OutboxRecord {
+  const untold = { attempts: 0, triedAt: null, acceptedAt: null, said: null };
+  return { ...row, seq, state: 'waiting', ...untold };
+}
+
+function pages(findings: readonly PagedFinding[], open: readonly OutboxRecord[] = []) {
+  return pagesOf({ findings, open, installation: INSTALLATION, now: NOW });
+}
+
+describe('pagesOf()', () => {
+  test('tells what is for now, with everything that whoever is woken needs', () => {
+    const runId = 'r-20261122T040000-3fa9c1';
+    const facts = { runId, backupId: '20261122T010000Z', store: 'west', runbook: 'a.md' };
+
+    expect(pages([finding('PROOF_FAILED', facts)])).toEqual([
+      {
+        dedupKey: `dbdr/${INSTALLATION}/shop/PROOF_FAILED`,
+        server: 'shop',
+        action: 'trigger',
+        runId,
+        madeAt: '2026-11-22T04:09:00.000000Z',
+        page: {
+          summary: 'PROOF_FAILED of shop',
+          source: 'shop',
+          component: 'verification',
+          code: 'PROOF_FAILED',
+          since: '2026-11-22T04:00:00Z',
+          runbook: 'a.md',
+          details: {
+            'what to do next': 'Do this.',
+            runbook: 'runbooks/a.md',
+            'run id': runId,
+            'backup id': '20261122T010000Z',
+            store: 'west',
+            see: 'npx dbdr status shop',
+          },
+        },
+      },
+    ]);
+  });
+
+  test('tells nothing that can wait, and not to the pager that the pager is silent', () => {
+    expect(pages([finding('KEY_UNPROVED', { severity: 'warn' })])).toEqual([]);
+    expect(pages([finding('ALERT_UNDELIVERED')])).toEqual([]);
+  });
+
+  test('tells nothing twice, and takes back what is over', () => {
+    const [row] = pages([finding('MIRROR_BEHIND')]);
+    if (row === undefined) throw new Error('Nothing is told');
+    const open = [opened(row)];
+
+    expect(pages([finding('MIRROR_BEHIND', { summary: 'Other words' })], open)).toEqual([]);
+    expect(pages([finding('MIRROR_BEHIND', { severity: 'warn' })], open)).toMatchObject([
+      { action: 'resolve', dedupKey: row.dedupKey },
+    ]);
+    expect(pages([], open)).toMatchObject([{ action: 'resolve', dedupKey: row.dedupKey }]);
+  });
+
+  test.each([
+    ['NOT_VERIFIED', 'PROOF_UNDECIDED'],
+    ['BACKUP_OVERDUE', 'BACKUP_FAILED'],
+  ])('takes %s and %s for one thing', (one, other) => {
+    const told = pages([finding(other), finding(one)]);
+
+    expect(told.map(({ dedupKey }) => dedupKey)).toEqual([`dbdr/${INSTALLATION}/shop/${one}`]);
+  });
+
+  test('keeps servers apart, and what is of no server', () => {
+    const told = pages([
+      finding('KEY_MISSING'),
+      finding('KEY_MISSING', { server: 'books' }),
+      finding('SERVICE_FLAPPING', { server: '' }),
+    ]);
+
+    expect(told.map(({ dedupKey }) => dedupKey.slice(`dbdr/${INSTALLATION}/`.length))).toEqual([
+      'shop/KEY_MISSING',
+      'books/KEY_MISSING',
+      'all/SERVICE_FLAPPING',
+    ]);
+  });
+
+  test('whatever opens and closes, a key is triggered and resolved in turns, a trigger first', () => {
+    const random = randomNumbers();
+    const codes = ['PROOF_FAILED', 'PROOF_UNDECIDED', 'NOT_VERIFIED', 'BACKUP_FAILED', 'X'];
+    const findings = new Map<string, PagedFinding>();
+    const open = new Map<string, OutboxRecord>();
+
+    for (let turn = 1; turn <= 2000; turn += 1) {
+      const code = codes[random.next(codes.length)] ?? '';
+      const severity = random.next(4) === 0 ? 'warn' : 'page';
+      if (random.next(2) === 0) findings.delete(code);
+      else findings.set(code, finding(code, { severity }));
+      // What is told changes only when somebody looks, and a process that dies has not looked.
+      if (random.next(3) === 0) continue;
+
+      const told = pages([...findings.values()], [...open.values()]);
+
+      const where = { seed: random.seed, turn };
+      const keys = told.map(({ dedupKey }) => dedupKey);
+      expect({ ...where, keys: [...new Set(keys)] }).toEqual({ ...where, keys });
+      for (const row of told) {
+        const isOpen = open.has(row.dedupKey);
+        expect({ ...where, isOpen }).toEqual({ ...where, isOpen: row.action === 'resolve' });
+        if (row.action === 'resolve') open.delete(row.dedupKey);
+        else open.set(row.dedupKey, opened(row, turn));
+      }
+      const wanted = [...findings.values()].filter((one) => one.severity === 'page');
+      const rings = new Set(wanted.map((one) => dedupKeyOf(INSTALLATION, one)));
+      expect({ ...where, rings: new Set(open.keys()) }).toEqual({ ...where, rings });
+    }
+  });
+});
+
+describe('dedupKeyOf()', () => {
+  test('is never longer than PagerDuty takes, and still tells codes apart', () => {
+    const [one, other] = ['A', 'B'].map((end) =>
+      dedupKeyOf(INSTALLATION, { code: `${'LONG_'.repeat(60)}${end}`, server: 'shop' }),
+    );
+
+    expect(one?.length).toBeLessThanOrEqual(255);
+    expect(one).not.toBe(other);
+  });
+});
+
+describe('readFindings()', () => {
+  test('leaves out what is none', () => {
+    expect(readFindings([null, { code: 'X' }, { ...finding('Y') }])).toEqual([finding('Y')]);
+  });
+});
