@@ -10,6 +10,9 @@ import { ask, openShop, type Shop, type Told } from '../support/bad-input-shop.t
 const Backups = z.object({
   backups: z.array(z.object({ backupId: z.string(), endedAt: z.string() })),
 });
+const Proof = z.looseObject({
+  tables: z.array(z.object({ table: z.string(), outcome: z.string() })).min(1),
+});
 let shop: Shop;
 
 beforeAll(async () => {
@@ -26,7 +29,7 @@ async function done(words: string): Promise<Told> {
   return told;
 }
 
-test('it is proved by itself and restored to its own moment; any other moment is refused before anything is read', async () => {
+test('it is proved by its own proof point and restored to its own moment; any other moment is refused before anything is read', async () => {
   const config = join(shop.cwd, 'dbdr.yaml');
   const text = await readFile(config, 'utf8');
   const window = 'stores: [here], retention: { pitr: PT1S },';
@@ -35,6 +38,7 @@ test('it is proved by itself and restored to its own moment; any other moment is
   await shop.postgres.query('SELECT pg_switch_wal()');
   await done('backup');
   await done('verify');
+  await shop.postgres.query("INSERT INTO orders VALUES (-3, 'later still')");
   await done('backup');
   const [first, second] = Backups.parse((await done('backups')).json).backups;
   if (first === undefined || second === undefined) throw new Error('No backups');
@@ -45,8 +49,12 @@ test('it is proved by itself and restored to its own moment; any other moment is
   expect(thinned.json).toMatchObject({ applied: true, remove: [{ backupId: second.backupId }] });
   expect((await done('wal')).json).toMatchObject({ missing: [] });
   const proof = await done(`verify --backup ${first.backupId}`);
-  expect(proof.json).toMatchObject({ verdict: 'PASS', tornDown: true });
-  expect(JSON.stringify(proof.json)).toContain('the log between was thinned out');
+  const { tables, ...report } = Proof.parse(proof.json);
+  expect(report).toMatchObject({ verdict: 'PASS', mode: 'exact', tornDown: true });
+  expect(JSON.stringify(report)).toContain('its own log: what came after was thinned out');
+  // As production stood when the backup was taken, which has gone on since.
+  expect(tables.map(({ outcome }) => outcome)).toEqual(tables.map(() => 'equal'));
+  expect(tables.map(({ table }) => table)).toContain('orders');
   const restored = await done(`restore --to ${first.endedAt}`);
   expect(restored.json).toMatchObject({ backupId: first.backupId });
   const between = Temporal.Instant.from(first.endedAt).add({ seconds: 3 }).toString();
