@@ -74,7 +74,7 @@ const LIBRARIES = `
                                    ELSE k.libdir || '/' || p.probin END AS path) f
    WHERE p.oid >= 12000
      AND NOT EXISTS (SELECT FROM unnest(ARRAY['', '.so', '.dylib']) s(suffix)
-                      WHERE pg_stat_file(f.path || s.suffix, true) IS NOT NULL)
+                      WHERE (pg_stat_file(f.path || s.suffix, true)).size IS NOT NULL)
    ORDER BY 1, 2`;
 
 /** An array of its types has the type as its element; a domain over it is rare enough to be left out. */

@@ -88,6 +88,7 @@ export async function compareExactly(
   let seen = judgeExactPosition(copy, contents[0].lsn);
   let failure: unknown;
   let countedMs = 0;
+  let isThere = false;
   for (const [index, content] of contents.entries()) {
     if (seen.verdict !== 'PASS') break;
     const { lsn, database } = content;
@@ -96,10 +97,12 @@ export async function compareExactly(
       seen = judgeExactPosition(copy, lsn);
       if (seen.verdict !== 'PASS') break;
       const context = contextOf(proving, copy, signal);
+      isThere = true;
+      // First: where it lost much, tables cannot even be counted.
+      if (!truth.isProofPoint) await lookAtCatalogue(proving, context, { database, index });
       const beganMs = clock.elapsedMs();
       found.set(content, await compareDatabase(context, content, prefixOf(database, contents)));
       countedMs += clock.elapsedMs() - beganMs;
-      if (!truth.isProofPoint) await lookAtCatalogue(proving, context, { database, index });
     } catch (error) {
       signal.throwIfAborted();
       failure = error;
@@ -107,7 +110,7 @@ export async function compareExactly(
     }
   }
   if (truth.isProofPoint) skipCatalogue(book, 'production has gone on since the backup was taken');
-  else if (found.size === 0) skipCatalogue(book, NOT_THERE);
+  else if (!isThere) skipCatalogue(book, NOT_THERE);
   book.note('Log position', seen);
   const tables = truth.point.databases.flatMap((one) => found.get(one) ?? sayMissed(truth, one));
   const seconds = countedMs / 1000;
@@ -123,8 +126,8 @@ function sayMissed({ point }: ExactTruth, content: DatabaseContent): readonly Co
 }
 
 async function goOn(copy: ScratchRestore, lsn: Lsn, signal: AbortSignal): Promise<ScratchRestore> {
-  const isThere = judgeExactPosition(copy, lsn).verdict === 'PASS';
-  return isThere ? copy : copy.goOn(lsn, { signal });
+  const stands = judgeExactPosition(copy, lsn).verdict === 'PASS';
+  return stands ? copy : copy.goOn(lsn, { signal });
 }
 
 function judge(truth: ExactTruth, tables: readonly ComparedTable[], failure: unknown): Seen {

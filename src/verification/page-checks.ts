@@ -59,7 +59,7 @@ export function judgeChecksums({ exitCode, stdout, stderr }: ChecksumsEnd, folde
   );
   const more = bad - TOLD_MAX;
   const named = pages.length === 0 ? words : pages.slice(0, TOLD_MAX).join(', ');
-  const detail = `${bad} pages with a wrong checksum: ${named}${more > 0 ? ` … and ${more} more` : ''}`;
+  const detail = `${bad.toLocaleString('en-US')} ${bad === 1 ? 'page' : 'pages'} with a wrong checksum: ${named}${more > 0 ? ` … and ${more} more` : ''}`;
   return { verdict: 'FAIL', detail };
 }
 

@@ -1,0 +1,187 @@
+/** Copies that lost something other than rows: each must fail, and say what is lost by its name. */
+import { copyFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { runProgramWell } from '../../src/subprocess/run.ts';
+import type { Check } from '../../src/verification/checks.ts';
+import type { VerifyResult } from '../../src/verification/result.ts';
+import { changeRow, damagedBy, findRow, loseRow } from '../support/lost-rows.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
+import { type ProofSetting, proofSetting } from '../support/proof-setting.ts';
+
+let server: TestPostgres;
+let setting: ProofSetting;
+
+const MADE = [
+  'CREATE TABLE orders (id bigserial PRIMARY KEY, total numeric(10,2) NOT NULL, shipping_address text)',
+  'CREATE INDEX orders_total ON orders (total)',
+  'CREATE TABLE little (id int)',
+  `INSERT INTO orders (total, shipping_address) SELECT i, md5(i::text) FROM generate_series(1, 500) i`,
+  'CREATE VIEW dear AS SELECT * FROM orders WHERE total > 100',
+  'CREATE ROLE clerk LOGIN',
+  'CREATE EXTENSION hstore',
+  'CREATE TABLE places (id int, tags hstore)',
+  `CREATE COLLATION german (provider = icu, locale = 'de')`,
+  'CREATE INDEX orders_text ON orders (shipping_address COLLATE german)',
+  // As an extension that this machine does not have would stand there.
+  'SET allow_system_table_mods TO on',
+  `UPDATE pg_extension SET extname = 'postgis', extversion = '3.4.2' WHERE extname = 'hstore'`,
+  `UPDATE pg_collation SET collversion = '1.0' WHERE collname = 'german'`,
+  `UPDATE pg_proc SET probin = '$libdir/postgis-3' WHERE probin = '$libdir/hstore'`,
+];
+
+beforeAll(async () => {
+  server = await startPostgres({ settings: { autovacuum: 'off' } });
+  // Damage in the copy's files is then found by looking, and not by the first page that is read.
+  await server.stop();
+  await runProgramWell(
+    server.programs.path('pg_checksums') ?? '',
+    ['--disable', '--pgdata', server.dataDirectory],
+    {
+      signal: AbortSignal.timeout(60_000),
+      deadlineMs: 60_000,
+      cwd: '/',
+      environment: { LC_ALL: 'C' },
+      user: server.user,
+    },
+  );
+  await server.start();
+  setting = await proofSetting(server);
+  await server.query(MADE.join(';\n'));
+  // Else looking at a page would tidy it, and write it into the log.
+  await server.query('VACUUM (FREEZE)');
+  await setting.backUp();
+});
+
+afterAll(async () => {
+  await setting[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+function check(result: VerifyResult, name: string): Check {
+  const found = result.checks.find((one) => one.check === name);
+  if (found === undefined) throw new Error(`No check ${name} in ${JSON.stringify(result.checks)}`);
+  return found;
+}
+
+function sentence(result: VerifyResult, name: string): string {
+  const { verdict, detail } = check(result, name);
+  return `${verdict}: ${detail}`;
+}
+
+/** Of a column of a catalogue inside its rows: those before it are of fixed length and leave no gaps. */
+async function offsetOf(catalogue: string, column: string): Promise<number> {
+  const [row] = await server.query(
+    `SELECT sum(attlen)::int AS before FROM pg_attribute
+      WHERE attrelid = '${catalogue}'::regclass AND attnum > 0
+        AND attnum < (SELECT attnum FROM pg_attribute
+                       WHERE attrelid = '${catalogue}'::regclass AND attname = '${column}')`,
+  );
+  return Number(row?.['before']);
+}
+
+test('names an extension that this machine lacks and its package, and tells no damage', async () => {
+  const result = await setting.verify();
+
+  expect(sentence(result, 'Extensions')).toMatch(
+    /^ERROR: postgis 3\.4\.2 is used and not installed here \(\$libdir\/postgis-3\), which postgresql-\d+-postgis-3 \(Debian\)/,
+  );
+  expect(result.checks.filter(({ verdict }) => verdict === 'FAIL')).toEqual([]);
+  expect(check(result, 'Catalogue')).toMatchObject({ verdict: 'PASS' });
+  expect(check(result, 'Roles and databases')).toMatchObject({ verdict: 'PASS' });
+  expect(check(result, 'Sequences')).toMatchObject({ verdict: 'PASS' });
+  expect(sentence(result, 'Collations')).toMatch(
+    /^SKIPPED: text indexes cannot be judged here.*: german \(1\.0 there, /,
+  );
+  expect(check(result, 'Page checksums')).toMatchObject({
+    verdict: 'SKIPPED',
+    detail: 'production has no page checksums',
+  });
+  expect(check(result, 'Indexes and pages').detail).toMatch(
+    /^\d+ indexes and [\d,]+ pages, no damage$/,
+  );
+});
+
+test('fails for each thing that the catalogue of the copy lost, by its name', async () => {
+  const table = await findRow(server, 'pg_class', `relname = 'little'`);
+  const column = await findRow(
+    server,
+    'pg_attribute',
+    `attrelid = 'orders'::regclass AND attname = 'shipping_address'`,
+  );
+  const role = await findRow(server, 'pg_authid', `rolname = 'clerk'`);
+  const rule = await findRow(server, 'pg_rewrite', `ev_class = 'dear'::regclass`);
+  const index = await findRow(server, 'pg_index', `indexrelid = 'orders_total'::regclass`);
+  const valid = { offset: await offsetOf('pg_index', 'indisvalid'), bytes: Buffer.from([0]) };
+  const dropped = {
+    offset: await offsetOf('pg_attribute', 'attisdropped'),
+    bytes: Buffer.from([1]),
+  };
+  const sequence = await findRow(server, 'orders_id_seq', 'true');
+  const behind = Buffer.alloc(8);
+  behind.writeBigInt64LE(499n);
+  const deps = damagedBy(setting.deps, async (directory) => {
+    for (const row of [table, role, rule]) await loseRow(directory, row);
+    await changeRow(directory, index, valid);
+    await changeRow(directory, column, dropped);
+    await changeRow(directory, sequence, { offset: 0, bytes: behind });
+  });
+
+  const result = await setting.verify(deps);
+
+  expect(result.verdict).toBe('FAIL');
+  const catalogue = check(result, 'Catalogue');
+  expect(catalogue.verdict).toBe('FAIL');
+  expect(catalogue.detail.split('; ').toSorted()).toEqual([
+    'definition of dear is missing',
+    'index orders_total is "invalid", in production "valid"',
+    'little is missing',
+    'orders.shipping_address is missing',
+  ]);
+  expect(check(result, 'Roles and databases')).toMatchObject({
+    verdict: 'FAIL',
+    detail: 'role clerk is missing',
+  });
+  expect(check(result, 'Sequences')).toMatchObject({
+    verdict: 'FAIL',
+    detail: 'orders_id_seq stands at 499, production had 500 before the position',
+  });
+  expect(check(result, 'Invalid indexes').detail).toMatch(/^postgres\.orders_total: left by/);
+  expect(result.tornDown).toBe(true);
+});
+
+test('says what needs production when it cannot be asked, and judges the rest', async () => {
+  await setting.archive();
+  await server.stop();
+
+  const result = await setting.verify();
+  await server.start();
+
+  for (const name of ['Catalogue', 'Roles and databases', 'Sequences'])
+    expect(check(result, name)).toMatchObject({
+      verdict: 'SKIPPED',
+      detail: 'production could not be asked',
+    });
+  expect(check(result, 'Extensions').detail).toMatch(/^postgis/);
+  expect(check(result, 'Collations').verdict).toBe('SKIPPED');
+});
+
+test('names a library that functions need and this machine has not', async () => {
+  const folder = await server.makeFolder('lib');
+  const library = join(folder, 'rates.so');
+  const [row] = await server.query(`SELECT setting FROM pg_config WHERE name = 'PKGLIBDIR'`);
+  await copyFile(join(String(row?.['setting']), 'citext.so'), library);
+  await server.query(
+    `CREATE FUNCTION rate(text) RETURNS int LANGUAGE C AS '${join(folder, 'rates')}', 'citext_hash'`,
+  );
+  await setting.archive();
+  await rm(library);
+
+  const result = await setting.verify();
+
+  expect(check(result, 'Extensions').detail).toContain(
+    `functions need the library ${join(folder, 'rates')}, which is not here`,
+  );
+});
