@@ -84,7 +84,11 @@ export interface ProofWords {
   /** What kept it from passing, one clause each; the first ones. */
   readonly bad: readonly string[];
   /** Every check, each table that differs, and what became of the scratch cluster. */
+  readonly all: readonly ProofRow[];
+  /** Of these what everybody reads: what did not pass, the checks that say most, and each table that differs. */
   readonly rows: readonly ProofRow[];
+  /** The checks besides; all of them passed. */
+  readonly others: readonly ProofRow[];
   /** Every table, those that differ first. */
   readonly tables: readonly TableCells[];
   /** What was not compared although it is there. */
@@ -106,16 +110,15 @@ export function proofWords(result: Json): ProofWords | undefined {
   const { verdict, checks, leftOut, shows, next } = report;
   const bad = checks.filter((check) => check.verdict === verdict && verdict !== 'PASS');
   const tables = report.tables.toSorted((a, b) => Number(isDifferent(b)) - Number(isDifferent(a)));
+  const seenBeside = [...tables.filter(isDifferent).map(differenceRow), ...scratchRows(report)];
   return {
     verdict,
     title: report.title ?? `The proof of ${report.server ?? 'the server'} ended`,
     opening: openingOf(report),
     bad: bad.slice(0, BAD_MAX).map(({ check, detail }) => `${check}: ${detail ?? verdict}`),
-    rows: [
-      ...checks.map((check): ProofRow => [check.check, check.verdict, seenOf(check)]),
-      ...tables.filter(isDifferent).map(differenceRow),
-      ...scratchRows(report),
-    ],
+    all: [...checks.map(checkRow), ...seenBeside],
+    rows: [...checks.filter(isTold).map(checkRow), ...seenBeside],
+    others: checks.filter((check) => !isTold(check)).map(checkRow),
     tables: tables.map(tableCells),
     leftOut,
     measured: measuredOf(report),
@@ -147,6 +150,17 @@ function comparedWords({ tables, isProofPoint }: Report): string {
 
 function inBrackets(words: string | undefined): string {
   return words === undefined ? '' : ` (${words})`;
+}
+
+/** On a quiet morning these say enough: how long it took, what was equal, how new, how sound. */
+const TOLD = /^(?:Restore|Log position|.*largest tables|Latest transaction|Indexes and pages)$/;
+
+function isTold({ check, verdict }: z.infer<typeof CheckRow>): boolean {
+  return verdict !== 'PASS' || TOLD.test(check);
+}
+
+function checkRow(check: z.infer<typeof CheckRow>): ProofRow {
+  return [check.check, check.verdict, seenOf(check)];
 }
 
 /** What took less is no news. */

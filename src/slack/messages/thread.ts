@@ -22,7 +22,7 @@ import {
 import { sayWho } from './people.ts';
 import { problemLines, readProblem } from './problem.ts';
 import { stepLine } from './progress.ts';
-import { comparedTables } from './verification.ts';
+import { proofDetails } from './verification.ts';
 import { readInstant, sayTime } from './when.ts';
 
 const TITLE_MAX = 300;
@@ -94,7 +94,7 @@ function endDetail(event: RunEvent, view: RunView): Message {
   ].join(' ');
   return message(`${view.explanation.title}: ${event.kind}`, [
     ...sections([opening, ...view.steps.map((step) => stepLine(step, at))]).slice(0, SECTIONS_MAX),
-    ...(view.run.operation === 'verify' ? comparedTables(view.run.result) : []),
+    ...(view.run.operation === 'verify' ? proofDetails(view.run.result) : []),
     ...(problem === undefined ? [] : [section(problemLines(problem).join('\n'))]),
   ]);
 }

@@ -5,7 +5,7 @@
 import type { KnownBlock } from '@slack/types';
 
 import type { Json } from '../../kernel/codecs.ts';
-import { type ProofWords, proofWords } from '../../verification/words.ts';
+import { type ProofRow, type ProofWords, proofWords } from '../../verification/words.ts';
 import { TABLE_ROWS_MAX } from '../limits.ts';
 import { clip, context, escapeText, section, sections } from './blocks.ts';
 
@@ -27,7 +27,7 @@ export function verificationBlocks(result: Json): readonly KnownBlock[] {
   return [
     section(escapeText(clip(words.opening, WORDS_MAX))),
     ...sections(words.bad.map((bad) => `*${words.verdict}:* ${escapeText(clip(bad, WORDS_MAX))}`)),
-    ...tableOf(['Check', 'Result', 'What was seen'], words.rows),
+    ...tableOf(['Check', 'Result', 'What was seen'], rowsOf(words)),
     ...sections(closingLines(words).map((line) => escapeText(line))),
     ...(words.shows === undefined ? [] : [context(escapeText(clip(words.shows, WORDS_MAX)))]),
   ];
@@ -37,21 +37,38 @@ export function verificationBlocks(result: Json): readonly KnownBlock[] {
 export function verificationText(result: Json): string {
   const words = proofWords(result);
   if (words === undefined) return '';
-  const rows = words.rows.map(
+  const rows = rowsOf(words).map(
     ([check, verdict, seen]) => `${check}: ${verdict}, ${clip(seen, CELL_MAX)}`,
   );
   return [words.opening, ...words.bad, ...rows, ...closingLines(words)].join('\n');
 }
 
-/** For the thread: every table with both counts and hashes, and what was left out. */
-export function comparedTables(result: Json): readonly KnownBlock[] {
+/** What passed and says little of its own is one row; the thread has all of it. */
+function rowsOf({ rows, others }: ProofWords): readonly ProofRow[] {
+  if (others.length === 0) return rows;
+  const names = others.map(([check]) => check).join(', ');
+  const row: ProofRow = [
+    `${others.length} more ${others.length === 1 ? 'check' : 'checks'}`,
+    'PASS',
+    names,
+  ];
+  return [...rows.slice(0, -1), row, ...rows.slice(-1)];
+}
+
+/** For the thread: every table with both counts and hashes, the other checks, and what was left out. */
+export function proofDetails(result: Json): readonly KnownBlock[] {
   const words = proofWords(result);
   if (words === undefined) return [];
-  const { tables, leftOut } = words;
+  const { tables, leftOut, others } = words;
   const more = leftOut.length - LEFT_OUT_MAX;
   const lines = leftOut.slice(0, LEFT_OUT_MAX).map((one) => `• ${escapeText(clip(one, CELL_MAX))}`);
   return [
     ...tableOf(['Table', 'Rows in production', 'Rows in the copy', 'Contents'], tables),
+    ...sections(
+      others.map(
+        ([check, , seen]) => `*${escapeText(check)}*  ${escapeText(clip(seen, CELL_MAX))}`,
+      ),
+    ),
     ...sections([
       ...(lines.length === 0 ? [] : ['*Not compared:*', ...lines]),
       ...(more > 0 ? [`and ${more} more`] : []),

@@ -68,6 +68,30 @@ describe('proofWords()', () => {
     expect(tables[0]?.[0]).toBe('orders');
   });
 
+  test('tells of many checks those that say most, and those that did not pass; the rest besides', () => {
+    const more = ['Stored objects', 'Sequences', 'Collations'].map((check) => ({
+      check,
+      verdict: check === 'Collations' ? 'SKIPPED' : 'PASS',
+      detail: 'seen',
+      seconds: 0,
+    }));
+
+    const { rows, others, all } = words({
+      ...sampleProof(),
+      checks: [...more, ...sampleProof().checks],
+    });
+
+    expect(rows.map(([check]) => check)).toEqual([
+      'Collations',
+      'Restore',
+      '2 largest tables',
+      'Latest transaction',
+      'Scratch cluster',
+    ]);
+    expect(others.map(([check]) => check)).toEqual(['Stored objects', 'Sequences']);
+    expect(all).toHaveLength(7);
+  });
+
   test('says why a table was compared by count alone, or not at all', () => {
     const [orders, users] = sampleProof().tables;
     if (orders === undefined || users === undefined) throw new Error('There are two');

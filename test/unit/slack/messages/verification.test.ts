@@ -75,6 +75,25 @@ describe('a passed proof', () => {
     expect(message.text).toContain('2 largest tables: PASS, 41,236,118 rows in 2 tables equal');
   });
 
+  test('puts checks that passed and say little into one row, and tells each of them in the thread', () => {
+    const { checks } = sampleProof();
+    const more = ['Stored objects', 'Sequences'].map((check) => ({
+      check,
+      verdict: 'PASS' as const,
+      detail: `${check} & all`,
+      seconds: 0,
+    }));
+    const result = sampleProof({ checks: [...more, ...checks] });
+
+    expect(tableIn(report({ result }))?.at(-2)).toEqual([
+      '2 more checks',
+      'PASS',
+      'Stored objects, Sequences',
+    ]);
+    expect(report({ result }).text).toContain('2 more checks: PASS, Stored objects, Sequences');
+    expect(readable(inThread({ result }))).toContain('*Sequences*  Sequences &amp; all');
+  });
+
   test('ends with what is at risk, beside what was promised, and the next proof', () => {
     const said =
       'Data at risk now: 2.0 s (objective 5 min). Time to restore: 6 min 12 s (objective 30 min). Next proof tomorrow 04:00 UTC.';
