@@ -192,11 +192,14 @@ async function openChat({ config, clock, log, catalog }: Parts): Promise<ChatDoo
   return {
     people,
     async start({ gate, registry, rooms: { incidents } }) {
+      const { undeliveredService } = await import('./slack/undelivered.ts');
       const updates = createUpdates({ incidents, clock });
       const servers = serverNames(config);
       const said = { section, gate, catalog, chat, people, registry, servers };
       const app = await startSlackApp({ ...said, incidents, updates, clock, log });
-      return { port: app.port, door: doorService(app), services: app.services };
+      const opsChannel = section.channels.ops;
+      const undelivered = undeliveredService({ chat, catalog, opsChannel, clock, log });
+      return { port: app.port, door: doorService(app), services: [...app.services, undelivered] };
     },
   };
 }

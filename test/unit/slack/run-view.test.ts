@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/catalog/runs.ts';
 import { newRunId } from '../../../src/kernel/ids.ts';
 import { stepLines } from '../../../src/slack/messages/progress.ts';
-import { readSteps } from '../../../src/slack/run-view.ts';
+import { readPaged, readSteps } from '../../../src/slack/run-view.ts';
 
 const BEGAN = Temporal.Instant.from('2026-11-22T15:00:00Z');
 const RUN = newRunId(BEGAN);
@@ -28,4 +28,17 @@ test('a step that works tells its rate and the time left, and a step that is don
     '▸ Copy its files (now) · 25 %, 500 MB of 2.0 GB, 50.0 MB/s, about 30 s left · 11 s',
   ]);
   expect(stepLines(readSteps([...events, ended]), now)).toEqual(['✓ Copy its files (done) · 11 s']);
+});
+
+test('a page that was taken stays taken, whatever was written beside it', () => {
+  const [waiting, accepted] = [
+    { outcome: 'waiting', said: null },
+    { outcome: 'accepted', by: 'PagerDuty', at: '2026-11-22T15:00:02Z' },
+  ];
+  const events = [event(1, 'paged', waiting), event(2, 'paged', accepted)];
+
+  expect(readPaged(events.slice(0, 1))).toEqual(waiting);
+  expect(readPaged(events)).toEqual(accepted);
+  expect(readPaged([...events, event(3, 'paged', waiting)])).toEqual(accepted);
+  expect(readPaged([event(1, 'paged', null), event(2, 'done', {})])).toBeUndefined();
 });

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { lintMessage } from '../../../../src/slack/limits.ts';
 import { APPROVE, REFUSE } from '../../../../src/slack/messages/approval.ts';
 import { CANCEL, runMessage } from '../../../../src/slack/messages/run.ts';
+import type { RunView } from '../../../../src/slack/run-view.ts';
 import {
   AROUND,
   buttonsOf,
@@ -255,4 +256,23 @@ test('runMessage() escapes what came from outside, so that nobody is mentioned b
   });
 
   expect(readable(runMessage(view, AROUND, 1))).toContain('Restore &lt;!channel&gt; &amp; co');
+});
+
+test('runMessage() says in its first line how far the page of a failed proof is', () => {
+  const title = 'shop could NOT be proved restorable';
+  const result = { verdict: 'FAIL', title };
+  const run = sampleRun({ operation: 'verify', state: 'done', result });
+  function firstLine(paged?: RunView['paged']): string | undefined {
+    const message = runMessage(sampleView({ run, paged }), AROUND, 1);
+    expect(lintMessage(message)).toEqual([]);
+    return message.text.split('\n')[0];
+  }
+
+  const at = '2026-11-22T04:09:12.000000Z';
+  const accepted = firstLine({ outcome: 'accepted', by: 'PagerDuty', at });
+  expect(accepted).toContain(`${title} · FAIL · page accepted by PagerDuty at 04:09 UTC`);
+  expect(firstLine({ outcome: 'waiting', said: '503' })).toContain('NOT been accepted yet: 503');
+  expect(firstLine({ outcome: 'nobody' })).toContain('nobody is paged: no pager is configured');
+  // Nothing was heard of a page: it must not look as if somebody were on the way.
+  expect(firstLine()).toContain('the page has NOT been accepted yet');
 });
