@@ -83,3 +83,31 @@ test('one types the restore with the keyboard alone, another approves it, both r
   expect(await photograph(ben, 'done')).toBeGreaterThan(10_000);
   await browser.closePages();
 });
+
+test('a proof is read on the page: its position and what is at risk, every table in its thread', async () => {
+  const ana = await openAs(ANA);
+  const composer = ana.getByRole('combobox', { name: 'Message #ops' });
+  await composer.fill('/dbdr verify shop');
+  await composer.press('Enter');
+
+  await ana.getByText(/shop is restorable to .* · PASS/).waitFor({ timeout: RESTORE_MS });
+  await ana
+    .getByText(/\(the newest\) was restored from .* up to log position .*, and compared/)
+    .waitFor();
+  await ana
+    .getByText(/Data at risk now: .* \(objective .*\)\. Time to restore: .* Next proof/)
+    .waitFor();
+  await ana.getByRole('cell', { name: 'Restore', exact: true }).waitFor();
+  expect(await photograph(ana, 'proved')).toBeGreaterThan(10_000);
+
+  // The thread of the proof, which is the newest one.
+  await ana.getByRole('button', { name: /repl/ }).last().click();
+  await ana.getByRole('columnheader', { name: 'Rows in production' }).waitFor();
+  await ana.getByRole('cell', { name: '50,000' }).first().waitFor();
+  await ana
+    .getByText(/^equal: -?\d+$/)
+    .first()
+    .waitFor();
+  expect(await photograph(ana, 'proved-tables')).toBeGreaterThan(10_000);
+  await browser.closePages();
+});
