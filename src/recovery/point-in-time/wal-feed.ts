@@ -1,32 +1,32 @@
 /**
- * Feeds WAL to a recovering PostgreSQL: answers what `feed-script.ts` asks for from the archive, and
- * reads the next segments ahead. A segment that should be there and is not is a failure, never the
- * end of the log.
+ * Feeds WAL to a recovering PostgreSQL: reads the segments of the path ahead of it, several at once, and
+ * lays them where `feed-script.ts` takes them, so that PostgreSQL waits for none. How far ahead is
+ * bounded in bytes. A segment that should be there and is not is a failure, never the end of the log.
  */
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { type FSWatcher, watch } from 'node:fs';
+import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { giveOne } from '../../clusters/folders.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
 import { isProblem, Problem } from '../../kernel/problem.ts';
-import {
-  isSegmentName,
-  type SegmentName,
-  segmentBegin,
-  segmentNameAt,
-  segmentPlace,
-} from '../../kernel/wal-name.ts';
-import { moveTablespacesInside } from '../../postgres/wal-tablespaces.ts';
+import { isSegmentName, type SegmentName, segmentPlace } from '../../kernel/wal-name.ts';
 import type { ProgramUser } from '../../subprocess/run.ts';
 import type { WalPath } from '../coverage.ts';
-import { TABLESPACE_CUT, WAL_HOLE } from '../problems.ts';
+import { WAL_HOLE } from '../problems.ts';
 import { FINISHED, renderFeedScript, restoreCommand, SPOOL } from './feed-script.ts';
+import { keepInside } from './keep-inside.ts';
+import { mustExist, segmentsFrom } from './wal-order.ts';
 
-const POLL_MS = 15;
-/** Segments that are fetched before they are asked for. */
-const AHEAD = 3;
+/** Changes are told by the system; where it does not tell, we look. */
+const LOOK_MS = 100;
+/** What lies ready in the spool at most, and what is held in memory of what is being fetched. */
+const AHEAD_BYTES = 128 * 1024 * 1024;
+const FETCHED_BYTES = 64 * 1024 * 1024;
 const SCRIPT = 'fetch-wal.sh';
+/** Within the spool: what is not whole yet. */
+const COMING = 'coming';
 
 export type WalFileName = SegmentName | `${string}.history`;
 
@@ -41,6 +41,10 @@ export interface WalFeedRequest {
     destination: string,
     signal: AbortSignal,
   ) => Promise<'written' | 'absent'>;
+  /** Where PostgreSQL is going to begin, where that is known: read ahead while it starts. */
+  readonly firstLsn?: Lsn | undefined;
+  /** Behind the segment that holds it nothing is read ahead. Default: the end of the path. */
+  readonly targetLsn?: Lsn | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -59,6 +63,7 @@ export interface WalFeed extends AsyncDisposable {
 
 export async function openWalFeed(request: WalFeedRequest): Promise<WalFeed> {
   await mkdir(request.spool, { mode: 0o700 });
+  await mkdir(join(request.spool, COMING), { mode: 0o700 });
   const script = join(request.spool, SCRIPT);
   const text = renderFeedScript({ spool: request.spool, feederPid: process.pid });
   await writeFile(script, text, { mode: 0o500 });
@@ -75,6 +80,7 @@ export async function openWalFeed(request: WalFeedRequest): Promise<WalFeed> {
     async [Symbol.asyncDispose]() {
       feeder.stopping.abort();
       await served;
+      await feeder.clear();
     },
   };
 }
@@ -85,56 +91,110 @@ class Feeder {
   handedTo: Lsn;
   readonly asked = new Map<string, number>();
   readonly #request: WalFeedRequest;
-  readonly #underWay = new Map<string, Promise<void>>();
   readonly #signal: AbortSignal;
+  readonly #underWay = new Map<string, Promise<Fetched>>();
+  readonly #answering = new Map<string, Promise<void>>();
+  /** Lies in the spool. */
+  readonly #ready = new Set<string>();
+  /** What could not be read ahead is left until it is asked for: it may never be. */
+  readonly #leftAlone = new Set<string>();
+  readonly #buffers: Buffer[] = [];
+  /** From there on it is read ahead; undefined: nothing was asked for yet. */
+  #nextByte: bigint | undefined;
+  #changed: () => void = () => undefined;
 
   constructor(request: WalFeedRequest) {
     this.#request = request;
     this.handedTo = request.path.fromLsn;
+    this.#nextByte = request.firstLsn === undefined ? undefined : lsnBytes(request.firstLsn);
     this.#signal = AbortSignal.any([request.signal, this.stopping.signal]);
   }
 
   /** Resolves when stopped. Never rejects: failures go to `failure`. */
   async serve(): Promise<void> {
+    const watcher = watchFolder(this.#request.spool, (name) => {
+      if (name === null || isWish(name)) this.#changed();
+    });
     try {
+      this.#readAhead();
       while (!this.#signal.aborted) {
-        const names = await readdir(this.#request.spool);
-        for (const name of namesWith(names, SPOOL.wanted)) this.#answer(name);
-        for (const name of namesWith(names, SPOOL.taken)) await this.#noteTaken(name);
-        await this.#request.clock.sleep(POLL_MS, { signal: this.#signal });
+        const changed = this.#nextChange();
+        await this.#look();
+        await changed;
       }
     } catch (error) {
-      if (!this.#signal.aborted) this.failure.abort(error);
+      this.#fail(error);
+    } finally {
+      watcher?.close();
     }
-    await Promise.all(this.#underWay.values());
+    await Promise.all([...this.#answering.values(), ...this.#underWay.values()]);
   }
 
   async finish(): Promise<void> {
     await writeFile(join(this.#request.spool, FINISHED), '', { mode: 0o644 });
   }
 
-  async #noteTaken(name: string): Promise<void> {
-    await rm(this.#file(name, SPOOL.taken), { force: true });
-    if (isSegmentName(name)) this.#readAhead(name);
+  /** What was read ahead and is not needed any more; the script stays for as long as the cluster does. */
+  async clear(): Promise<void> {
+    for (const name of this.#ready) await rm(this.#file(name, SPOOL.ready), { force: true });
+    await rm(join(this.#request.spool, COMING), { recursive: true, force: true });
   }
 
-  #answer(name: string): void {
-    if (this.#underWay.has(`answer ${name}`)) return;
-    this.asked.set(name, (this.asked.get(name) ?? 0) + 1);
-    this.#track(`answer ${name}`, async () => {
-      // First: a later wish for the same file is a new one.
-      await rm(this.#file(name, SPOOL.wanted), { force: true });
-      if (!isWalFile(name)) return this.#put(name, SPOOL.absent);
-      await this.#underWay.get(name);
-      const have = (await readdir(this.#request.spool)).includes(`${name}.${SPOOL.ready}`);
-      const outcome = have ? 'written' : await this.#fetch(name);
-      if (outcome === 'absent') await this.#judgeAbsence(name);
-      else if (isSegmentName(name)) this.#readAhead(name);
-    });
+  #nextChange(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#changed = resolve;
+    const looking = this.#request.clock.sleep(LOOK_MS, { signal: this.#signal });
+    return Promise.race([promise, looking.catch(() => undefined)]);
+  }
+
+  async #look(): Promise<void> {
+    const names = await readdir(this.#request.spool);
+    const taken = namesWith(names, SPOOL.taken);
+    for (const wish of taken) await this.#noteTaken(wish);
+    for (const wish of namesWith(names, SPOOL.wanted)) {
+      if (this.#answering.has(wish)) continue;
+      const name = fileOf(wish);
+      this.asked.set(name, (this.asked.get(name) ?? 0) + 1);
+      this.#answer(wish, taken.includes(wish));
+    }
+  }
+
+  async #noteTaken(wish: string): Promise<void> {
+    await rm(this.#file(wish, SPOOL.taken), { force: true });
+    const name = fileOf(wish);
+    this.#ready.delete(name);
+    if (!isSegmentName(name)) return;
+    const { segmentBytes } = this.#request;
+    const end = lsnBytes(segmentPlace(name, segmentBytes).beginLsn) + BigInt(segmentBytes);
+    this.handedTo = lsnFromBytes(maxOf(lsnBytes(this.handedTo), end));
+    this.#nextByte = end;
+    this.#readAhead();
+  }
+
+  /** Each wish once: the same file may be wanted again at once by another one. */
+  #answer(wish: string, isMet: boolean): void {
+    const answered = rm(this.#file(wish, SPOOL.wanted), { force: true })
+      .then(async () => (isMet ? undefined : this.#give(fileOf(wish))))
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => this.#answering.delete(wish));
+    this.#answering.set(wish, answered);
+  }
+
+  async #give(name: string): Promise<void> {
+    if (!isWalFile(name)) return this.#put(name, SPOOL.absent);
+    const before = await this.#underWay.get(name);
+    if (before === 'written' || this.#ready.has(name)) return;
+    const fetched = await this.#fetch(name);
+    if (fetched === 'absent') return this.#judgeAbsence(name);
+    if (fetched !== 'written') {
+      if (!this.#signal.aborted) await this.#put(name, SPOOL.failed);
+      throw fetched.failure;
+    }
   }
 
   async #judgeAbsence(name: WalFileName): Promise<void> {
-    if (isSegmentName(name) && this.#mustExist(name)) {
+    const { path, segmentBytes } = this.#request;
+    if (isSegmentName(name) && mustExist(path, segmentBytes, name)) {
       await this.#put(name, SPOOL.failed);
       throw new Problem(WAL_HOLE, `Cannot replay: WAL segment "${name}" is missing in the store`, {
         facts: { segment: name },
@@ -143,61 +203,60 @@ class Feeder {
     await this.#put(name, SPOOL.absent);
   }
 
-  /** Inside the path, or behind it when more is stored behind a hole. */
-  #mustExist(name: SegmentName): boolean {
-    const { path, segmentBytes } = this.#request;
-    const { timeline, beginLsn } = segmentPlace(name, segmentBytes);
-    const begin = lsnBytes(beginLsn);
-    const inside = path.runs.some(
-      (run) =>
-        run.timeline === timeline &&
-        begin >= lsnBytes(segmentBegin(run.fromLsn, segmentBytes)) &&
-        begin < lsnBytes(run.toLsn),
-    );
-    return inside || (path.broken && timeline === path.timeline && begin >= lsnBytes(path.toLsn));
-  }
-
-  #readAhead(name: SegmentName): void {
-    const { path, segmentBytes } = this.#request;
-    const { timeline, beginLsn } = segmentPlace(name, segmentBytes);
-    const end = lsnBytes(beginLsn) + BigInt(segmentBytes);
-    this.handedTo = lsnFromBytes(maxOf(lsnBytes(this.handedTo), end));
-    for (let index = 0n; index < BigInt(AHEAD); index += 1n) {
-      const begin = end + index * BigInt(segmentBytes);
-      // The last one may still grow: it is read when it is asked for.
-      if (begin + BigInt(segmentBytes) >= lsnBytes(path.toLsn)) return;
-      const next = segmentNameAt(timeline, lsnFromBytes(begin), segmentBytes);
-      if (!this.#underWay.has(next) && this.#mustExist(next))
-        this.#track(next, async () => void (await this.#fetch(next)));
+  /** Fills the spool as far as it may be filled. */
+  #readAhead(): void {
+    const { path, segmentBytes, targetLsn = path.toLsn } = this.#request;
+    if (this.#nextByte === undefined || this.#signal.aborted) return;
+    const ahead = {
+      from: this.#nextByte,
+      until: lsnBytes(targetLsn),
+      count: timesIn(AHEAD_BYTES, segmentBytes),
+    };
+    for (const name of segmentsFrom(path, segmentBytes, ahead)) {
+      if (this.#underWay.size >= timesIn(FETCHED_BYTES, segmentBytes)) return;
+      if (this.#ready.has(name) || this.#underWay.has(name) || this.#leftAlone.has(name)) continue;
+      void this.#bringAhead(name);
     }
   }
 
-  async #fetch(name: WalFileName): Promise<'written' | 'absent'> {
-    const { fetch, user } = this.#request;
-    const ready = this.#file(name, SPOOL.ready);
-    const unfinished = this.#file(name, 'unfinished');
+  async #bringAhead(name: SegmentName): Promise<void> {
+    if ((await this.#fetch(name)) !== 'written') this.#leftAlone.add(name);
+    this.#readAhead();
+  }
+
+  #fetch(name: WalFileName): Promise<Fetched> {
+    const fetched = this.#bring(name)
+      .catch((error: unknown): Fetched => ({ failure: error }))
+      .finally(() => this.#underWay.delete(name));
+    this.#underWay.set(name, fetched);
+    return fetched;
+  }
+
+  async #bring(name: WalFileName): Promise<Fetched> {
+    const { fetch, user, spool, segmentBytes } = this.#request;
+    const coming = join(spool, COMING, name);
+    if ((await fetch(name, coming, this.#signal)) === 'absent') return 'absent';
+    if (isSegmentName(name)) {
+      const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(segmentBytes);
+      await keepInside(coming, name, { buffer, segmentBytes });
+      this.#buffers.push(buffer);
+    }
+    await chmod(coming, 0o600);
+    await giveOne(coming, user);
+    // Before it is there: it may be taken, and that be noted, before we hear that it is.
+    this.#ready.add(name);
     try {
-      if ((await fetch(name, unfinished, this.#signal)) === 'absent') return 'absent';
-      if (isSegmentName(name)) await keepInside(unfinished, name, this.#request);
-      await chmod(unfinished, 0o600);
-      await giveOne(unfinished, user);
-      await rename(unfinished, ready);
-      return 'written';
+      await rename(coming, this.#file(name, SPOOL.ready));
     } catch (error) {
-      await rm(unfinished, { force: true });
-      if (!this.#signal.aborted) await this.#put(name, SPOOL.failed);
+      this.#ready.delete(name);
       throw error;
     }
+    return 'written';
   }
 
-  #track(key: string, work: () => Promise<void>): void {
-    const done = work()
-      .catch((error: unknown) => {
-        if (!this.#signal.aborted && !this.failure.signal.aborted)
-          this.failure.abort(asReason(error));
-      })
-      .finally(() => this.#underWay.delete(key));
-    this.#underWay.set(key, done);
+  #fail(error: unknown): void {
+    if (this.#signal.aborted || this.failure.signal.aborted) return;
+    this.failure.abort(asReason(error));
   }
 
   async #put(name: string, word: string): Promise<void> {
@@ -209,27 +268,32 @@ class Feeder {
   }
 }
 
-/**
- * A tablespace that was made since the backup stands where production has it, as the log says: replay
- * must never write there.
- *
- * @throws Problem RECOVERY_TABLESPACE_CUT
- */
-async function keepInside(
-  file: string,
-  name: SegmentName,
-  { segmentBytes }: WalFeedRequest,
-): Promise<void> {
-  const bytes = await readFile(file);
-  const { beginLsn } = segmentPlace(name, segmentBytes);
-  const { moved, cut } = moveTablespacesInside(bytes, lsnBytes(beginLsn));
-  if (cut)
-    throw new Problem(
-      TABLESPACE_CUT,
-      `Cannot replay: a tablespace was made at the very edge of WAL segment "${name}", and replay would write where production has it`,
-      { facts: { segment: name } },
-    );
-  if (moved.length > 0) await writeFile(file, bytes);
+/** Undefined: the system watches too much already; looking now and then does. */
+function watchFolder(
+  folder: string,
+  changed: (name: string | null) => void,
+): FSWatcher | undefined {
+  try {
+    return watch(folder, (_event, name) => changed(name)).on('error', () => undefined);
+  } catch {
+    return undefined;
+  }
+}
+
+type Fetched = 'written' | 'absent' | { readonly failure: unknown };
+
+/** A wish is called `<WAL file>.<process>`. */
+function fileOf(wish: string): string {
+  return wish.split('.').slice(0, -1).join('.');
+}
+
+function isWish(name: string): boolean {
+  return name.endsWith(`.${SPOOL.wanted}`) || name.endsWith(`.${SPOOL.taken}`);
+}
+
+/** At least one. */
+function timesIn(bytes: number, segmentBytes: number): number {
+  return Math.max(1, Math.floor(bytes / segmentBytes));
 }
 
 function asReason(error: unknown): unknown {

@@ -1,0 +1,197 @@
+/**
+ * Starts a restored data directory and replays it until it stands at a position, paused; and again, to a
+ * later one. Each start has a feed and a log of its own, so that nothing an earlier start said is
+ * taken for the word of this one.
+ */
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { PLACE_FILES, type ScratchPlace } from '../../clusters/place.ts';
+import {
+  DEFAULT_REPLAY_SETTINGS,
+  largerSettings,
+  readControlSettings,
+} from '../../clusters/replay-settings.ts';
+import { type ScratchCluster, startScratchCluster } from '../../clusters/scratch-cluster.ts';
+import type { BackupSummary } from '../../engines/engine.ts';
+import type { Step } from '../../gate/operation.ts';
+import type { ServerName } from '../../kernel/ids.ts';
+import { type Lsn, lsnBytes, toLsn } from '../../kernel/lsn.ts';
+import { Problem } from '../../kernel/problem.ts';
+import type { WalPath } from '../coverage.ts';
+import type { RecoveryDeps } from '../deps.ts';
+import { RECOVERY_FAILED, SERVER_UNKNOWN } from '../problems.ts';
+import { namesInUrl } from '../server-url.ts';
+import type { Target } from '../target.ts';
+import type { FetchWal } from '../wal-sources.ts';
+import { type ReplayTarget, recoverySettings } from './recovery-settings.ts';
+import { followReplay, type Reached } from './replay.ts';
+import { type CopyAccess, findCopyAccess } from './restored-copy.ts';
+import { openWalFeed } from './wal-feed.ts';
+
+/** The primary can raise its settings this often within the replayed log. */
+const STARTS_MAX = 6;
+/** A restore command that has nothing: what was fetched before lies in the copy's own folder. */
+const NO_MORE_WAL = 'exit 1';
+
+export interface CopyToReplay {
+  readonly server: ServerName;
+  readonly base: BackupSummary;
+  readonly path: WalPath;
+  /** The database whose URL is answered; default: the one in the server's URL. */
+  readonly database?: string | undefined;
+  readonly place: ScratchPlace;
+  readonly fetch: FetchWal;
+  /** Its writes are made durable. */
+  readonly durable: boolean;
+}
+
+/** A cluster that stands paused at a position. */
+export interface Standing {
+  readonly cluster: ScratchCluster;
+  readonly access: CopyAccess;
+  readonly reached: Reached;
+  /** `end of log`: nothing was committed between there and the target, as far as the log is stored. */
+  readonly how: 'target' | 'end of log';
+}
+
+export class CopyReplay {
+  readonly #deps: RecoveryDeps;
+  readonly #copy: CopyToReplay;
+  #starts = 0;
+
+  constructor(deps: RecoveryDeps, copy: CopyToReplay) {
+    this.#deps = deps;
+    this.#copy = copy;
+  }
+
+  /** Whatever ran before in the place has ended. Failing, it may leave its cluster running. */
+  async standAt(asked: Target, step: Step): Promise<Standing> {
+    let target: ReplayTarget = asked;
+    let stood: Reached | undefined;
+    for (let attempt = 1; attempt <= STARTS_MAX; attempt += 1) {
+      const standing = await this.#replayOnce(target, step);
+      if (standing === undefined) continue;
+      if (stood !== undefined) return standAgain(standing, stood);
+      if (standing.how === 'target' || target.kind === 'latest') return standing;
+      // PostgreSQL never opens where its target was not met, even if nothing can lie before it. The
+      // stored log may have grown meanwhile: it must stand where it stands now and go no further.
+      await standing.cluster.stop();
+      stood = standing.reached;
+      target = { kind: 'where it stood', lsn: stood.lsn };
+    }
+    throw new Problem(
+      RECOVERY_FAILED,
+      'Cannot replay: the settings that replay needs were raised again and again',
+    );
+  }
+
+  /** Undefined: the primary raised a setting; start again, the control file now says so. */
+  async #replayOnce(target: ReplayTarget, step: Step): Promise<Standing | undefined> {
+    const { clock, connect, scratch } = this.#deps;
+    const { base, path, place, fetch } = this.#copy;
+    await this.#setLogAside();
+    this.#starts += 1;
+    await using feed = await openWalFeed({
+      spool: join(place.folder, `spool-${this.#starts}`),
+      user: scratch.user,
+      path,
+      segmentBytes: base.segmentBytes,
+      fetch,
+      firstLsn: this.#starts === 1 ? path.fromLsn : undefined,
+      targetLsn: target.kind === 'lsn' ? toLsn(target.lsn) : undefined,
+      clock,
+      signal: step.signal,
+    });
+    const signal = AbortSignal.any([step.signal, feed.failed]);
+    const cluster = await this.#start(target, feed.restoreCommand, signal);
+    const progress = progressOf(path, step);
+    await cluster.waitReady({ signal, onWait: () => progress(feed.handedTo()) });
+    const access = await this.#enter(cluster, signal);
+    await using session = await connect(access.url, { signal });
+    const end = await followReplay({
+      cluster,
+      session,
+      feed,
+      target,
+      path,
+      clock,
+      signal,
+      segmentBytes: base.segmentBytes,
+      onProgress: progress,
+    });
+    if (end.outcome === 'settings too small') {
+      await cluster.stop();
+      return undefined;
+    }
+    await feed.finish();
+    return { cluster, access, reached: end.state, how: end.how };
+  }
+
+  async #start(
+    target: ReplayTarget,
+    restoreCommand: string,
+    signal: AbortSignal,
+  ): Promise<ScratchCluster> {
+    const { clock, programsFor, scratch } = this.#deps;
+    const { base, path, place, durable } = this.#copy;
+    const control = await readControlSettings(place.dataDirectory);
+    return startScratchCluster({
+      place,
+      programs: await programsFor(base.major, { signal }),
+      user: scratch.user,
+      settings: largerSettings(DEFAULT_REPLAY_SETTINGS, control ?? DEFAULT_REPLAY_SETTINGS),
+      recovery: recoverySettings({
+        target,
+        restoreCommand: target.kind === 'where it stood' ? NO_MORE_WAL : restoreCommand,
+        major: base.major,
+        broken: path.broken,
+        timeline: path.timeline === base.timeline ? 'current' : path.timeline,
+      }),
+      mode: 'replay',
+      durable,
+      clock,
+    });
+  }
+
+  /** What an earlier start wrote must not be read as what the next one did. */
+  async #setLogAside(): Promise<void> {
+    const log = join(this.#copy.place.folder, PLACE_FILES.log);
+    if (this.#starts > 0) await rename(log, `${log}.${this.#starts}`);
+  }
+
+  async #enter(cluster: ScratchCluster, signal: AbortSignal): Promise<CopyAccess> {
+    const { servers, connect } = this.#deps;
+    const { server, database } = this.#copy;
+    const known = servers.get(server);
+    if (known === undefined)
+      throw new Problem(SERVER_UNKNOWN, `Cannot restore "${server}": the config does not name it`);
+    const names = namesInUrl(known.url);
+    return findCopyAccess({
+      cluster,
+      connect,
+      signal,
+      role: names.role,
+      database: database ?? names.database,
+    });
+  }
+}
+
+function progressOf(path: WalPath, step: Step): (lsn: Lsn) => void {
+  const begin = lsnBytes(path.fromLsn);
+  const totalBytes = Number(lsnBytes(path.toLsn) - begin);
+  return (lsn) => {
+    const doneBytes = Number(lsnBytes(lsn) - begin);
+    step.progress({ doneBytes: Math.max(0, Math.min(doneBytes, totalBytes)), totalBytes });
+  };
+}
+
+/** @throws Problem RECOVERY_FAILED when it went further than it had stood. */
+function standAgain(standing: Standing, stood: Reached): Standing {
+  const { lsn } = standing.reached;
+  if (lsn === stood.lsn) return { ...standing, reached: stood };
+  throw new Problem(
+    RECOVERY_FAILED,
+    `Cannot hold the copy at ${stood.lsn}: it went on to ${lsn} when it was started again`,
+  );
+}

@@ -1,0 +1,54 @@
+/** In which order replay needs the segments of a path, and which of them must be stored. Pure. */
+import { lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
+import {
+  type SegmentName,
+  segmentBegin,
+  segmentNameAt,
+  segmentPlace,
+} from '../../kernel/wal-name.ts';
+import type { WalPath } from '../coverage.ts';
+
+/** Inside the path, or behind it when more is stored behind a hole. */
+export function mustExist(path: WalPath, segmentBytes: number, name: SegmentName): boolean {
+  const { timeline, beginLsn } = segmentPlace(name, segmentBytes);
+  const begin = lsnBytes(beginLsn);
+  if (timelinesAt(path, segmentBytes, begin).includes(timeline)) return true;
+  return path.broken && timeline === path.timeline && begin >= lsnBytes(path.toLsn);
+}
+
+/**
+ * Up to `count` segments from the one that holds byte `from` on, each on the newest timeline that has it:
+ * that is where PostgreSQL looks first. The path's last segment may still grow: it is left out, so that
+ * it is read when it is asked for.
+ */
+export function segmentsFrom(
+  path: WalPath,
+  segmentBytes: number,
+  { from, until, count }: Stretch,
+): readonly SegmentName[] {
+  const size = BigInt(segmentBytes);
+  const names: SegmentName[] = [];
+  for (let begin = (from / size) * size; names.length < count; begin += size) {
+    if (begin + size >= lsnBytes(path.toLsn) || begin > until) break;
+    const timelines = timelinesAt(path, segmentBytes, begin);
+    if (timelines.length === 0) break;
+    names.push(segmentNameAt(Math.max(...timelines), lsnFromBytes(begin), segmentBytes));
+  }
+  return names;
+}
+
+interface Stretch {
+  readonly from: bigint;
+  /** The last segment holds it, at most. */
+  readonly until: bigint;
+  readonly count: number;
+}
+
+function timelinesAt({ runs }: WalPath, segmentBytes: number, begin: bigint): readonly number[] {
+  return runs
+    .filter(
+      ({ fromLsn, toLsn }) =>
+        begin >= lsnBytes(segmentBegin(fromLsn, segmentBytes)) && begin < lsnBytes(toLsn),
+    )
+    .map(({ timeline }) => timeline);
+}
