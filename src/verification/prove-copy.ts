@@ -22,6 +22,7 @@ import {
 import { judgeAge, openEveryDatabase, promote } from './copy-checks.ts';
 import { checkPages } from './page-checks.ts';
 import { type Proving, roundSeconds } from './proving.ts';
+import { countReads } from './read-count.ts';
 import { checkStructure } from './structure.ts';
 import { inOrder, neededLsn, type Truth } from './truth.ts';
 
@@ -96,11 +97,12 @@ async function restore(
   let restored: ScratchRestore | undefined;
   const beganMs = deps.recovery.clock.elapsedMs();
   const target = targetOf(path, truth);
+  const reads = countReads(deps.recovery);
   const [database] = plan.databases;
   let seen: Seen;
   try {
     const request = { server, store, base, path, target, database };
-    restored = await restoreToScratch(deps.recovery, request, run);
+    restored = await restoreToScratch(reads.recovery, request, run);
     const { restoreSeconds, replaySeconds } = restored.measured;
     const detail = `files in ${restoreSeconds.toFixed(1)} s, log in ${replaySeconds.toFixed(1)} s, from ${store.name}`;
     seen = { verdict: 'PASS', detail };
@@ -110,6 +112,8 @@ async function restore(
   }
   const seconds = (deps.recovery.clock.elapsedMs() - beganMs) / 1000;
   book.note('Restore', { ...seen, seconds });
+  const read = restored === undefined ? undefined : reads.seen(base.packs);
+  if (read !== undefined) book.note('Bytes read', read);
   return restored;
 }
 
