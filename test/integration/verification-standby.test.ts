@@ -128,11 +128,13 @@ describe('verification.read_from', () => {
     await mayPause(true);
     const stop = new AbortController();
     const { recovery, servers } = setting.deps;
-    const connect: typeof recovery.connect = async (url, options) => {
+    async function connect(
+      ...[url, options]: Parameters<typeof recovery.connect>
+    ): ReturnType<typeof recovery.connect> {
       // The first session that counts: the standby stands still by then.
       if (options.statementTimeoutMs !== undefined) stop.abort(new Error('cancelled'));
       return recovery.connect(url, options);
-    };
+    }
     const deps = { ...setting.deps, servers, recovery: { ...recovery, connect } };
     const run = testRun();
     const request = { summary: await newestBackup(), untilStored: async () => undefined };
