@@ -31,7 +31,7 @@ function olderWords(
   { server, base }: VerifyPlan,
   { verdict, next }: VerifyResult,
 ): Pick<VerifyResult, 'title' | 'next'> {
-  const what = `backup of ${formatUtc(Temporal.Instant.from(base.beganAt).round('second'))}`;
+  const what = `backup of ${formatUtc(Temporal.Instant.from(base.beganAt).round({ smallestUnit: 'second', roundingMode: 'floor' }))}`;
   switch (verdict) {
     case 'PASS':
       return { title: `The ${what} of ${server} is restorable`, next };

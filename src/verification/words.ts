@@ -42,6 +42,7 @@ const Report = z.looseObject({
   runId: text,
   server: text,
   verdict: z.string(),
+  mode: text,
   title: text,
   next: text,
   shows: text,
@@ -137,15 +138,18 @@ function openingOf(report: Report): string {
   if (restoredToLsn === null || restoredToLsn === undefined)
     return `${what}${where} could not be restored.`;
   const took = isNumber(report.rtoSeconds) ? ` in ${formatSeconds(report.rtoSeconds)}` : '';
-  const position = `, up to log position ${restoredToLsn}`;
-  return `${what} was restored${where}${took}${position}${comparedWords(report)}.`;
+  return `${what} was restored${where}${took}${comparedWords(report, restoredToLsn)}.`;
 }
 
-function comparedWords({ tables, isProofPoint }: Report): string {
-  if (tables.every(({ outcome }) => outcome === 'not compared')) return ', and looked at';
-  return isProofPoint === true
-    ? ', and compared with production as it stood when the backup was taken'
-    : ', and compared with production';
+function comparedWords({ tables, mode, isProofPoint }: Report, lsn: string): string {
+  const position = `log position ${lsn}`;
+  if (tables.every(({ outcome }) => outcome === 'not compared'))
+    return `, up to ${position}, and looked at`;
+  if (isProofPoint === true)
+    return ` and compared with production as it stood at ${position}, when the backup was taken`;
+  return mode === 'exact'
+    ? ` and compared with production at ${position}`
+    : `, up to ${position}, and compared with production`;
 }
 
 function inBrackets(words: string | undefined): string {

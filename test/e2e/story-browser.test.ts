@@ -92,7 +92,7 @@ test('a proof is read on the page: its position and what is at risk, every table
 
   await ana.getByText(/shop is restorable to .* · PASS/).waitFor({ timeout: RESTORE_MS });
   await ana
-    .getByText(/\(the newest\) was restored from .* up to log position .*, and compared/)
+    .getByText(/\(the newest\) was restored from .* and compared with production at log position/)
     .waitFor();
   await ana
     .getByText(/Data at risk now: .* \(objective .*\)\. Time to restore: .* Next proof/)

@@ -32,14 +32,7 @@ test('an older backup is proved exactly, without production, and promises nothin
   await server.query('DROP TABLE orders');
   await backUp(setting, server);
   await server.stop();
-  const tiersOf: ProofSetting['deps']['tiersOf'] = (_server, backups) =>
-    new Map(
-      backups.map(({ summary: { systemId, backupId } }) => [
-        `${systemId}/${backupId}`,
-        ['monthly'],
-      ]),
-    );
-  const verify = verifyOperation({ ...setting.deps, tiersOf });
+  const verify = verifyOperation(setting.deps);
   const input = { older: true };
 
   const { plan } = await verify.prepare(input, { actor, signal });
@@ -54,6 +47,6 @@ test('an older backup is proved exactly, without production, and promises nothin
     tables: [{ table: 'orders', sourceRows: 3000, restoredRows: 3000, equal: true }],
   });
   expect(result.title).toMatch(/^The backup of \S+ \S+ UTC of shop is restorable$/);
-  expect(result.which).toMatch(/^kept as monthly of \w+ \d{4}, never proved$/);
-  expect(proofWords(result)?.opening).toContain('production as it stood when the backup was taken');
+  expect(result.which).toMatch(/^kept as daily of \S+, never proved$/);
+  expect(proofWords(result)?.opening).toContain('when the backup was taken');
 });

@@ -31,7 +31,7 @@ describe('viewOf()', () => {
       viewOf('verify', sampleProof({ which: 'as asked', whyStore: 'its only store' }), READER),
     ).toBe(`PASS: shop is restorable to 2026-11-22 04:19:58 UTC
 
-Backup 20261122T021104Z (as asked) was restored from west (its only store) in 6 min 12 s, up to log position 5/3A91F228, and compared with production.
+Backup 20261122T021104Z (as asked) was restored from west (its only store) in 6 min 12 s and compared with production at log position 5/3A91F228.
 
 Check               Verdict  Result
 Restore             PASS     files in 340.1 s, log in 31.9 s, from west, 6 min 12 s

@@ -13,7 +13,7 @@ function words(result: Parameters<typeof proofWords>[0]) {
 describe('proofWords()', () => {
   test('says which backup, why, from which store, and up to which position', () => {
     expect(words(sampleProof()).opening).toBe(
-      'Backup 20261122T021104Z (the newest) was restored from west (proved longest ago) in 6 min 12 s, up to log position 5/3A91F228, and compared with production.',
+      'Backup 20261122T021104Z (the newest) was restored from west (proved longest ago) in 6 min 12 s and compared with production at log position 5/3A91F228.',
     );
   });
 
@@ -41,7 +41,9 @@ describe('proofWords()', () => {
     });
 
     expect(words(older).opening).toContain('(kept as monthly of August 2026, never proved)');
-    expect(words(older).opening).toContain('production as it stood when the backup was taken');
+    expect(words(older).opening).toContain(
+      'and compared with production as it stood at log position 5/3A91F228, when the backup was taken',
+    );
     expect(words(older).measured).toBe(
       'Restoring it took 6 min 12 s. Next proof of the newest tomorrow 04:00 UTC.',
     );
@@ -117,9 +119,12 @@ describe('proofWords()', () => {
       outcome: 'in bounds',
     };
 
-    expect(words({ ...sampleProof(), tables: [table] }).tables).toEqual([
-      ['public.orders', '50,000 to 50,012', '50,007', 'in bounds'],
-    ]);
+    const bounded = words({ ...sampleProof(), mode: 'bounded', tables: [table] });
+
+    expect(bounded.opening).toContain(
+      ', up to log position 5/3A91F228, and compared with production.',
+    );
+    expect(bounded.tables).toEqual([['public.orders', '50,000 to 50,012', '50,007', 'in bounds']]);
   });
 
   test('does not say that a backup was compared where it could not be restored or judged', () => {

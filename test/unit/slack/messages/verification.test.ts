@@ -53,7 +53,7 @@ describe('a passed proof', () => {
     const text = readable(message);
     expect(text).toContain('*shop is restorable to 2026-11-22 04:19:58 UTC · PASS*');
     expect(text).toContain(
-      'Backup 20261122T021104Z (the newest) was restored from west (proved longest ago) in 6 min 12 s, up to log position 5/3A91F228',
+      'Backup 20261122T021104Z (the newest) was restored from west (proved longest ago) in 6 min 12 s and compared with production at log position 5/3A91F228',
     );
     expect(lintMessage(message)).toEqual([]);
   });
