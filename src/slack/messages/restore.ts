@@ -155,7 +155,7 @@ function tableText(table: RestoredTable): string {
 }
 
 /** `50,000`; whatever is not a number stays as it is. */
-export function sayCount(count: number | string | undefined): string {
+function sayCount(count: number | string | undefined): string {
   if (count === undefined) return 'unknown';
   const value = Number(count);
   return Number.isFinite(value) ? value.toLocaleString('en-US') : String(count);
