@@ -12,15 +12,15 @@ import { archiveUntil } from '../archiving/wait-for-wal.ts';
 import type { BackupSummary } from '../engines/engine.ts';
 import { ownLogEnd } from '../engines/own-log.ts';
 import type { Explanation, Operation, Run } from '../gate/operation.ts';
-import { backupIdAt, type ServerName } from '../kernel/ids.ts';
+import type { ServerName } from '../kernel/ids.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
-import { type BackupDeps, type NamedStore, type ProofPointRequest, requireServer } from './deps.ts';
+import { type Copied, type Copying, copyFiles } from './copy-files.ts';
+import { type BackupDeps, type NamedStore, requireServer } from './deps.ts';
 import { tellOtherClusters } from './other-clusters.ts';
 import { waitForOwnLog } from './own-log.ts';
-import { BACKUP_PACKS, packsReference } from './packs-sweeper.ts';
 import { PLAN_OUTDATED, WAL_INCOMPLETE } from './problems.ts';
-import { askForProofPoint, ProofPointTold } from './proof-point.ts';
+import { ProofPointTold } from './proof-point.ts';
 import { damagedPlaces, reportDamage } from './report-damage.ts';
 
 /** A terabyte at 100 MB/s takes three hours. */
@@ -157,7 +157,7 @@ async function takeBackup(deps: BackupDeps, plan: BackupPlan, run: Run): Promise
     const holder = `${archivingLease(server)} ${run.id}`;
     await archiveUntil({ ...options, server: archivingServer, deps: archivingDeps, lsn, holder });
   }
-  const copied = await copy(deps, { server, store, untilStored }, run);
+  const copied = await copyFiles(deps, { server, store, untilStored }, run);
   try {
     return await finish(deps, { untilStored, store, ...copied }, run);
   } catch (error) {
@@ -165,21 +165,11 @@ async function takeBackup(deps: BackupDeps, plan: BackupPlan, run: Run): Promise
   }
 }
 
-interface Copying {
-  readonly server: ServerName;
-  readonly store: NamedStore;
-  readonly untilStored: ProofPointRequest['untilStored'];
-}
-
-interface Copied extends Pick<Copying, 'store' | 'untilStored'> {
-  readonly summary: BackupSummary;
-  readonly told: ProofPointTold;
-  readonly warnings: readonly string[];
-}
+interface Finishing extends Copied, Pick<Copying, 'store' | 'untilStored'> {}
 
 async function finish(
   deps: BackupDeps,
-  { untilStored, store, summary, told, warnings }: Copied,
+  { untilStored, store, summary, told, warnings }: Finishing,
   run: Run,
 ): Promise<BackupResult> {
   const { server } = summary;
@@ -218,7 +208,11 @@ function sayKept(
 /** @throws Problem BACKUP_WAL_INCOMPLETE */
 async function requireOwnLog(
   deps: BackupDeps,
-  { store: { name, store }, summary, untilStored }: Omit<Copied, 'told' | 'warnings'>,
+  {
+    store: { name, store },
+    summary,
+    untilStored,
+  }: Pick<Finishing, 'store' | 'summary' | 'untilStored'>,
   signal: AbortSignal,
 ): Promise<void> {
   if (await waitForOwnLog(deps, { store, backup: summary, untilStored, signal })) return;
@@ -229,41 +223,6 @@ async function requireOwnLog(
     `Cannot call backup ${backupId} whole: the store "${name}" lacks WAL between ${beginLsn} and ${endLsn}`,
     { facts: { backupId, beginLsn, endLsn } },
   );
-}
-
-/** Until the manifest is put the packs are nobody's: they are claimed, so that a dead run's are swept. */
-async function copy(
-  deps: BackupDeps,
-  { server, store, untilStored }: Copying,
-  run: Run,
-): Promise<Pick<Copied, 'summary' | 'told' | 'warnings'>> {
-  return await run.step('Copy its files', async (step) => {
-    const backupId = backupIdAt(deps.clock.now());
-    const claim = await run.claim({
-      kind: BACKUP_PACKS,
-      reference: packsReference({ server, store: store.name, backupId }),
-    });
-    const asked = { server: requireServer(deps, server).server, store, untilStored };
-    const asking = askForProofPoint(deps, asked, run);
-    const summary = await deps.engine.takeBackup({
-      store: store.store,
-      ring: deps.ring,
-      server,
-      backupId,
-      log: run.log,
-      signal: step.signal,
-      onProgress: (progress) => step.progress(progress),
-      ...asking.request,
-    });
-    await deps.catalog.backups.record({
-      server,
-      backupId,
-      store: store.name,
-      summary: { ...summary },
-    });
-    await run.release(claim);
-    return { summary, told: asking.told(summary), warnings: asking.warnings(summary) };
-  });
 }
 
 /** Copies are made by whoever mirrors, and may be there already when the backup is done. */

@@ -30,8 +30,9 @@ export const ProofPointTold = z.strictObject({
 });
 export type ProofPointTold = z.infer<typeof ProofPointTold>;
 
-interface AskingForProofPoint {
-  readonly request: Pick<BackupRequest, 'takeProofPoint'>;
+export interface AskingForProofPoint {
+  /** Undefined: nobody is asked. */
+  readonly take: BackupRequest['takeProofPoint'] | undefined;
   /** What the result says, once the backup is taken. */
   told(summary: BackupSummary): ProofPointTold;
   /** What whoever took the backup should know: one was asked for, and there is none. */
@@ -59,19 +60,17 @@ export function askForProofPoint(
     return without('what was taken does not lie behind the end of the backup');
   }
   return {
-    request: {
-      takeProofPoint: async ({ summary, signal }) =>
-        await run.step('Count and hash what a copy must hold', async () => {
-          const beganMs = deps.clock.elapsedMs();
-          const taken = await tryToTake(deps, { ...means, summary, run, signal });
-          if (taken.outcome === 'none') {
-            last = without(taken.why);
-            return undefined;
-          }
-          last = tell(taken.proofPoint, (deps.clock.elapsedMs() - beganMs) / 1000);
-          return taken.proofPoint;
-        }),
-    },
+    take: async ({ summary, signal }) =>
+      await run.step('Count and hash what a copy must hold', async () => {
+        const beganMs = deps.clock.elapsedMs();
+        const taken = await tryToTake(deps, { ...means, summary, run, signal });
+        if (taken.outcome === 'none') {
+          last = without(taken.why);
+          return undefined;
+        }
+        last = tell(taken.proofPoint, (deps.clock.elapsedMs() - beganMs) / 1000);
+        return taken.proofPoint;
+      }),
     told,
     warnings(summary) {
       const { withoutProofPoint: why } = told(summary);
@@ -82,7 +81,7 @@ export function askForProofPoint(
 }
 
 function notAsked(why: string): AskingForProofPoint {
-  return { request: {}, told: () => without(why), warnings: () => [] };
+  return { take: undefined, told: () => without(why), warnings: () => [] };
 }
 
 /** Only an abort comes out as a failure. */

@@ -156,7 +156,8 @@ async function contentAt(
 test('under load, a copy that is replayed to the position of a proof point holds exactly what it says', async () => {
   const writers = await writing(shop.server);
 
-  const result = await shop.backUp();
+  const run = testRun();
+  const result = await shop.backUp(undefined, run);
   const commits = await writers.stop();
 
   const base = await shop.newest();
@@ -175,6 +176,7 @@ test('under load, a copy that is replayed to the position of a proof point holds
   expect(base.proofLsn).toBe(proofPoint?.untilLsn);
   expect(compareLsn(content.lsn, base.endLsn)).toBe(1);
   expect(compareLsn(base.proofLsn ?? base.endLsn, content.lsn)).toBe(1);
+  expect(run.steps.slice(1, 3)).toEqual(['Copy its files', 'Count and hash what a copy must hold']);
   expect(commits).toBeGreaterThan(20);
   expect(await contentAt(shop.setting, base, content)).toEqual(
     content.tables.map(({ table, rows, hash }) => ({ table, rows, hash })),
@@ -220,5 +222,28 @@ test('what stops a backup while its proof point is taken leaves nothing of it', 
 
   await expect(taking).rejects.toThrow('stopped by a person');
   expect(waited).toBeDefined();
+  expect(await shop.objects()).toBe(before);
+});
+
+test('a run that fails between the files and the proof point puts no manifest behind its back', async () => {
+  const before = await shop.objects();
+  const run = testRun();
+  const failing: TestRun = {
+    ...run,
+    async step(title, work) {
+      const answer = await run.step(title, work);
+      if (title === 'Copy its files') throw new Error('The catalogue has gone');
+      return answer;
+    },
+  };
+  let isAsked = false;
+
+  const taking = shop.backUp(async () => {
+    isAsked = true;
+    return { outcome: 'none', why: 'it went on' };
+  }, failing);
+
+  await expect(taking).rejects.toThrow('The catalogue has gone');
+  expect(isAsked).toBe(false);
   expect(await shop.objects()).toBe(before);
 });

@@ -57,8 +57,7 @@ async function ask({ take = async () => TAKEN, runs = [WHOLE], seconds }: Scene)
     },
     run,
   );
-  const { takeProofPoint } = asking.request;
-  const answer = await takeProofPoint?.({ summary: SUMMARY, signal: run.signal });
+  const answer = await asking.take?.({ summary: SUMMARY, signal: run.signal });
   const summary: BackupSummary =
     answer === undefined ? SUMMARY : { ...SUMMARY, proofLsn: answer.untilLsn };
   return {
@@ -133,7 +132,7 @@ test('askForProofPoint() lets an abort through', async () => {
     run,
   );
 
-  const taking = asking.request.takeProofPoint?.({ summary: SUMMARY, signal: run.signal });
+  const taking = asking.take?.({ summary: SUMMARY, signal: run.signal });
 
   await expect(taking).rejects.toThrow('stopped');
 });
