@@ -47,7 +47,7 @@ const WaitingPage = z.strictObject({
   said: z.string().nullable(),
 });
 
-const AlertsResult = z.strictObject({
+export const AlertsResult = z.strictObject({
   /** `PagerDuty at events.pagerduty.com`; null: nobody is paged. */
   pager: z.string().nullable(),
   open: z.array(OpenPage),
@@ -58,7 +58,7 @@ const AlertsResult = z.strictObject({
     .strictObject({ dedupKey: z.string(), trigger: z.string(), resolve: z.string() })
     .nullable(),
 });
-type AlertsResult = z.infer<typeof AlertsResult>;
+export type AlertsResult = z.infer<typeof AlertsResult>;
 
 type OperationDeps = Pick<AlertsDeps, 'pager' | 'clock' | 'random'> & {
   readonly catalog: Pick<AlertsDeps['catalog'], 'outbox' | 'installation'>;

@@ -40,9 +40,10 @@ export function alertsService(deps: AlertsDeps): Service {
     name: NAME,
     lease: NAME,
     async run({ signal, ready }) {
+      const bell = createBell();
       await together(signal, [
-        (both) => decide(deps, { signal: both, ready }),
-        (both) => deliver(deps, both),
+        (both) => decide(deps, { signal: both, ready, bell }),
+        (both) => deliver(deps, { signal: both, bell }),
       ]);
     },
   };
@@ -70,18 +71,58 @@ async function together(
   if (failed?.status === 'rejected') throw failed.reason;
 }
 
-async function deliver(deps: AlertsDeps, signal: AbortSignal): Promise<void> {
+/** Rings when something is to be told. */
+interface Bell {
+  readonly ring: () => void;
+  readonly next: () => Promise<void>;
+}
+
+function createBell(): Bell {
+  let current = Promise.withResolvers<void>();
+  return {
+    ring() {
+      current.resolve();
+      current = Promise.withResolvers<void>();
+    },
+    next: () => current.promise,
+  };
+}
+
+interface Delivering {
+  readonly signal: AbortSignal;
+  readonly bell: Bell;
+}
+
+async function deliver(deps: AlertsDeps, { signal, bell }: Delivering): Promise<void> {
   const { clock, pager } = deps;
   const delivery = pager === undefined ? undefined : openDelivery({ ...deps, pager });
   while (!signal.aborted) {
+    // Before looking, so that a ring between looking and waiting is heard.
+    const rung = bell.next();
     const due = await delivery?.deliver({ signal });
     const waitMs = due === undefined ? DELIVER_EVERY_MS : due - clock.elapsedMs();
     const bounded = Math.min(DELIVER_EVERY_MS, Math.max(0, waitMs));
-    await clock.sleep(bounded, { signal }).catch(unlessAborted(signal));
+    await rungOrTime(clock, rung, { signal, waitMs: bounded });
   }
 }
 
-async function decide(deps: AlertsDeps, { signal, ready }: ServiceContext): Promise<void> {
+async function rungOrTime(
+  clock: AlertsDeps['clock'],
+  rung: Promise<void>,
+  { signal, waitMs }: { readonly signal: AbortSignal; readonly waitMs: number },
+): Promise<void> {
+  const enough = new AbortController();
+  const sleep = clock.sleep(waitMs, { signal: AbortSignal.any([signal, enough.signal]) });
+  // When the bell wins, the stopped sleep rejects and nobody is interested.
+  sleep.catch(() => undefined);
+  await Promise.race([rung, sleep]).catch(unlessAborted(signal));
+  enough.abort();
+}
+
+async function decide(
+  deps: AlertsDeps,
+  { signal, ready, bell }: ServiceContext & Delivering,
+): Promise<void> {
   const { gate, catalog, clock } = deps;
   let saved = await catalog.cursors.get(NAME);
   let read = saved;
@@ -98,7 +139,8 @@ async function decide(deps: AlertsDeps, { signal, ready }: ServiceContext): Prom
     }
     // There is more to read: what stands now may be over at its end.
     const isBehind = events.length === BATCH;
-    await write(deps, { ended, isBehind, ...(read === saved ? {} : { cursor: read }) });
+    const written = { ended, isBehind, ...(read === saved ? {} : { cursor: read }) };
+    if (await write(deps, written)) bell.ring();
     saved = read;
     if (isBehind) continue;
     await judgeDelivery(deps);
@@ -179,8 +221,11 @@ interface Written {
   readonly cursor?: number;
 }
 
-/** What the pager must hear, what the runs' messages say of it, and how far was read: in one step. */
-async function write(deps: AlertsDeps, { ended, isBehind, cursor }: Written): Promise<void> {
+/**
+ * What the pager must hear, what the runs' messages say of it, and how far was read, in one step. True: it
+ * must hear something.
+ */
+async function write(deps: AlertsDeps, { ended, isBehind, cursor }: Written): Promise<boolean> {
   const { catalog, clock, pager } = deps;
   const now = clock.now();
   const news = ended.filter(({ run }) => isNews(run, now));
@@ -189,7 +234,7 @@ async function write(deps: AlertsDeps, { ended, isBehind, cursor }: Written): Pr
   const findings = readFindings(await catalog.findings.list());
   const rows =
     pager === undefined || isBehind ? [] : pagesOf({ findings, open, installation, now });
-  if (rows.length === 0 && news.length === 0 && cursor === undefined) return;
+  if (rows.length === 0 && news.length === 0 && cursor === undefined) return false;
   await catalog.outbox.add({
     rows,
     events: (told) =>
@@ -199,6 +244,7 @@ async function write(deps: AlertsDeps, { ended, isBehind, cursor }: Written): Pr
       }),
     ...(cursor === undefined ? {} : { cursor: { follower: NAME, seq: cursor } }),
   });
+  return rows.length > 0;
 }
 
 interface Telling {

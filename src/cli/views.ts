@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 
+import { alertLines } from '../alerts/words.ts';
 import type { Json } from '../kernel/codecs.ts';
 import { formatSeconds, formatUtc } from '../kernel/moment.ts';
 import { formatBytes } from '../kernel/size.ts';
@@ -32,6 +33,7 @@ const VIEWS: Readonly<Record<string, View | undefined>> = {
   usage: usageView,
   retention: (result) => retentionLines(result)?.join('\n'),
   hold: (result) => holdLines(result)?.join('\n'),
+  alerts: (result) => alertLines(result)?.join('\n'),
 };
 
 const Status = z.object({

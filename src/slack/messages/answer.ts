@@ -2,6 +2,7 @@
  * What a look-only operation answered: the status has a message of its own; lists become one line an
  * entry; anything else is shown as label and value, so that a new operation is readable at once. Pure.
  */
+import { alertLines } from '../../alerts/words.ts';
 import type { Json } from '../../kernel/codecs.ts';
 import { formatSeconds } from '../../kernel/moment.ts';
 import { formatBytes } from '../../kernel/size.ts';
@@ -25,6 +26,7 @@ const TITLES: Readonly<Record<string, string>> = {
   usage: 'What the stores hold',
   retention: 'What stays, and why',
   hold: 'Holds in force',
+  alerts: 'What the pager was told',
 };
 
 export function answerMessage(operation: string, result: Json, reader: Reader): Message {
@@ -34,6 +36,7 @@ export function answerMessage(operation: string, result: Json, reader: Reader): 
     listingLines(result, reader) ??
     retentionLines(result) ??
     holdLines(result) ??
+    alertLines(result) ??
     lineList(result, reader);
   const shown = lines.slice(0, LINES_MAX);
   const title = TITLES[operation] ?? `What \`${operation}\` answers`;

@@ -6,6 +6,7 @@ import type { KnownBlock } from '@slack/types';
 import { z } from 'zod';
 
 import { sayPaged } from '../../alerts/paged.ts';
+import { alertLines } from '../../alerts/words.ts';
 import { isEnded } from '../../catalog/runs.ts';
 import type { Json } from '../../kernel/codecs.ts';
 import { formatSeconds } from '../../kernel/moment.ts';
@@ -145,6 +146,8 @@ function lastingFacts({ explanation }: RunView): readonly KnownBlock[] {
 
 /** What an operation with no message of its own says about its result. */
 function saidBlocks(result: Json): readonly KnownBlock[] {
+  const alerts = alertLines(result);
+  if (alerts !== undefined) return [section(escapeText(clip(alerts.join('\n'), SAID_MAX)))];
   const read = Said.safeParse(result);
   return read.success
     ? [section(escapeText(clip(read.data.said ?? read.data.text ?? 'Done.', SAID_MAX)))]

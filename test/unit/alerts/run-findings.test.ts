@@ -154,6 +154,13 @@ describe('a backup', () => {
   });
 });
 
+test.each(['verify', 'backup'])('a %s that another one held back says nothing', (operation) => {
+  const problem = { code: 'GATE_LEASE_HELD', message: 'Held', hint: 'Wait.' };
+  const asker = schedule(RETRIES, operation);
+
+  expect(codesOf(runRecord('failed', { operation, asker, problem }))).toEqual([]);
+});
+
 test('other runs say nothing', () => {
   expect(codesOf(runRecord('failed', { operation: 'restore', asker: schedule(0) }))).toEqual([]);
   expect(codesOf(runRecord('failed', { operation: 'keys', server: null }))).toEqual([]);
