@@ -153,6 +153,28 @@ test('failover to a standby with a new timeline: archiving follows through the s
   await running.stop();
 });
 
+test('the server dies between two tails: what it had sent is stored all the same', async () => {
+  await using primary = await startPostgres({
+    initdbArguments: ['--wal-segsize=1'],
+    settings: KEEPING,
+  });
+  await using archived = await archivedServer(primary, { tailSeconds: 3600 });
+  await using running = archived.start();
+  const end = await writeLog(primary, 300);
+  await waitUntil(async () => {
+    const [row] = await primary.query(
+      'SELECT write_lsn >= $1::pg_lsn AS ok FROM pg_stat_replication',
+      [end],
+    );
+    return row?.['ok'] === true;
+  });
+
+  await primary.kill();
+
+  await archived.untilStored(end);
+  await running.stop();
+});
+
 test('another cluster under the same url: its log is kept apart, and people hear that it has no backup', async () => {
   await using archived = await archivedServer(postgres);
   await archiveFor(postgres, archived, 1);

@@ -71,6 +71,8 @@ interface ArchivedServerOptions {
   readonly url?: string;
   readonly store?: ObjectStore;
   readonly clock?: Clock;
+  /** Default: 0.05. */
+  readonly tailSeconds?: number;
 }
 
 const SEGMENT_BYTES = 1 << 20;
@@ -90,7 +92,7 @@ export async function archivedServer(
     storeName: 'here',
     store,
     ring: keyRing(new Map([['k1', randomBytes(32)]])),
-    tailSeconds: 0.05,
+    tailSeconds: options.tailSeconds ?? 0.05,
   };
   const deps: ArchivingOperationDeps = {
     catalog,

@@ -38,6 +38,8 @@ export interface WalTimelineParts {
 
 /** PostgreSQL's `wal_sender_timeout` is a minute; we ask where its log ends just as often. */
 const STATUS_MS = 5000;
+/** What was received before the server was gone is given so long to be stored. */
+const RESCUE_MS = 10_000;
 /** Segments that wait for the store; with one that is being filled, all that is held in memory. */
 const PENDING_MAX = 3;
 /** Clusters with large segments have fewer of them in memory. */
@@ -95,7 +97,7 @@ export class WalTimeline implements Conversation {
   }
 
   async run(): Promise<TimelinePlace | undefined> {
-    const { request, connection, timeline, beginLsn, ending } = this.#parts;
+    const { request, ending } = this.#parts;
     if (request.signal.aborted) return undefined;
     const stop = (): void => void this.#stop().catch((error: unknown) => ending.abort(error));
     request.signal.addEventListener('abort', stop, { once: true });
@@ -104,27 +106,55 @@ export class WalTimeline implements Conversation {
       this.#every(STATUS_MS, timers.signal, async () => this.#watch()),
       this.#every(request.tailSeconds * 1000, timers.signal, () => this.#tails.store()),
     ];
+    // A tail that was being stored is waited for, so that the next one does not overlap it.
+    const storeRest = async (): Promise<void> => {
+      await Promise.all(beats);
+      await this.#storeRest();
+    };
+    try {
+      await this.#receive(timers);
+      await storeRest();
+      // What failed meanwhile has ended the connection: it must not look like a good end.
+      if (ending.signal.aborted && !request.signal.aborted) ending.signal.throwIfAborted();
+    } catch (error) {
+      if (!ending.signal.aborted) await this.#rescue(storeRest, error);
+      throw error;
+    } finally {
+      request.signal.removeEventListener('abort', stop);
+    }
+    const [nextTimeline, switchLsn] = this.#next ?? [];
+    if (typeof nextTimeline !== 'string' || typeof switchLsn !== 'string') return undefined;
+    return { timeline: Number(nextTimeline), lsn: toLsn(switchLsn) };
+  }
+
+  /** Resolves when the timeline has ended or we have stopped. */
+  async #receive(timers: AbortController): Promise<void> {
+    const { request, connection, timeline, beginLsn } = this.#parts;
     try {
       const error = await connection.converse(
         `START_REPLICATION SLOT ${request.slot} PHYSICAL ${lsnFromBytes(beginLsn)} TIMELINE ${timeline}`,
         this,
       );
       if (error !== undefined) throw receiveProblem(error);
-      this.#ended = true;
-      // A tail that was being stored is waited for, so that the next one does not overlap it.
-      timers.abort();
-      await Promise.all(beats);
-      await this.#storeRest();
-      // What failed meanwhile has ended the connection: it must not look like a good end.
-      if (ending.signal.aborted && !request.signal.aborted) ending.signal.throwIfAborted();
     } finally {
       this.#ended = true;
       timers.abort();
-      request.signal.removeEventListener('abort', stop);
     }
-    const [nextTimeline, switchLsn] = this.#next ?? [];
-    if (typeof nextTimeline !== 'string' || typeof switchLsn !== 'string') return undefined;
-    return { timeline: Number(nextTimeline), lsn: toLsn(switchLsn) };
+  }
+
+  /** What a server had sent before it was gone may be all that is left of it. */
+  async #rescue(storeRest: () => Promise<void>, failure: unknown): Promise<void> {
+    const { request, ending } = this.#parts;
+    const done = new AbortController();
+    const late = request.clock
+      .sleep(RESCUE_MS, { signal: done.signal })
+      .then(() => ending.abort(failure))
+      .catch(() => undefined);
+    const rest = storeRest().catch((error: unknown) =>
+      request.log.warn('Could not store what was received last', { error }),
+    );
+    await Promise.race([rest, late]);
+    done.abort();
   }
 
   copyBegin(): void {
