@@ -3,6 +3,7 @@
  * is unbroken up to it. Answers why not, when there is none. Pure.
  */
 import type { BackupSummary } from '../engines/engine.ts';
+import { ownLogEnd } from '../engines/own-log.ts';
 import type { WalInventory } from '../engines/wal-archive.ts';
 import { compareLsn, type Lsn, toLsn } from '../kernel/lsn.ts';
 import type { SegmentName } from '../kernel/wal-name.ts';
@@ -132,7 +133,7 @@ function judge(base: BackupSummary, target: Target, facts: ChoiceFacts): BaseCho
 function judgeTarget(found: Candidate, target: Target, facts: ChoiceFacts): BaseChoice {
   const { path } = found;
   if (path.thinned === true)
-    return isOwnEnd(found, target) ? { ...found, covered: 'yes' } : holeBehind(found);
+    return isInOwnLog(found, target) ? { ...found, covered: 'yes' } : holeBehind(found);
   switch (target.kind) {
     case 'latest':
       return path.broken || endsTooEarly(found, facts)
@@ -152,9 +153,12 @@ function judgeTarget(found: Candidate, target: Target, facts: ChoiceFacts): Base
 /** Of a moment, people write the second. */
 const SECOND_MS = 1000;
 
-/** A backup without the log after it can be returned to as it ended, and to no other moment. */
-function isOwnEnd({ base }: Candidate, target: Target): boolean {
-  if (target.kind === 'lsn') return compareLsn(toLsn(target.lsn), base.endLsn) === 0;
+/**
+ * A backup without the log after it can be returned to as it ended, to the positions of its proof point
+ * behind that, and to no other moment.
+ */
+function isInOwnLog({ base }: Candidate, target: Target): boolean {
+  if (target.kind === 'lsn') return compareLsn(toLsn(target.lsn), ownLogEnd(base)) <= 0;
   if (target.kind !== 'time') return false;
   const afterMs =
     Temporal.Instant.from(target.at).epochMilliseconds -

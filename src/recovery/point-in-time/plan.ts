@@ -143,7 +143,7 @@ function warningsOf({ base, path, covered }: FoundBase, target: Target): readonl
     warnings.push(`Backup ${base.backupId} has ${base.damagedFiles.length} damaged files.`);
   if (path.thinned === true)
     warnings.push(
-      `Backup ${base.backupId} is kept for its own moment: the copy stands where the backup ended.`,
+      `Backup ${base.backupId} is kept for its own moment: the copy stands ${target.kind === 'lsn' ? 'in its own log' : 'where the backup ended'}.`,
     );
   else if (path.broken)
     warnings.push(

@@ -115,6 +115,24 @@ test('chooseBase() says the earliest moment when the target lies before it', () 
   });
 });
 
+test('chooseBase() returns to a backup that was thinned out only as it ended, and to its proof point', () => {
+  const [proved, plain] = [backup(0, { proofLsn: lsnAt(0.6) }), backup(4)];
+  const all = facts([proved, plain], [run(0, 1), run(4, 5), run(8, 12)]);
+  const mark = { timeline: 1, lsn: lsnAt(8) };
+  const inventories = new Map(
+    [...all.inventories].map(([id, inventory]) => [id, { ...inventory, thinned: [mark] }]),
+  );
+  function chosen(target: Target): string {
+    return baseOf(chooseBase({ ...all, inventories }, target));
+  }
+
+  for (const target of [lsn(0.1), lsn(0.4), lsn(0.6), time(0.1)])
+    expect(chosen(target)).toBe(proved.backupId);
+  expect(chosen(lsn(4.1))).toBe(plain.backupId);
+  for (const target of [lsn(0.7), lsn(4.2), time(0.4), time(4.6)])
+    expect(chosen(target)).toBe('hole');
+});
+
 test('chooseBase() says up to where WAL is stored when the target lies behind it', () => {
   const all = facts([backup(0)], [run(0, 12)]);
 
