@@ -30,7 +30,7 @@ test('serve looks after a server until SIGTERM, and ends 143 with nothing left r
     expect(backup.exitCode).toBe(0);
     expect(JSON.parse(backup.stdout)).toMatchObject({ state: 'done', stores: ['here'] });
     expect(proof.exitCode).toBe(0);
-    expect(JSON.parse(proof.stdout)).toMatchObject({ verdict: 'PASS', mode: 'bounded' });
+    expect(JSON.parse(proof.stdout)).toMatchObject({ verdict: 'PASS', mode: 'exact' });
     expect(JSON.parse(status.stdout)).toMatchObject({ servers: [{ findings: [] }] });
 
     serve.child.kill('SIGTERM');
