@@ -9,13 +9,14 @@
  *   PROOF_UNDECIDED opens. Any proof that can tell, PASS or FAIL, closes it. SKIPPED opens and closes nothing.
  * - A backup of the schedule that failed opens BACKUP_FAILED; the next one that is done closes it.
  *
- * What a person cancelled says nothing, nor what another run of its kind held back: that one will tell, and
- * `verification/after-proof.ts` asks again for a proof that was held back. That no PASS came for too long is monitoring's to notice.
+ * What a person cancelled says nothing, nor what another run of its kind held back: that one tells, and
+ * `verification/after-proof.ts` asks again for the proof. That no PASS came for too long is monitoring's to
+ * notice.
  */
 import { z } from 'zod';
 
 import type { RunRecord } from '../catalog/runs.ts';
-import { LEASE_HELD, LEASE_HELD } from '../gate/problems.ts';
+import { LEASE_HELD } from '../gate/problems.ts';
 import type { Finding } from '../kernel/finding.ts';
 import { VERDICTS, type Verdict } from '../kernel/verdict.ts';
 
@@ -72,8 +73,8 @@ const Result = z.object({
 });
 
 const StoredProblem = z
-  .object({ code: z.string(), message: z.string(), hint: z.string() })
-  .catch({ code: '', message: 'It ended without saying why', hint: 'Look at the log of `dbdr serve`.' });
+  .object({ message: z.string(), hint: z.string() })
+  .catch({ message: 'It ended without saying why', hint: 'Look at the log of `dbdr serve`.' });
 
 const HeldBack = z.object({ code: z.literal(LEASE_HELD.code) });
 
@@ -212,8 +213,9 @@ function backupChanges(run: RunRecord, server: string): readonly FindingChange[]
   if (run.state === 'done') return [{ code: BACKUP_FAILED, server, finding: undefined }];
   const isOver = run.state === 'failed' || run.state === 'interrupted';
   if (!isOver || scheduleOf(run) === undefined) return [];
-  const { code, message, hint } = StoredProblem.parse(run.problem);
-  if (code === LEASE_HELD.code) return [];
+  // The one that was running tells.
+  if (HeldBack.safeParse(run.problem).success) return [];
+  const { message, hint } = StoredProblem.parse(run.problem);
   const finding = {
     code: BACKUP_FAILED,
     server,
