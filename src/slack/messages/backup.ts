@@ -21,6 +21,11 @@ const BackupResult = z.looseObject({
   damagedPlaces: z.array(z.string()).optional().catch(undefined),
   damage: z.array(z.string()).optional().catch(undefined),
   leftOut: z.array(z.string()).nullish().catch(undefined),
+  proofPoint: z
+    .looseObject({ tables: z.number(), rows: z.number(), hashed: z.number() })
+    .nullish()
+    .catch(undefined),
+  withoutProofPoint: z.string().nullish().catch(undefined),
 });
 type BackupResult = z.infer<typeof BackupResult>;
 
@@ -55,6 +60,7 @@ function backupLines(result: BackupResult): readonly string[] {
     ...saySizes(result),
     ...sayDamage(result),
     ...sayLeftOut(result),
+    ...sayProofPoint(result),
     ...(ended === undefined ? [] : [`Holds everything up to ${sayTime(ended)}, and the WAL after`]),
   ];
 }
@@ -78,6 +84,17 @@ function sayDamage(result: BackupResult): readonly string[] {
 function sayLeftOut({ leftOut }: BackupResult): readonly string[] {
   const names = leftOut ?? [];
   return names.length === 0 ? [] : [`Not in it, keep them elsewhere: ${sayFew(names)}`];
+}
+
+/** How its copy will be proved when production has long gone on. */
+function sayProofPoint({ proofPoint, withoutProofPoint }: BackupResult): readonly string[] {
+  if (proofPoint !== undefined && proofPoint !== null) {
+    const { tables, rows, hashed } = proofPoint;
+    return [
+      `Proof point: ${rows.toLocaleString('en-US')} rows of ${tables === 1 ? '1 table' : `${tables} tables`} counted, ${hashed} hashed`,
+    ];
+  }
+  return typeof withoutProofPoint === 'string' ? [`No proof point: ${withoutProofPoint}`] : [];
 }
 
 function sayFew(names: readonly string[]): string {

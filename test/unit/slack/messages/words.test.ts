@@ -44,11 +44,14 @@ test('a finished backup says how much was read and stored, where, and how long i
       sourceBytes: 18_200_000_000,
       storedBytes: 6_100_000_000,
       stores: ['here', 'west'],
+      proofPoint: { tables: 2, rows: 50_012, hashed: 1, seconds: 2.2 },
+      withoutProofPoint: null,
     },
   });
 
   const message = runMessage(sampleView({ run }), AROUND, 1);
 
+  expect(readable(message)).toContain('Proof point: 50,012 rows of 2 tables counted, 1 hashed');
   expect(readable(message)).toContain('Backup 20261122T021104Z is in here and west, 4 min');
   expect(readable(message)).toContain('18.2 GB read, 6.1 GB stored, encrypted');
   expect(message.text).toContain('18.2 GB read');
@@ -66,6 +69,8 @@ test('a damaged backup says so in its first line and what to do', () => {
       damagedPlaces: Array.from({ length: 7 }, (_each, index) => `base/1/${index} (block 9)`),
       damage: ['pack 3: truncated'],
       leftOut: ['/etc/postgresql/15/main/pg_hba.conf', 'linked.conf'],
+      proofPoint: null,
+      withoutProofPoint: 'no usable snapshot in ten',
     },
   });
 
@@ -77,6 +82,7 @@ test('a damaged backup says so in its first line and what to do', () => {
     'Not in it, keep them elsewhere: /etc/postgresql/15/main/pg_hba.conf and linked.conf',
   );
   expect(readable(message)).toContain('pack 3: truncated. Take another backup now');
+  expect(readable(message)).toContain('No proof point: no usable snapshot in ten');
 });
 
 test('the status says each moment in UTC, in the zone of the reader and as an age', () => {
