@@ -32,6 +32,9 @@ keys:                            # make it once with: npx dbdr keys create
 #   currency: USD
 #   per_gb_month: { here: { STANDARD: 0.023 } }
 
+# alerts:                        # without it nobody is woken; try it with: npx dbdr alerts --test
+#   pagerduty: { routing_key: "\${PAGERDUTY_ROUTING_KEY}" }   # integration "Events API v2"
+
 # slack:                         # with SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET in the environment
 #   mode: http
 #   port: 3001

@@ -15,6 +15,7 @@ servers:
 stores:
   here: { kind: directory, path: ./store }
 keys: { kind: file, path: ./keyring.json }
+alerts: { pagerduty: { routing_key: 0123456789abcdef0123456789abcdef } }
 `;
 
 describe('explainConfig()', () => {
@@ -34,6 +35,7 @@ describe('explainConfig()', () => {
 
     expect(text).not.toContain('hunter2');
     expect(text).not.toContain('letmein');
+    expect(text).not.toContain('0123456789abcdef');
     expect(text).toContain('postgres://dbdr:(hidden)@db.internal/blog');
   });
 

@@ -104,6 +104,17 @@ slack:
     ]);
   });
 
+  test('tells a routing key that is missing, or is none, and shows neither', () => {
+    const text = `${GOOD}\nalerts: { pagerduty: { routing_key: "\${PAGER}" } }`;
+
+    expect(issuesOf(text)[0]).toContain(
+      'alerts.pagerduty.routing_key: the environment has no PAGER',
+    );
+    const [told = ''] = issuesOf(text, { SHOP_PASSWORD: 'x', PAGER: 'too-short' });
+    expect(told).toContain('alerts.pagerduty.routing_key: must be the 32 letters and digits');
+    expect(told).not.toContain('too-short');
+  });
+
   test('refuses approvals that nobody can satisfy', () => {
     const secrets = { SHOP_PASSWORD: 'x', SLACK_BOT_TOKEN: 'x', SLACK_SIGNING_SECRET: 'x' };
 
@@ -188,18 +199,19 @@ slack:
   });
 
   test('takes the sections that the example shows as comments, once they are none', () => {
-    const [before = '', prices = '', slack = ''] =
-      EXAMPLE_CONFIG.split(/^(?=# (?:prices|slack):)/m);
-    const text = [before.replaceAll(/^ {2}# /gm, '  '), prices, slack]
+    const [before = '', ...sections] = EXAMPLE_CONFIG.split(/^(?=# (?:prices|alerts|slack):)/m);
+    const text = [before.replaceAll(/^ {2}# /gm, '  '), ...sections]
       .join('')
-      .replaceAll(/^# (?! )(?=prices|slack)|^# (?= )/gm, '');
-    const environment = { SHOP_PASSWORD: 'x', SLACK_BOT_TOKEN: 'b', SLACK_SIGNING_SECRET: 's' };
+      .replaceAll(/^# (?! )(?=prices|alerts|slack)|^# (?= )/gm, '');
+    const tokens = { SLACK_BOT_TOKEN: 'b', SLACK_SIGNING_SECRET: 's' };
+    const environment = { SHOP_PASSWORD: 'x', PAGERDUTY_ROUTING_KEY: 'R'.repeat(32), ...tokens };
 
     const { config, issues } = parseConfig(text, { file: FILE, environment });
 
     expect(issues).toEqual([]);
     expect(config?.prices?.per_gb_month).toEqual({ here: { STANDARD: 0.023 } });
     expect(config?.slack?.port).toBe(3001);
+    expect(config?.alerts.pagerduty).toMatchObject({ url: 'https://events.pagerduty.com' });
     expect(config?.stores['far']).toMatchObject({ kind: 's3', bucket: 'my-backups' });
   });
 });

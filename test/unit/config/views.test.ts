@@ -77,5 +77,7 @@ test('tuningOf() says how a server is backed up, and nothing of one that is gone
 });
 
 test('watchedServers() answers objectives in seconds', () => {
-  expect(watchedServers(configOf(TEXT))).toMatchObject([{ rpoSeconds: 60, rtoSeconds: 1800 }]);
+  expect(watchedServers(configOf(TEXT))).toMatchObject([
+    { rpoSeconds: 60, rtoSeconds: 1800, alarmHours: 26 },
+  ]);
 });
