@@ -188,12 +188,14 @@ function isDifferent({ outcome, equal }: TableRow): boolean {
 }
 
 function differenceRow(table: TableRow): ProofRow {
-  const [name, source, restored, contents] = tableCells(table);
-  return [
-    `Table ${name}`,
-    'DIFFERENT',
-    `${restored} rows in the copy, ${source} in production; ${contents}`,
-  ];
+  const { restoredRows, sourceHash, restoredHash, reason } = table;
+  const source = sayExpected(table);
+  const counts = isNumber(restoredRows)
+    ? `${count(restoredRows)} rows in the copy, ${source} in production`
+    : `${reason ?? 'not in the copy'}, ${source} rows in production`;
+  const isOther = isText(sourceHash) && isText(restoredHash) && sourceHash !== restoredHash;
+  const contents = isOther ? `; contents${sayHashes(table)}` : '';
+  return [`Table ${table.table}`, 'DIFFERENT', `${counts}${contents}`];
 }
 
 function tableCells(table: TableRow): TableCells {
@@ -212,16 +214,27 @@ function sayExpected({ sourceRows, sourceRowsMin: min, sourceRowsMax: max }: Tab
 }
 
 function sayContents(table: TableRow): string {
-  const { sourceHash, restoredHash, outcome, reason, pages } = table;
+  const { sourceHash, restoredHash, outcome, reason } = table;
   const why = reason === null || reason === undefined ? '' : ` (${reason})`;
   if (outcome === 'not compared' || outcome === 'in bounds') return `${outcome}${why}`;
-  if (isText(sourceHash) && isText(restoredHash)) {
-    const part =
-      pages === null || pages === undefined ? '' : `, pages ${pages.fromPage} to ${pages.toPage}`;
-    if (sourceHash === restoredHash) return `equal${part}: ${sourceHash}`;
-    return `DIFFERENT${part}: ${sourceHash} in production, ${restoredHash} in the copy`;
-  }
-  return `${isDifferent(table) ? 'DIFFERENT' : 'equal by count'}${why}`;
+  if (!isText(sourceHash) || !isText(restoredHash))
+    return `${isDifferent(table) ? 'DIFFERENT' : 'equal by count'}${why}`;
+  return sourceHash === restoredHash
+    ? `equal${sayPages(table)}: ${sourceHash}`
+    : `DIFFERENT${sayHashes(table)}`;
+}
+
+/** ` in pages 1000 to 2000: 12 in production, 34 in the copy`. */
+function sayHashes(table: TableRow): string {
+  const { sourceHash, restoredHash } = table;
+  const pages = sayPages(table).replace(',', ' in');
+  return `${pages}: ${sourceHash ?? ''} in production, ${restoredHash ?? ''} in the copy`;
+}
+
+/** `, pages 1000 to 2000`; empty: all of them. */
+function sayPages({ pages }: TableRow): string {
+  if (pages === null || pages === undefined) return '';
+  return `, pages ${pages.fromPage} to ${pages.toPage}`;
 }
 
 // ——— measured ———

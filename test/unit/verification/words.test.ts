@@ -65,9 +65,27 @@ describe('proofWords()', () => {
     expect(rows).toContainEqual([
       'Table orders',
       'DIFFERENT',
-      '41,186,117 rows in the copy, 41,186,118 in production; DIFFERENT, pages 1000 to 2000: 9182736455 in production, 9182736454 in the copy',
+      '41,186,117 rows in the copy, 41,186,118 in production; contents in pages 1000 to 2000: 9182736455 in production, 9182736454 in the copy',
     ]);
-    expect(tables[0]?.[0]).toBe('orders');
+    expect(tables[0]).toEqual([
+      'orders',
+      '41,186,118',
+      '41,186,117',
+      'DIFFERENT in pages 1000 to 2000: 9182736455 in production, 9182736454 in the copy',
+    ]);
+  });
+
+  test('says that a table is missing rather than how many rows it has', () => {
+    const [orders] = sampleFailedProof().tables;
+    if (orders === undefined) throw new Error('There is one');
+    const reason = 'it is missing in the copy';
+    const gone = { ...orders, restoredRows: null, restoredHash: null, reason };
+
+    expect(words({ ...sampleFailedProof(), tables: [gone] }).rows).toContainEqual([
+      'Table orders',
+      'DIFFERENT',
+      'it is missing in the copy, 41,186,118 rows in production',
+    ]);
   });
 
   test('tells of many checks those that say most, and those that did not pass; the rest besides', () => {
