@@ -20,6 +20,10 @@ export async function prepareCounting(
   session: Session,
   { lockSeconds }: { readonly lockSeconds: number },
 ): Promise<void> {
+  // Newer versions have one more way to end a snapshot that is held.
+  await session.query(
+    `SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'`,
+  );
   await session.query(`${SAME_WORDS}; SET lock_timeout TO ${Math.round(lockSeconds * 1000)}`);
 }
 

@@ -55,7 +55,7 @@ async function readRestored(
   const { clock, signal } = context;
   const there = await findTables(context, database);
   const pairs = tables.flatMap((source) => {
-    const table = there.get(`${source.schema}.${source.table}`);
+    const table = there.get(keyOf(source));
     return table === undefined ? [] : [{ source, planned: { table, plan: planOf(source, table) } }];
   });
   const counted = await countTables({
@@ -72,8 +72,7 @@ async function readRestored(
 }
 
 function sayOfCopy(counted: RestoredTable | undefined): RestoredTable {
-  if (counted?.outcome !== 'left out' || !counted.reason.startsWith('it was locked'))
-    return counted ?? MISSING;
+  if (counted?.outcome !== 'left out' || counted.isLocked !== true) return counted ?? MISSING;
   const reason = 'a transaction that was still open there holds it locked in the copy';
   return { outcome: 'left out', reason };
 }
@@ -91,7 +90,11 @@ async function findTables(
 ): Promise<ReadonlyMap<string, CountableTable>> {
   await using session = await openReader(context, database);
   const { tables } = await readCountables(session);
-  return new Map(tables.map((table) => [`${table.schema}.${table.table}`, table]));
+  return new Map(tables.map((table) => [keyOf(table), table]));
+}
+
+function keyOf({ schema, table }: { readonly schema: string; readonly table: string }): string {
+  return JSON.stringify([schema, table]);
 }
 
 async function openReader(context: CopyContext, database: string): Promise<Session> {

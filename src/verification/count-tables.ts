@@ -33,7 +33,7 @@ export interface PlannedTable {
 export type CountedTable =
   /** `hash`: in decimal; null: not hashed. */
   | { readonly outcome: 'counted'; readonly rows: number; readonly hash: string | null }
-  | { readonly outcome: 'left out'; readonly reason: string }
+  | { readonly outcome: 'left out'; readonly reason: string; readonly isLocked?: boolean }
   /** PostgreSQL itself says that what is stored there is damaged. */
   | { readonly outcome: 'damaged'; readonly reason: string };
 
@@ -144,8 +144,10 @@ function sayFailure(error: unknown, lockSeconds: number): CountedTable {
   const message = cause instanceof Error ? cause.message : told;
   const sqlState = String(facts['sqlState'] ?? '');
   const known = REASONS.get(sqlState);
-  if (sqlState === '55P03')
-    return { outcome: 'left out', reason: `it was locked for longer than ${lockSeconds} s` };
+  if (sqlState === '55P03') {
+    const reason = `it was locked for longer than ${lockSeconds} s`;
+    return { outcome: 'left out', reason, isLocked: true };
+  }
   if (known !== undefined) return { outcome: 'left out', reason: known };
   if (sqlState === '' || BEYOND_TABLES.test(sqlState)) throw error;
   if (isCorruption(error)) return { outcome: 'damaged', reason: message };

@@ -6,6 +6,7 @@
 import type { DatabaseContent } from '../engines/proof-point.ts';
 import { readStoredTransactions } from '../engines/streaming/wal-transactions.ts';
 import { compareLsn, type Lsn, lsnBytes, lsnFromBytes, toLsn } from '../kernel/lsn.ts';
+import { isProblem } from '../kernel/problem.ts';
 import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
 import type { Session } from '../postgres/session.ts';
 import { readSnapshot, type TransactionSnapshot } from '../postgres/snapshot.ts';
@@ -18,6 +19,7 @@ import { firstStore, type LastCommit, waitUntilStored, writeLast } from './store
 
 /** At 1,600 transactions a second about one snapshot in 150 is of no use. */
 const SNAPSHOTS_MAX = 10;
+const PAUSE_MS = 200;
 /**
  * A commit is written, then its transaction leaves the list of running ones. In between are microseconds, or
  * the wait for a synchronous standby, which is looked for: more log than this is not written meanwhile.
@@ -81,6 +83,7 @@ async function takeDatabase(
     if (attempt.outcome !== 'again') return attempt;
     reason = attempt.reason;
     request.run.log.info('A snapshot was of no use for a proof', { reason });
+    await deps.recovery.clock.sleep(PAUSE_MS, { signal: request.signal });
   }
   return noPosition(`${SNAPSHOTS_MAX} snapshots in a row were of no use: ${reason}`);
 }
@@ -102,7 +105,8 @@ async function takeOnce(deps: VerificationDeps, request: DatabaseRequest): Promi
     const stored = await waitUntilStored(clock, request, { last, deadlineMs });
     if (stored !== undefined) return noPosition(stored);
     const reach = { snapshot, fromLsn: lookout.lsn, last };
-    const position = await readPosition(deps, request, reach);
+    const position = await readPosition(deps, request, reach).catch(sayUnread);
+    if (typeof position === 'string') return { outcome: 'again', reason: position };
     if (position.outcome === 'log ends first')
       return noPosition(`the log is not stored up to ${last.untilLsn}`);
     if (position.outcome === 'not a prefix')
@@ -175,6 +179,12 @@ async function readPosition(
   const upTo = { ...run, toLsn: last.untilLsn };
   for await (const end of readStoredTransactions(stored, upTo, from)) if (!finder.take(end)) break;
   return finder.answer();
+}
+
+/** Tails are joined and give way to their segment while they are read: the next look finds it. */
+function sayUnread(error: unknown): string {
+  if (isProblem(error)) return error.message;
+  throw error;
 }
 
 function noPosition(reason: string): NoPosition {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog } from '../../src/kernel/log.ts';
+import { connect } from '../../src/postgres/connect.ts';
 import { runProgramWell } from '../../src/subprocess/run.ts';
 import { takeProofPoint } from '../../src/verification/proof-point.ts';
 import { pausedStandbySweeper } from '../../src/verification/read-standby.ts';
@@ -13,6 +14,7 @@ import { makeLedger, startBusyPeople } from '../support/busy-shop.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { type ProofSetting, proofSetting } from '../support/proof-setting.ts';
 import { testRun } from '../support/test-run.ts';
+import { verificationSection } from '../support/verification-section.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const { signal } = new AbortController();
@@ -128,14 +130,15 @@ describe('verification.read_from', () => {
     await mayPause(true);
     const stop = new AbortController();
     const { recovery, servers } = setting.deps;
-    async function connect(
+    async function connectUntilCounting(
       ...[url, options]: Parameters<typeof recovery.connect>
     ): ReturnType<typeof recovery.connect> {
       // The first session that counts: the standby stands still by then.
       if (options.statementTimeoutMs !== undefined) stop.abort(new Error('cancelled'));
       return recovery.connect(url, options);
     }
-    const deps = { ...setting.deps, servers, recovery: { ...recovery, connect } };
+    const means = { ...recovery, connect: connectUntilCounting };
+    const deps = { ...setting.deps, servers, recovery: means };
     const run = testRun();
     const request = { summary: await newestBackup(), untilStored: async () => undefined };
 
@@ -148,6 +151,34 @@ describe('verification.read_from', () => {
     await standby.query('SELECT pg_wal_replay_pause()');
     await pausedStandbySweeper(setting.deps).sweep({ server: 'shop' }, { signal, log: silentLog });
     expect(await pauseState()).toBe('not paused');
+  });
+
+  test('is not needed to see that a commit waits for a synchronous standby, which no snapshot survives', async () => {
+    const { shop } = setting.deps.servers;
+    if (shop === undefined) throw new Error('There is a shop');
+    const verification = verificationSection();
+    const deps = { ...setting.deps, servers: { shop: { ...shop, verification } } };
+    const request = { summary: await newestBackup(), untilStored: async () => undefined };
+    await using waiting = await connect(server.url(), { signal });
+    await server.query(`ALTER SYSTEM SET synchronous_standby_names = 'nobody'`);
+    await server.query('SELECT pg_reload_conf()');
+    const commit = waiting.query('CREATE TABLE waited_for ()');
+    await waitUntil(async () => {
+      const rows = await server.query(
+        `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'`,
+      );
+      return rows.length > 0;
+    });
+
+    const taken = await takeProofPoint(deps, { ...request, run: testRun(), signal });
+
+    await server.query('ALTER SYSTEM RESET synchronous_standby_names');
+    await server.query('SELECT pg_reload_conf()');
+    await commit;
+    expect(taken).toEqual({
+      outcome: 'none',
+      why: '10 snapshots in a row were of no use: a commit was waiting for a synchronous standby',
+    });
   });
 
   test('refuses a server that is no standby', async () => {
