@@ -173,6 +173,7 @@ test('the server dies between two tails: what it had sent is stored all the same
 
   await archived.untilStored(end);
   await running.stop();
+  expect(await archived.inventory()).toMatchObject({ missing: [], runs: [{}] });
 });
 
 test('another cluster under the same url: its log is kept apart, and people hear that it has no backup', async () => {
