@@ -19,8 +19,8 @@ import { oursToBucket, oursToFolder, pgReceiveWal, type Receiver } from './wal-r
 import { startWalServer, type WalServer } from './wal-server.ts';
 
 const TAIL_SECONDS = 2;
-const LOAD_SECONDS = 14;
-const IDLE_SECONDS = 24;
+const LOAD_SECONDS = 11;
+const IDLE_SECONDS = 22;
 /** Between two commits of the probe, at random: it must not keep step with the tail. */
 const LOAD_GAP_MS = { min: 5, max: 35 };
 const IDLE_GAP_MS = { min: 300, max: 1500 };

@@ -9,7 +9,7 @@ import { oursToFolder, pgReceiveWal, type Receiver } from './wal-receivers.ts';
 import { startWalServer, type WalServer } from './wal-server.ts';
 
 const TAIL_SECONDS = 2;
-const SECONDS = 6;
+const SECONDS = 5;
 const GOAL_PERCENT = 5;
 
 interface Pair {

@@ -19,9 +19,9 @@ import {
 } from './wal-receivers.ts';
 import { startWalServer, type WalServer } from './wal-server.ts';
 
-const PGBENCH_SECONDS = 3;
-const LIVE_MEGABYTES = 192;
-const BACKLOG_MEGABYTES = 384;
+const PGBENCH_SECONDS = 2;
+const LIVE_MEGABYTES = 128;
+const BACKLOG_MEGABYTES = 256;
 const TAIL_SECONDS = 2;
 const DURABLE_MS = 120_000;
 const BACKLOG_SLOT = 'backlog';
