@@ -1,4 +1,5 @@
 /** Which older backup is proved next, and how it is said why. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import {
@@ -169,3 +170,78 @@ test('copiesInTurn() begins with the copy that was never proved, and leaves out 
 
   expect(copiesInTurn(backup('2026-11-20', { copies }))).toEqual(['far', 'here']);
 });
+
+const anyBackup = fc.record({
+  day: fc.integer({ min: 0, max: 400 }),
+  tiers: fc.subarray(['daily', 'weekly', 'monthly']),
+  keyId: fc.constantFrom('k1', 'k2', 'k3'),
+  isDamaged: fc.boolean(),
+  copies: fc.array(
+    fc.record({
+      store: fc.constantFrom('here', 'west'),
+      verdict: fc.constantFrom('PASS', 'FAIL', 'ERROR', null),
+      age: fc.integer({ min: 0, max: 400 }),
+    }),
+    { minLength: 1, maxLength: 2 },
+  ),
+});
+
+function dayText(day: number): string {
+  return Temporal.PlainDate.from('2025-10-01').add({ days: day }).toString();
+}
+
+test('never the newest, never a bad one, and each that stays for long within as many turns', () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(anyBackup, { minLength: 1, selector: ({ day }) => day }),
+      (drawn) => {
+        let backups = drawn.map(({ day, tiers, keyId, isDamaged, copies }) =>
+          backup(dayText(day), {
+            tiers,
+            keyId,
+            damagedFiles: isDamaged ? ['base/1/2'] : [],
+            copies: copies.map(({ store, verdict, age }) =>
+              copy(
+                verdict === null ? null : `${dayText(age)}T04:00:00.000000Z`,
+                verdict ?? '',
+                store,
+              ),
+            ),
+          }),
+        );
+        const newest = backups.toSorted((a, b) => (dayOf(a) < dayOf(b) ? -1 : 1)).at(-1);
+        const long = backups.filter((one) => one !== newest && isGood(one) && isKeptLong(one));
+        const proved = new Set<string>();
+
+        // Of each of the two older keys one may come first.
+        for (let number = 0; number < backups.length + 2; number += 1) {
+          const turn = chooseOlder(rota(backups, ['k1', 'k2', 'k3']));
+          if (turn === undefined) break;
+          expect(dayOf(turn.backup)).not.toBe(newest === undefined ? '' : dayOf(newest));
+          expect(isGood(turn.backup)).toBe(true);
+          proved.add(dayOf(turn.backup));
+          const at = Temporal.Instant.from('2027-01-01T04:00:00Z').add({ hours: number });
+          const copies = [copy(at.toString({ smallestUnit: 'microsecond' }))];
+          backups = backups.map((one) => (one === turn.backup ? { ...one, copies } : one));
+        }
+
+        expect(long.filter((one) => !proved.has(dayOf(one)))).toEqual([]);
+      },
+    ),
+  );
+});
+
+function dayOf({ summary }: RotaBackup): string {
+  return summary.beganAt.slice(0, 10);
+}
+
+function isGood({ summary, copies }: RotaBackup): boolean {
+  const verdicts = copies.map(({ verdict }) => verdict);
+  return (
+    summary.damagedFiles.length === 0 && (verdicts.includes('PASS') || !verdicts.includes('FAIL'))
+  );
+}
+
+function isKeptLong({ tiers }: RotaBackup): boolean {
+  return tiers.includes('weekly') || tiers.includes('monthly');
+}
