@@ -49,6 +49,29 @@ export async function readHostNeeds(session: Session): Promise<HostNeeds> {
   };
 }
 
+/** Names of `shared_preload_libraries`; undefined: our role may not see them. */
+export async function readPreloads(session: Session): Promise<readonly string[] | undefined> {
+  const [row] = await session.query<{ setting: string | null }>(
+    `SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries'`,
+  );
+  if (row === undefined) return undefined;
+  const names = (row.setting ?? '').split(',').map((name) => name.trim().replaceAll('"', ''));
+  return names.filter((name) => name !== '');
+}
+
+/** Of those libraries the ones that are not on the machine of this session. */
+export async function lackingLibraries(
+  session: Session,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const rows = await session.query<{ library: string }>(
+    `SELECT p.library FROM (SELECT setting AS libdir FROM pg_config WHERE name = 'PKGLIBDIR') k
+      CROSS JOIN unnest($1::text[]) AS p(library) ${FILE} WHERE ${LACKING}`,
+    [names],
+  );
+  return rows.map(({ library }) => library);
+}
+
 interface LibraryRow {
   readonly library: string;
   readonly extension: string | null;
@@ -62,20 +85,23 @@ interface ExtensionRow {
 }
 
 // dfmgr.c, expand_dynamic_library_name(): $libdir, and the name with and without the system's suffix.
+const FILE = `CROSS JOIN LATERAL (
+    SELECT CASE WHEN p.library LIKE '$libdir%' THEN k.libdir || substr(p.library, 8)
+                WHEN p.library LIKE '%/%' THEN p.library
+                ELSE k.libdir || '/' || p.library END AS path) f`;
+const LACKING = `NOT EXISTS (SELECT FROM unnest(ARRAY['', '.so', '.dylib']) s(suffix)
+    WHERE (pg_stat_file(f.path || s.suffix, true)).size IS NOT NULL)`;
+
+/** What `initdb` made itself is left out: it comes with the server. */
 const LIBRARIES = `
-  SELECT DISTINCT p.probin AS library, e.extname AS extension
+  SELECT DISTINCT p.library, e.extname AS extension
     FROM (SELECT setting AS libdir FROM pg_config WHERE name = 'PKGLIBDIR') k
-   CROSS JOIN pg_proc p JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'c'
+   CROSS JOIN (SELECT oid, probin AS library FROM pg_proc WHERE oid >= 12000 AND probin IS NOT NULL
+                  AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'c')) p
     LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
          AND d.refclassid = 'pg_extension'::regclass
-    LEFT JOIN pg_extension e ON e.oid = d.refobjid
-   CROSS JOIN LATERAL (SELECT CASE WHEN p.probin LIKE '$libdir%' THEN k.libdir || substr(p.probin, 8)
-                                   WHEN p.probin LIKE '%/%' THEN p.probin
-                                   ELSE k.libdir || '/' || p.probin END AS path) f
-   WHERE p.oid >= 12000
-     AND NOT EXISTS (SELECT FROM unnest(ARRAY['', '.so', '.dylib']) s(suffix)
-                      WHERE (pg_stat_file(f.path || s.suffix, true)).size IS NOT NULL)
-   ORDER BY 1, 2`;
+    LEFT JOIN pg_extension e ON e.oid = d.refobjid ${FILE}
+   WHERE ${LACKING} ORDER BY 1, 2`;
 
 /** An array of its types has the type as its element; a domain over it is rare enough to be left out. */
 const EXTENSIONS = `

@@ -3,12 +3,14 @@
  * log's position before and after says of when that is.
  */
 import { type Lsn, toLsn } from '../kernel/lsn.ts';
+import { isProblem } from '../kernel/problem.ts';
 import type { Session } from './session.ts';
 
 export interface SequenceState {
   readonly name: string;
-  /** Null: no value was taken yet, or our role may not read it. */
+  /** Null: no value was taken yet, or it may not be read. */
   readonly last: bigint | null;
+  /** False: our role may not, or somebody holds it locked. */
   readonly isReadable: boolean;
   /** Negative: it counts down. */
   readonly increment: bigint;
@@ -31,13 +33,27 @@ export async function readSequences(session: Session): Promise<SequenceReading> 
   const fromLsn = await readPosition(session);
   const sequences: SequenceState[] = [];
   for (let after = '0'; ; ) {
-    const rows = await session.query<SequenceRow>(SEQUENCES, [after, SEQUENCES_AT_ONCE]);
+    const rows = await readSome(session, after);
     sequences.push(...rows.map(stateOf));
     const last = rows.at(-1);
     if (last === undefined || rows.length < SEQUENCES_AT_ONCE) break;
     after = last.oid;
   }
   return { fromLsn, toLsn: await readPosition(session), sequences };
+}
+
+/** One that is dropped in the very moment makes the statement fail. */
+const ATTEMPTS_MAX = 3;
+
+async function readSome(session: Session, after: string): Promise<readonly SequenceRow[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await session.query<SequenceRow>(SEQUENCES, [after, SEQUENCES_AT_ONCE]);
+    } catch (error) {
+      const isGone = isProblem(error) && error.facts['sqlState'] === 'XX000';
+      if (!isGone || attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
 }
 
 interface SequenceRow {
@@ -67,13 +83,23 @@ async function readPosition(session: Session): Promise<Lsn> {
   return toLsn(row?.lsn ?? '0/0');
 }
 
-/** Unlogged and temporary ones are not in the log. */
+/**
+ * Unlogged and temporary ones are not in the log. One that is locked is not waited for: in a paused copy a
+ * transaction that was open there holds its locks for ever.
+ */
 const SEQUENCES = `
-  SELECT c.oid::text AS oid, CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname AS name,
-         has_sequence_privilege(c.oid, 'SELECT, USAGE') AS readable,
-         CASE WHEN has_sequence_privilege(c.oid, 'SELECT, USAGE')
-              THEN pg_sequence_last_value(c.oid) END::text AS last,
-         s.seqincrement::text AS increment, s.seqcycle AS cycles
-    FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE c.relpersistence = 'p' AND n.nspname !~ '^pg_' AND c.oid > $1::oid
-   ORDER BY c.oid LIMIT $2`;
+  WITH locked AS MATERIALIZED (
+    SELECT l.relation FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+     WHERE d.datname = current_database() AND l.granted
+       AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')),
+  found AS (
+    SELECT c.oid, CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname AS name,
+           has_sequence_privilege(c.oid, 'SELECT, USAGE')
+             AND NOT EXISTS (SELECT FROM locked l WHERE l.relation = c.oid) AS readable,
+           s.seqincrement::text AS increment, s.seqcycle AS cycles
+      FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relpersistence = 'p' AND n.nspname !~ '^pg_' AND c.oid > $1::oid
+     ORDER BY c.oid LIMIT $2)
+  SELECT oid::text AS oid, name, readable, increment, cycles,
+         CASE WHEN readable THEN pg_sequence_last_value(oid) END::text AS last
+    FROM found ORDER BY found.oid`;

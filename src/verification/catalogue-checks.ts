@@ -3,7 +3,7 @@
  * Without production only what the copy alone can tell is judged; the rest is SKIPPED with the reason.
  */
 import { readCatalogue } from '../postgres/catalogue-reading.ts';
-import { readHostNeeds } from '../postgres/catalogue-reading-host.ts';
+import { lackingLibraries, readHostNeeds } from '../postgres/catalogue-reading-host.ts';
 import { readSequences } from '../postgres/catalogue-reading-sequences.ts';
 import type { Session } from '../postgres/session.ts';
 import { judgeCatalogue } from './catalogue-compare.ts';
@@ -57,7 +57,7 @@ export async function compareCatalogue(
   await book.look(`Sequences${of}`, async () => {
     const { sequencesBefore: before, sequencesAfter: after } = production;
     if (before === undefined) return notAsked(production);
-    await using session = await enter(context, database);
+    await using session = await look(context, database);
     const { sequences: copy, toLsn: lsn } = await readSequences(session);
     return judgeSequences({ before, after, copy, lsn });
   });
@@ -73,21 +73,41 @@ export function skipCatalogue(book: CheckBook, reason: string): void {
 export async function lookAtHost(
   book: CheckBook,
   context: CopyContext,
-  major: number,
+  {
+    major,
+    preloads = [],
+  }: { readonly major: number; readonly preloads?: readonly string[] | undefined },
 ): Promise<void> {
   let needs: readonly DatabaseNeeds[] | undefined;
   await book.look('Extensions', async () => {
     const read: DatabaseNeeds[] = [];
     for (const database of await databaseNames(context)) {
-      await using session = await enter(context, database);
+      await using session = await look(context, database);
       read.push({ database, needs: await readHostNeeds(session) });
     }
     needs = read;
-    return judgeExtensions(read, major);
+    return judgeExtensions(read, { major, preloads: await lackingPreloads(context, preloads) });
   });
   if (needs === undefined) return;
   book.note('Collations', judgeCollations(needs));
   book.note('Invalid indexes', judgeInvalidIndexes(needs));
+}
+
+/** In a paused copy nobody ever lets go of a lock. */
+const LOCK_MS = 5000;
+
+async function look(context: CopyContext, database: string): Promise<Session> {
+  const session = await enter(context, database);
+  await session.query(`SET lock_timeout TO ${LOCK_MS}`);
+  return session;
+}
+
+async function lackingPreloads(
+  context: CopyContext,
+  preloads: readonly string[],
+): Promise<readonly string[]> {
+  await using session = await look(context, context.restored.database);
+  return await lackingLibraries(session, preloads);
 }
 
 function notAsked({ failures }: ProductionCatalogue): Seen {
@@ -100,6 +120,6 @@ async function inCopy<T>(
   database: string,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  await using session = await enter(context, database);
+  await using session = await look(context, database);
   return await session.transaction(TRANSACTION, async () => work(session));
 }

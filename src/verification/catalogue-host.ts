@@ -13,14 +13,18 @@ export interface DatabaseNeeds {
 
 const TOLD_MAX = 5;
 
-/** ERROR where something in the tables cannot be read without it. */
-export function judgeExtensions(databases: readonly DatabaseNeeds[], major: number): Seen {
+/** `preloads`: libraries that production loads at its start and that are not here. ERROR where something in the tables cannot be read without it. */
+export function judgeExtensions(
+  databases: readonly DatabaseNeeds[],
+  { major, preloads = [] }: { readonly major: number; readonly preloads?: readonly string[] },
+): Seen {
   const all = databases.flatMap(({ needs }) => needs.extensions);
   const missing = mergeMissing(all);
   const loose = [...new Set(databases.flatMap(({ needs }) => needs.lacking))];
   const told = [
     ...missing.map((extension) => sayMissing(extension, major)),
     ...loose.map((library) => `functions need the library ${library}, which is not here`),
+    ...preloads.map((library) => sayPreload(library, major)),
   ];
   const names = [...new Set(all.map(({ name, version }) => `${name} ${version}`))];
   if (told.length === 0) {
@@ -68,6 +72,13 @@ function sayMissing({ name, version, lacking, uses }: NeededExtension, major: nu
   const state = `${name} ${version} is used and not installed here (${lacking.join(', ')})${from}`;
   if (uses === 0) return `${state}; no table needs it to be read`;
   return `${state}; ${uses} columns and indexes of its types cannot be read`;
+}
+
+/** A scratch cluster loads none; whoever makes a server of the copy must. */
+function sayPreload(library: string, major: number): string {
+  const brings = packageOf(library, major);
+  const from = brings === undefined ? '' : `, which ${brings} brings`;
+  return `production loads ${library} at its start, and it is not here${from}`;
 }
 
 function sayFirst(told: readonly string[], between: string): string {

@@ -4,6 +4,7 @@
  * cannot be read stops nothing: the reason is told by the checks that need it.
  */
 import { type Catalogue, readCatalogue } from '../postgres/catalogue-reading.ts';
+import { readPreloads } from '../postgres/catalogue-reading-host.ts';
 import { readSequences, type SequenceReading } from '../postgres/catalogue-reading-sequences.ts';
 import type { Session } from '../postgres/session.ts';
 import type { RecoveryDeps } from '../recovery/deps.ts';
@@ -17,6 +18,8 @@ export interface ProductionCatalogue {
   readonly sharedLater?: Catalogue;
   readonly sequencesBefore?: SequenceReading;
   readonly sequencesAfter?: SequenceReading;
+  /** `shared_preload_libraries`. Undefined: not asked, or our role may not see it. */
+  readonly preloads?: readonly string[];
   readonly failures: readonly string[];
 }
 
@@ -70,6 +73,8 @@ export function watchCatalogue(
     before: () =>
       each(async (session, one) => {
         one.sequencesBefore = await readSequences(session);
+        const preloads = await readPreloads(session);
+        if (preloads !== undefined) one.preloads = preloads;
         Object.assign(one, await readBoth(session));
       }),
     async inSnapshot(session, database) {

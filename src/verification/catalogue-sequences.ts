@@ -51,7 +51,7 @@ function sayBounds(
     ...(most === undefined ? [] : ['at most 32 steps ahead of what it had after it']),
   ].join(' and ');
   if (left === 0) return `${judged}, each ${limits}`;
-  return `${judged}, each ${limits}; not judged, for they cycle, were set back or may not be read: ${left}`;
+  return `${judged}, each ${limits}; not judged, for they cycle, were set back, are locked or may not be read: ${left}`;
 }
 
 function judgeOne(
@@ -79,12 +79,12 @@ function judgeOne(
 }
 
 function hasBounds(
-  { cycles, increment }: SequenceState,
+  { cycles, increment, isReadable }: SequenceState,
   from: SequenceState | undefined,
   to: SequenceState | undefined,
 ): boolean {
   if (from === undefined && to === undefined) return false;
-  if (cycles || from?.isReadable === false || to?.isReadable === false) return false;
+  if (cycles || [isReadable, from?.isReadable, to?.isReadable].includes(false)) return false;
   return from === undefined || to === undefined || !isSetBack(from, to, increment);
 }
 

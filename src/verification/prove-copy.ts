@@ -143,7 +143,8 @@ async function lookAtCopy(proving: Proving, aim: Aim, restored: ScratchRestore):
     noteAge(proving, aim, compared.copy);
     const context = contextOf(proving, compared.copy, signal);
     await book.look('Databases', async () => openEveryDatabase(context));
-    await lookAtHost(book, context, plan.base.major);
+    const { preloads } = proving.catalogue.of(plan.databases[0] ?? '');
+    await lookAtHost(book, context, { major: plan.base.major, preloads });
   });
   const { copy, tables } = compared;
   await run.step('Check indexes and pages', async ({ signal }) => {

@@ -21,7 +21,7 @@ function shop(needs: Partial<HostNeeds>): { database: string; needs: HostNeeds }
 }
 
 test('names an extension that is not installed here and the package that brings it', () => {
-  const seen = judgeExtensions([shop({ extensions: [POSTGIS] })], 15);
+  const seen = judgeExtensions([shop({ extensions: [POSTGIS] })], { major: 15 });
 
   expect(seen).toEqual({
     verdict: 'ERROR',
@@ -33,7 +33,7 @@ test('names an extension that is not installed here and the package that brings 
 test('passes with words where no table needs what is missing', () => {
   const cron = { ...POSTGIS, name: 'pg_cron', uses: 0 };
 
-  const { verdict, detail } = judgeExtensions([shop({ extensions: [cron] })], 16);
+  const { verdict, detail } = judgeExtensions([shop({ extensions: [cron] })], { major: 16 });
 
   expect(verdict).toBe('PASS');
   expect(detail).toContain(
@@ -44,13 +44,15 @@ test('passes with words where no table needs what is missing', () => {
 test('does not fail for a control file alone: queries do not read it', () => {
   const known = { ...POSTGIS, lacking: [] };
 
-  expect(judgeExtensions([shop({ extensions: [known] })], 15)).toMatchObject({ verdict: 'PASS' });
+  expect(judgeExtensions([shop({ extensions: [known] })], { major: 15 })).toMatchObject({
+    verdict: 'PASS',
+  });
 });
 
 test('names an extension that it has no package for, without one', () => {
   const own = { ...POSTGIS, name: 'acme' };
 
-  expect(judgeExtensions([shop({ extensions: [own] })], 15).detail).toMatch(
+  expect(judgeExtensions([shop({ extensions: [own] })], { major: 15 }).detail).toMatch(
     /^acme 3.4.2 is used and not installed here \(\$libdir\/postgis-3\); 3 columns/,
   );
 });
@@ -58,12 +60,14 @@ test('names an extension that it has no package for, without one', () => {
 test('tells an extension once although several databases use it', () => {
   const both = [shop({ extensions: [POSTGIS] }), shop({ extensions: [{ ...POSTGIS, uses: 0 }] })];
 
-  expect(judgeExtensions(both, 15)).toMatchObject({ verdict: 'ERROR' });
-  expect(judgeExtensions(both, 15).detail.match(/postgis 3\.4\.2/g)).toHaveLength(1);
+  expect(judgeExtensions(both, { major: 15 })).toMatchObject({ verdict: 'ERROR' });
+  expect(judgeExtensions(both, { major: 15 }).detail.match(/postgis 3\.4\.2/g)).toHaveLength(1);
 });
 
 test('tells of a library that functions without an extension need', () => {
-  const { verdict, detail } = judgeExtensions([shop({ lacking: ['/opt/acme/rates'] })], 15);
+  const { verdict, detail } = judgeExtensions([shop({ lacking: ['/opt/acme/rates'] })], {
+    major: 15,
+  });
 
   expect({ verdict, detail }).toEqual({
     verdict: 'PASS',
@@ -71,13 +75,23 @@ test('tells of a library that functions without an extension need', () => {
   });
 });
 
+test('tells of a library that production loads at its start, without failing', () => {
+  const seen = judgeExtensions([shop({})], { major: 15, preloads: ['pg_cron'] });
+
+  expect(seen).toEqual({
+    verdict: 'PASS',
+    detail:
+      'production loads pg_cron at its start, and it is not here, which postgresql-15-cron (Debian) or pg_cron_15 (RPM) brings',
+  });
+});
+
 test('says that all extensions are here, or that none are used', () => {
   const here = { ...POSTGIS, isKnown: true, lacking: [] };
 
-  expect(judgeExtensions([shop({ extensions: [here] })], 15).detail).toBe(
+  expect(judgeExtensions([shop({ extensions: [here] })], { major: 15 }).detail).toBe(
     'all are here: postgis 3.4.2',
   );
-  expect(judgeExtensions([shop({})], 15).detail).toBe('none are used');
+  expect(judgeExtensions([shop({})], { major: 15 }).detail).toBe('none are used');
 });
 
 test('does not pass text indexes where the C library orders text otherwise', () => {

@@ -94,9 +94,12 @@ test('judges by no reading that lies on the wrong side of the position', () => {
 
 test('does not judge one that cycles, was set back, or may not be read, and says so', () => {
   const copy = sequence(1n);
-  const not = /not judged, for they cycle, were set back or may not be read: 1|none had bounds/;
+  const not =
+    /not judged, for they cycle, were set back, are locked or may not be read: 1|none had bounds/;
 
   expect(verdictOf({ after: sequence(60n), copy: sequence(1n, { cycles: true }) })).toMatch(not);
   expect(verdictOf({ after: sequence(5n), copy })).toMatch(not);
   expect(verdictOf({ after: sequence(null, { isReadable: false }), copy })).toMatch(not);
+  const locked = sequence(null, { isReadable: false });
+  expect(verdictOf({ after: sequence(60n), copy: locked })).toMatch(not);
 });
