@@ -62,6 +62,15 @@ export const TABLESPACE_CUT: ProblemKind = {
   fault: 'world',
 };
 
+/** Replay itself needs an extension: its library writes records of its own kind into the log. */
+export const LIBRARY_MISSING: ProblemKind = {
+  code: 'RECOVERY_LIBRARY_MISSING',
+  retry: 'never',
+  hint: 'Ask for a moment before that position; past it, replay needs a PostgreSQL that loads the library of the extension.',
+  runbook: 'point-in-time.md',
+  fault: 'world',
+};
+
 export const NO_BACKUPS: ProblemKind = {
   code: 'NO_BACKUPS',
   retry: 'never',

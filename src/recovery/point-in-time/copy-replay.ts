@@ -13,6 +13,7 @@ import {
   readControlSettings,
 } from '../../clusters/replay-settings.ts';
 import { type ScratchCluster, startScratchCluster } from '../../clusters/scratch-cluster.ts';
+import { stopScratch } from '../../clusters/teardown.ts';
 import type { BackupSummary } from '../../engines/engine.ts';
 import type { Step } from '../../gate/operation.ts';
 import type { ServerName } from '../../kernel/ids.ts';
@@ -27,10 +28,12 @@ import type { FetchWal } from '../wal-sources.ts';
 import { type ReplayTarget, recoverySettings } from './recovery-settings.ts';
 import { followReplay, type Reached } from './replay.ts';
 import { type CopyAccess, findCopyAccess } from './restored-copy.ts';
-import { openWalFeed } from './wal-feed.ts';
+import { openWalFeed, type WalFeed } from './wal-feed.ts';
 
 /** The primary can raise its settings this often within the replayed log. */
 const STARTS_MAX = 6;
+/** The major version that brought `recovery_prefetch`. */
+const LOOKS_AHEAD_SINCE = 15;
 /** A restore command that has nothing: what was fetched before lies in the copy's own folder. */
 const NO_MORE_WAL = 'exit 1';
 
@@ -59,10 +62,13 @@ export class CopyReplay {
   readonly #deps: RecoveryDeps;
   readonly #copy: CopyToReplay;
   #starts = 0;
+  /** PostgreSQL reads ahead of what it replays, and asks for log that lies behind the target. */
+  #looksAhead: boolean;
 
   constructor(deps: RecoveryDeps, copy: CopyToReplay) {
     this.#deps = deps;
     this.#copy = copy;
+    this.#looksAhead = !copy.path.broken && copy.base.major >= LOOKS_AHEAD_SINCE;
   }
 
   /** Whatever ran before in the place has ended. Failing, it may leave its cluster running. */
@@ -86,9 +92,9 @@ export class CopyReplay {
     );
   }
 
-  /** Undefined: the primary raised a setting; start again, the control file now says so. */
+  /** Undefined: start again, with what was learned. */
   async #replayOnce(target: ReplayTarget, step: Step): Promise<Standing | undefined> {
-    const { clock, connect, scratch } = this.#deps;
+    const { clock, scratch } = this.#deps;
     const { base, path, place, fetch } = this.#copy;
     await this.#setLogAside();
     this.#starts += 1;
@@ -103,6 +109,22 @@ export class CopyReplay {
       clock,
       signal: step.signal,
     });
+    try {
+      return await this.#follow(feed, target, step);
+    } catch (error) {
+      if (!feed.failed.aborted || step.signal.aborted) throw error;
+      if (!this.#looksAhead) throw feed.failed.reason;
+      // It may be that nobody needs what cannot be had: the copy has to say so without looking ahead.
+      this.#looksAhead = false;
+      await stopScratch(place);
+      return undefined;
+    }
+  }
+
+  /** Undefined: the primary raised a setting; the control file now says so. */
+  async #follow(feed: WalFeed, target: ReplayTarget, step: Step): Promise<Standing | undefined> {
+    const { clock, connect } = this.#deps;
+    const { base, path } = this.#copy;
     const signal = AbortSignal.any([step.signal, feed.failed]);
     const cluster = await this.#start(target, feed.restoreCommand, signal);
     const progress = progressOf(path, step);
@@ -145,7 +167,7 @@ export class CopyReplay {
         target,
         restoreCommand: target.kind === 'where it stood' ? NO_MORE_WAL : restoreCommand,
         major: base.major,
-        broken: path.broken,
+        looksAhead: this.#looksAhead,
         timeline: path.timeline === base.timeline ? 'current' : path.timeline,
       }),
       mode: 'replay',

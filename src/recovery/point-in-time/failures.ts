@@ -5,20 +5,40 @@ import { join } from 'node:path';
 import { PLACE_FILES, type ScratchPlace } from '../../clusters/place.ts';
 import { CLUSTER_DISK_FULL, CLUSTER_NOT_STARTED } from '../../clusters/problems.ts';
 import { isProblem, Problem } from '../../kernel/problem.ts';
-import { RECOVERY_FAILED, TARGET_NOT_REACHED, TARGET_TOO_EARLY } from '../problems.ts';
+import {
+  LIBRARY_MISSING,
+  RECOVERY_FAILED,
+  TARGET_NOT_REACHED,
+  TARGET_TOO_EARLY,
+} from '../problems.ts';
 
 const LOG_CHARACTERS = 20_000;
+/** In the order in which PostgreSQL reads them; the second is the one that was set aside. */
+const SETTINGS_FILES = ['postgresql.conf', 'postgresql.auto.conf.of-production'];
 /** A cause of a cause of a cause: deeper than that nobody looks. */
 const CAUSES_MAX = 8;
 
 /** Answers the problem to tell; an error that is nothing of the kind comes back as it is. */
 export async function explainFailure(failure: unknown, place: ScratchPlace): Promise<unknown> {
-  const log = await readFile(join(place.folder, PLACE_FILES.log), 'utf8').catch(() => '');
-  return explainWith(failure, log.slice(-LOG_CHARACTERS), place.dataDirectory);
+  const log = await textOf(join(place.folder, PLACE_FILES.log));
+  const directory = place.dataDirectory;
+  const settings = await Promise.all(
+    SETTINGS_FILES.map(async (name) => textOf(join(directory, name))),
+  );
+  const libraries = librariesIn(settings.join('\n'));
+  return explainWith(failure, { log: log.slice(-LOG_CHARACTERS), directory, libraries });
+}
+
+interface Surroundings {
+  /** The end of what PostgreSQL wrote. */
+  readonly log: string;
+  readonly directory: string;
+  /** What production loads at its start, as far as its settings are in the backup. */
+  readonly libraries: readonly string[];
 }
 
 /** Pure. */
-export function explainWith(error: unknown, log: string, directory: string): unknown {
+export function explainWith(error: unknown, { log, directory, libraries }: Surroundings): unknown {
   if (isDiskFull(error) || (isFromPostgres(error) && /No space left on device/.test(log))) {
     const message = `Cannot restore into "${directory}": the disk is full`;
     return new Problem(CLUSTER_DISK_FULL, message, { facts: { directory }, cause: error });
@@ -29,11 +49,44 @@ export function explainWith(error: unknown, log: string, directory: string): unk
       'Cannot recover to the target: it lies before the end of the chosen backup, where the copy is not whole yet';
     return new Problem(TARGET_TOO_EARLY, message, { cause: error });
   }
+  const unknown = /resource manager with ID \d+ not registered/.exec(log)?.[0];
+  if (unknown !== undefined) return lackingLibrary(unknown, { log, libraries, cause: error });
   if (isProblem(error, CLUSTER_NOT_STARTED)) {
     const message = `Cannot replay the restored copy: ${lastWords(log)}`;
     return new Problem(RECOVERY_FAILED, message, { facts: error.facts, cause: error });
   }
   return error;
+}
+
+function lackingLibrary(
+  words: string,
+  { log, libraries, cause }: Pick<Surroundings, 'log' | 'libraries'> & { readonly cause: unknown },
+): Problem {
+  const lsn = /WAL redo at ([0-9A-F]+\/[0-9A-F]+)/.exec(log)?.[1];
+  const at = lsn === undefined ? '' : ` at ${lsn}`;
+  const loaded =
+    libraries.length === 0
+      ? "which one, production's `SHOW shared_preload_libraries` tells"
+      : `production loads ${libraries.map((name) => `"${name}"`).join(', ')}`;
+  return new Problem(
+    LIBRARY_MISSING,
+    `Cannot replay the log${at}: an extension wrote it, and the scratch cluster does not load its library (${words}); ${loaded}`,
+    { facts: { libraries: libraries.join(', '), ...(lsn === undefined ? {} : { lsn }) }, cause },
+  );
+}
+
+/** The last setting counts; of the backup's own files, by us set aside or not. Pure. */
+export function librariesIn(settings: string): readonly string[] {
+  const lines = [...settings.matchAll(/^\s*shared_preload_libraries\s*=?\s*'([^'\n]*)'/gm)];
+  const value = lines.at(-1)?.[1] ?? '';
+  return value
+    .split(',')
+    .map((name) => name.trim().replaceAll('"', ''))
+    .filter((name) => name !== '');
+}
+
+async function textOf(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch(() => '');
 }
 
 function isFromPostgres(error: unknown): boolean {

@@ -12,8 +12,8 @@ export interface RecoveryRequest {
   /** The timeline of the backup itself is `current`; another one is named. */
   readonly timeline: number | 'current';
   readonly major: number;
-  /** WAL is missing somewhere behind the target. */
-  readonly broken: boolean;
+  /** Whether it may ask for log that it may not need. */
+  readonly looksAhead: boolean;
 }
 
 export function recoverySettings(request: RecoveryRequest): Record<string, string> {
@@ -25,8 +25,8 @@ export function recoverySettings(request: RecoveryRequest): Record<string, strin
     recovery_target_inclusive: 'off',
     // How soon the end of the log is noticed.
     wal_retrieve_retry_interval: '500ms',
-    // Reading ahead would run into the hole before the target is reached.
-    ...(request.broken && request.major >= 15 ? { recovery_prefetch: 'off' } : {}),
+    // Else it runs into a hole or damage behind the target before the target is reached.
+    ...(!request.looksAhead && request.major >= 15 ? { recovery_prefetch: 'off' } : {}),
     ...targetSetting(request.target),
   };
 }

@@ -17,6 +17,7 @@ const POLL_MS = 60;
 /** A file that was asked for this often while nothing was replayed holds the end of what can be read. */
 const SAME_FILE_MAX = 2;
 const PAUSE_POLLS_MAX = 500;
+const END_POLLS_MAX = 50;
 
 export interface ReplayRequest {
   readonly cluster: ScratchCluster;
@@ -48,7 +49,11 @@ export async function followReplay(request: ReplayRequest): Promise<ReplayEnd> {
   const watch = new EndWatch(request);
   for (;;) {
     if (!cluster.isRunning()) throw await notReached(request, 'PostgreSQL ended by itself');
-    const state = await readState(session);
+    const state = await readState(session).catch(async (error: unknown) => {
+      // Its end and the end of our connection are told in any order.
+      await untilEnded(request);
+      throw cluster.isRunning() ? error : await notReached(request, 'PostgreSQL ended by itself');
+    });
     if (!state.recovering) throw await notReached(request, 'the copy has opened itself');
     request.onProgress(state.lsn);
     if (state.pause === 'paused') return await judgePause(request);
@@ -59,6 +64,11 @@ export async function followReplay(request: ReplayRequest): Promise<ReplayEnd> {
     }
     await clock.sleep(POLL_MS, { signal });
   }
+}
+
+async function untilEnded({ cluster, clock, signal }: ReplayRequest): Promise<void> {
+  for (let polls = 0; polls < END_POLLS_MAX && cluster.isRunning(); polls += 1)
+    await clock.sleep(POLL_MS, { signal });
 }
 
 interface State {

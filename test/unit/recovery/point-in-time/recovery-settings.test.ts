@@ -4,8 +4,9 @@ import { expect, test } from 'vitest';
 import { recoverySettings } from '../../../../src/recovery/point-in-time/recovery-settings.ts';
 import type { Target } from '../../../../src/recovery/target.ts';
 
-function settings(target: Target, broken = false): Record<string, string> {
-  return recoverySettings({ target, restoreCommand: 'x', timeline: 'current', major: 15, broken });
+function settings(target: Target, looksAhead = true): Record<string, string> {
+  const common = { restoreCommand: 'x', timeline: 'current', major: 15 } as const;
+  return recoverySettings({ ...common, target, looksAhead });
 }
 
 test('recoverySettings() pauses before the target, on a named timeline', () => {
@@ -26,8 +27,8 @@ test('recoverySettings() names no target for the newest moment', () => {
   expect(names).not.toContain('recovery_target_lsn');
 });
 
-test('recoverySettings() does not read ahead where there is a hole', () => {
-  expect(settings({ kind: 'latest', asked: 'x' }, true)).toMatchObject({
+test('recoverySettings() does not let PostgreSQL look ahead where that would meet a hole', () => {
+  expect(settings({ kind: 'latest', asked: 'x' }, false)).toMatchObject({
     recovery_prefetch: 'off',
   });
   expect(settings({ kind: 'latest', asked: 'x' })).not.toHaveProperty('recovery_prefetch');
