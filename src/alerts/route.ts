@@ -45,6 +45,8 @@ export function readFindings(rows: readonly Json[]): readonly PagedFinding[] {
 
 export interface Standing {
   readonly findings: readonly PagedFinding[];
+  /** Those of the config: what stands open of one that is gone from it is nobody's any more. */
+  readonly servers: readonly string[];
   /** What the pager has been told and not been taken back. */
   readonly open: readonly OutboxRecord[];
   /** Which installation this is: two that share a service must not resolve each other's pages. */
@@ -53,11 +55,13 @@ export interface Standing {
 }
 
 /** What is to be told now, in order. */
-export function pagesOf({ findings, open, installation, now }: Standing): readonly NewOutboxRow[] {
+export function pagesOf(standing: Standing): readonly NewOutboxRow[] {
+  const { findings, servers, open, installation, now } = standing;
   const madeAt = utcText(now);
   const wanted = new Map<string, PagedFinding>();
   for (const finding of findings) {
-    if (!isPaged(finding)) continue;
+    const isOurs = finding.server === '' || servers.includes(finding.server);
+    if (!isOurs || !isPaged(finding)) continue;
     const key = dedupKeyOf(installation, finding);
     if (!wanted.has(key)) wanted.set(key, finding);
   }

@@ -232,8 +232,9 @@ async function write(deps: AlertsDeps, { ended, isBehind, cursor }: Written): Pr
   const installation = await catalog.installation.id();
   const open = pager === undefined || isBehind ? [] : await catalog.outbox.open();
   const findings = readFindings(await catalog.findings.list());
+  const servers = deps.servers.map(({ name }) => name);
   const rows =
-    pager === undefined || isBehind ? [] : pagesOf({ findings, open, installation, now });
+    pager === undefined || isBehind ? [] : pagesOf({ findings, servers, open, installation, now });
   if (rows.length === 0 && news.length === 0 && cursor === undefined) return false;
   await catalog.outbox.add({
     rows,

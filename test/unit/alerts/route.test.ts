@@ -19,7 +19,8 @@ function opened(row: NewOutboxRow, seq = 1): OutboxRecord {
 }
 
 function pages(findings: readonly PagedFinding[], open: readonly OutboxRecord[] = []) {
-  return pagesOf({ findings, open, installation: INSTALLATION, now: NOW });
+  const servers = ['shop', 'books'];
+  return pagesOf({ findings, servers, open, installation: INSTALLATION, now: NOW });
 }
 
 describe('pagesOf()', () => {
@@ -124,6 +125,18 @@ describe('pagesOf()', () => {
       expect({ ...where, rings: new Set(open.keys()) }).toEqual({ ...where, rings });
     }
   });
+});
+
+test('pagesOf() takes back what was told of a server that is gone from the config', () => {
+  const gone = finding('MIRROR_BEHIND', { server: 'old-shop' });
+  const dedupKey = dedupKeyOf(INSTALLATION, gone);
+  const [row] = pages([finding('MIRROR_BEHIND')]);
+  if (row === undefined) throw new Error('Nothing is told');
+
+  expect(pages([gone])).toEqual([]);
+  expect(pages([gone], [opened({ ...row, dedupKey, server: 'old-shop' })])).toMatchObject([
+    { action: 'resolve', dedupKey },
+  ]);
 });
 
 describe('dedupKeyOf()', () => {
