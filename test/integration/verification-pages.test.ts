@@ -89,5 +89,8 @@ test('says that pg_checksums is missing, and proves the rest', async () => {
   expect(sentence(result, 'Bytes read')).toMatch(
     /^PASS: \d+ packs? \([\d.]+ .?B\) and \d+ log files? read whole, every byte authenticated$/,
   );
+  expect(sentence(result, 'Indexes and pages')).toMatch(
+    /^PASS: \d+ indexes and [\d,]+ pages, no damage$/,
+  );
   expect(result.verdict).toBe('PASS');
 });
