@@ -232,14 +232,16 @@ function journalView(result: Json, reader: Reader): string | undefined {
 function verifyView(result: Json): string | undefined {
   const words = proofWords(result);
   if (words === undefined) return undefined;
-  const { title, verdict, opening, all, tables, measured, shows, next } = words;
+  const { runId, title, verdict, opening, all, tables, measured, shows, next } = words;
   const compared = tableText(['Table', 'Production', 'Copy', 'Contents'], tables);
   return [
     `${verdict}: ${title}`,
     opening,
     tableText(['Check', 'Verdict', 'Result'], all),
     ...(tables.length === 0 ? [] : [compared]),
-    [measured, shows, next].filter((line) => line !== undefined && line !== '').join('\n'),
+    [measured, shows, runId === undefined ? undefined : `Run ${runId}.`, next]
+      .filter((line) => line !== undefined && line !== '')
+      .join('\n'),
   ].join('\n\n');
 }
 

@@ -8,8 +8,12 @@ import type { VerificationDeps } from './deps.ts';
 import type { VerifyPlan } from './plan.ts';
 import type { VerifyResult } from './result.ts';
 
+interface ReportDeps extends Pick<VerificationDeps, 'servers' | 'nextProofAt'> {
+  readonly recovery: Pick<VerificationDeps['recovery'], 'clock'>;
+}
+
 export function reportOf(
-  { servers, recovery, nextProofAt }: VerificationDeps,
+  { servers, recovery, nextProofAt }: ReportDeps,
   plan: VerifyPlan,
   result: VerifyResult,
 ): VerifyResult {

@@ -77,6 +77,7 @@ export type TableCells = readonly [
 ];
 
 export interface ProofWords {
+  readonly runId: string | undefined;
   readonly verdict: string;
   /** `shop is restorable to 2026-11-24 04:19:58 UTC`. */
   readonly title: string;
@@ -113,6 +114,7 @@ export function proofWords(result: Json): ProofWords | undefined {
   const tables = report.tables.toSorted((a, b) => Number(isDifferent(b)) - Number(isDifferent(a)));
   const seenBeside = [...tables.filter(isDifferent).map(differenceRow), ...scratchRows(report)];
   return {
+    runId: report.runId,
     verdict,
     title: report.title ?? `The proof of ${report.server ?? 'the server'} ended`,
     opening: openingOf(report),
