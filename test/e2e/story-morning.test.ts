@@ -12,7 +12,7 @@ const Runs = z.object({
     z.object({
       operation: z.string(),
       askedAt: z.string(),
-      asker: z.object({ kind: z.string() }),
+      asker: z.object({ id: z.string() }),
     }),
   ),
 });
@@ -49,7 +49,8 @@ test('the scheduled backup and its proof are reported in #ops, each moment once'
   const { stdout } = await story.dbdr('runs', 'shop', '--json');
   const { runs } = Runs.parse(JSON.parse(stdout));
   const asked = runs
-    .filter(({ asker }) => asker.kind === 'schedule')
+    // What a proof that took longer than a minute held back is asked for again, by another name.
+    .filter(({ asker }) => ['backup:shop', 'verify:shop'].includes(asker.id))
     .map(({ operation, askedAt }) => `${operation} ${askedAt.slice(0, 16)}`);
   expect(asked.length).toBeGreaterThanOrEqual(2);
   expect(new Set(asked).size).toBe(asked.length);
