@@ -153,5 +153,6 @@ function sayOther(is: string, should: string): Seen {
 function sayTables({ databases }: ProofPoint): string {
   const tables = databases.flatMap((one) => one.tables);
   const hashed = tables.filter(({ hash }) => hash !== null).length;
-  return `${tables.length} tables counted, ${hashed} of them hashed`;
+  const counted = tables.length === 1 ? '1 table' : `${tables.length} tables`;
+  return `${counted} counted, ${hashed} of them hashed`;
 }
