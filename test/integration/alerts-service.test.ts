@@ -2,19 +2,20 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { AlertsDeps } from '../../src/alerts/deps.ts';
-import { alertsOperation } from '../../src/alerts/operation.ts';
-import { readFindings } from '../../src/alerts/route.ts';
 import type { RunRecord } from '../../src/catalog/runs.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { utcText } from '../../src/kernel/codecs.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { probeService } from '../../src/monitoring/probe-service.ts';
 import {
   type AlertsSetting,
   alertsSetting,
   BACKUP,
   NEXT_BACKUP,
   SCHEDULE,
+  toldTo,
 } from '../support/alerts-setting.ts';
 import { type EventsApi, startEventsApi } from '../support/events-api.ts';
-import { testRun } from '../support/test-run.ts';
 import { TERMINAL } from '../support/toy-gate.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -32,18 +33,7 @@ afterEach(async () => {
 });
 
 function told(): readonly string[] {
-  return api.taken.map(
-    ({ event_action: action, dedup_key: key }) => `${action} ${key.split('/').slice(2).join('/')}`,
-  );
-}
-
-async function pagedOf(run: RunRecord): Promise<readonly unknown[]> {
-  const events = await setting.at.catalog.runs.eventsOf(run.runId);
-  return events.flatMap(({ kind, data }) => (kind === 'paged' ? [data] : []));
-}
-
-async function codes(): Promise<readonly unknown[]> {
-  return readFindings(await setting.at.catalog.findings.list('shop')).map(({ code }) => code);
+  return toldTo(api);
 }
 
 /** As if so much time had passed. */
@@ -54,15 +44,6 @@ function later(minutes: number): AlertsDeps {
 
 async function proofs(): Promise<readonly RunRecord[]> {
   return setting.at.catalog.runs.list({ operation: 'verify', limit: 99 });
-}
-
-/** The follower has read every event there is. */
-async function caughtUp(): Promise<void> {
-  const { cursors, runs } = setting.at.catalog;
-  await waitUntil(async () => {
-    const newest = await runs.newestSeq();
-    return (await cursors.get('alerts')) >= newest;
-  });
 }
 
 describe('a proof that says FAIL', () => {
@@ -78,15 +59,15 @@ describe('a proof that says FAIL', () => {
         store: 'here',
         'what to do next': 'Take a base backup now.',
       });
-      await waitUntil(async () => (await pagedOf(run)).length === 2);
-      expect(await pagedOf(run)).toMatchObject([
+      await waitUntil(async () => (await setting.pagedOf(run)).length === 2);
+      expect(await setting.pagedOf(run)).toMatchObject([
         { outcome: 'waiting' },
         { outcome: 'accepted', by: 'PagerDuty' },
       ]);
 
       await setting.prove({ verdict: 'SKIPPED' });
       await setting.prove({ verdict: 'PASS', store: 'west', backupId: NEXT_BACKUP });
-      await caughtUp();
+      await setting.caughtUp();
       expect(told()).toHaveLength(1);
 
       await setting.prove({ verdict: 'PASS', backupId: NEXT_BACKUP });
@@ -101,12 +82,12 @@ describe('a proof that says FAIL', () => {
       await setting.prove({ verdict: 'FAIL' });
       await waitUntil(() => told().length === 1);
       const second = await setting.prove({ verdict: 'FAIL', store: 'west' });
-      await waitUntil(async () => (await pagedOf(second)).length === 1);
+      await waitUntil(async () => (await setting.pagedOf(second)).length === 1);
 
-      expect(await pagedOf(second)).toMatchObject([{ outcome: 'accepted' }]);
+      expect(await setting.pagedOf(second)).toMatchObject([{ outcome: 'accepted' }]);
       // One store is well again, the other is not.
       await setting.prove({ verdict: 'PASS' });
-      await caughtUp();
+      await setting.caughtUp();
       expect(told()).toEqual(['trigger shop/PROOF_FAILED']);
     });
   });
@@ -127,19 +108,19 @@ describe('a proof that says FAIL', () => {
     const failed = await setting.prove({ verdict: 'FAIL' });
     await setting.prove({ verdict: 'PASS' });
 
-    await setting.serving(setting.depsOf(api.url), caughtUp);
+    await setting.serving(setting.depsOf(api.url), () => setting.caughtUp());
 
     expect(told()).toEqual([]);
-    expect(await pagedOf(failed)).toHaveLength(1);
+    expect(await setting.pagedOf(failed)).toHaveLength(1);
   });
 
   test('says that nobody is paged where no pager is configured', async () => {
     const run = await setting.prove({ verdict: 'FAIL' });
 
-    await setting.serving(setting.depsOf(undefined), caughtUp);
+    await setting.serving(setting.depsOf(undefined), () => setting.caughtUp());
 
-    expect(await pagedOf(run)).toEqual([{ outcome: 'nobody' }]);
-    expect(await codes()).toEqual(['PROOF_FAILED']);
+    expect(await setting.pagedOf(run)).toEqual([{ outcome: 'nobody' }]);
+    expect(await setting.codes()).toEqual(['PROOF_FAILED']);
     expect(await setting.at.catalog.outbox.undelivered()).toEqual([]);
   });
 });
@@ -147,14 +128,14 @@ describe('a proof that says FAIL', () => {
 describe('a proof that cannot tell', () => {
   test('is asked for again after a quarter of an hour, once by two bots', async () => {
     const run = await setting.prove({ verdict: 'ERROR' });
-    await setting.serving(later(14), caughtUp);
+    await setting.serving(later(14), () => setting.caughtUp());
     expect(await proofs()).toHaveLength(1);
-    expect(await pagedOf(run)).toMatchObject([{ outcome: 'again', attempt: 1, of: 2 }]);
+    expect(await setting.pagedOf(run)).toMatchObject([{ outcome: 'again', attempt: 1, of: 2 }]);
 
     await setting.serving(later(16), async () => {
       await setting.serving(later(16), async () => {
         await waitUntil(async () => (await proofs()).length === 2);
-        await caughtUp();
+        await setting.caughtUp();
       });
     });
 
@@ -168,7 +149,7 @@ describe('a proof that cannot tell', () => {
   test('pages as not verified when the last try could not tell either; a PASS takes it back', async () => {
     await setting.serving(setting.depsOf(api.url), async () => {
       await setting.prove({ verdict: 'ERROR' }, { ...SCHEDULE, id: 'verify:shop#again-1' });
-      await caughtUp();
+      await setting.caughtUp();
       expect(told()).toEqual([]);
 
       await setting.prove({ verdict: 'ERROR' }, { ...SCHEDULE, id: 'verify:shop#again-2' });
@@ -184,10 +165,42 @@ describe('a proof that cannot tell', () => {
   test('wakes nobody for a proof that a person has asked for', async () => {
     await setting.prove({ verdict: 'ERROR' }, TERMINAL);
 
-    await setting.serving(later(16), caughtUp);
+    await setting.serving(later(16), () => setting.caughtUp());
 
-    expect(await codes()).toEqual([]);
+    expect(await setting.codes()).toEqual([]);
     expect(await proofs()).toHaveLength(1);
+  });
+});
+
+describe('hours without a PASS', () => {
+  test('page at 26, whatever else was said, and the next PASS takes it back', async () => {
+    const { catalog } = setting.at;
+    const endedAt = utcText(systemClock.now().subtract({ hours: 27 }));
+    const row = { server: 'shop', backupId: BACKUP, store: 'here', summary: { endedAt } };
+    await catalog.backups.record(row);
+    await setting.prove({ verdict: 'SKIPPED' });
+    const stop = new AbortController();
+    const objectives = { rpoSeconds: 300, rtoSeconds: 1800, alarmHours: 26 };
+    const [shop] = setting.depsOf(undefined).servers;
+    if (shop === undefined) throw new Error('There is a server');
+    const watched = { name: shop.name, url: 'postgres://127.0.0.1:1/shop', stores: ['here'] };
+    const probing = probeService({
+      servers: [{ ...watched, ...objectives }],
+      catalog,
+      // A minute is no longer than it has to be.
+      clock: { ...systemClock, sleep: async (_ms, options) => systemClock.sleep(50, options) },
+      log: silentLog,
+    }).run({ signal: stop.signal, ready: () => undefined });
+
+    await setting.serving(setting.depsOf(api.url), async () => {
+      await waitUntil(() => told().length === 1);
+      await setting.prove({ verdict: 'PASS' });
+      await waitUntil(() => told().length === 2);
+    });
+    stop.abort();
+    await probing;
+
+    expect(told()).toEqual(['trigger shop/NOT_VERIFIED', 'resolve shop/NOT_VERIFIED']);
   });
 });
 
@@ -195,7 +208,7 @@ describe('a backup of the schedule', () => {
   test('pages when it failed, and the next one that is done takes it back', async () => {
     await setting.serving(setting.depsOf(api.url), async () => {
       await setting.backUp(true, TERMINAL);
-      await caughtUp();
+      await setting.caughtUp();
       expect(told()).toEqual([]);
 
       await setting.backUp(true);
@@ -222,7 +235,7 @@ describe('a finding', () => {
     await findings.open(finding('warn'));
 
     await setting.serving(setting.depsOf(api.url), async () => {
-      await caughtUp();
+      await setting.caughtUp();
       await findings.open(finding('page'));
       await waitUntil(() => told().length === 1);
       await findings.open(finding('warn'));
@@ -251,88 +264,5 @@ describe('a finding', () => {
       'trigger shop/KEY_MISSING',
       'resolve shop/NOT_VERIFIED',
     ]);
-  });
-});
-
-describe('a pager that does not take it', () => {
-  test('is a finding after a while, and is over when it is taken; both arrive in order', async () => {
-    const { catalog } = setting.at;
-    api.mood = { kind: 'answers', status: 503 };
-    const deps = setting.depsOf(api.url, { undeliveredSeconds: 1 });
-
-    await setting.serving(deps, async () => {
-      const run = await setting.prove({ verdict: 'FAIL' });
-      await waitUntil(async () => (await codes()).includes('ALERT_UNDELIVERED'));
-      await setting.prove({ verdict: 'PASS' });
-      await waitUntil(async () => (await catalog.outbox.undelivered()).length === 2);
-      expect(told()).toEqual([]);
-      expect((await pagedOf(run)).at(-1)).toEqual({ outcome: 'waiting', said: '503, told, No' });
-
-      api.mood = { kind: 'takes' };
-      await waitUntil(async () => (await codes()).length === 0);
-    });
-
-    expect(told()).toEqual(['trigger shop/PROOF_FAILED', 'resolve shop/PROOF_FAILED']);
-    expect(await catalog.outbox.lastAccepted()).toMatchObject({ action: 'resolve' });
-  });
-
-  test('that refuses is not asked for ever, is a finding at once, and asked anew by the next start', async () => {
-    api.mood = { kind: 'answers', status: 400 };
-    const run = await setting.prove({ verdict: 'FAIL' });
-
-    await setting.serving(setting.depsOf(api.url), async () => {
-      await waitUntil(async () => (await codes()).includes('ALERT_UNDELIVERED'));
-      await waitUntil(async () => (await pagedOf(run)).length === 2);
-    });
-    expect(api.asked).toBe(1);
-    expect((await pagedOf(run)).at(-1)).toEqual({ outcome: 'refused', said: '400, told, No' });
-
-    api.mood = { kind: 'takes' };
-    await setting.serving(setting.depsOf(api.url), async () => {
-      await waitUntil(async () => !(await codes()).includes('ALERT_UNDELIVERED'));
-    });
-    expect(told()).toEqual(['trigger shop/PROOF_FAILED']);
-  });
-
-  test('that took it but lost its answer hears of it again under the same key', async () => {
-    api.mood = { kind: 'loses the answer' };
-
-    await setting.serving(setting.depsOf(api.url), async () => {
-      await setting.prove({ verdict: 'FAIL' });
-      await waitUntil(() => told().length === 1);
-      api.mood = { kind: 'takes' };
-      await waitUntil(async () => (await setting.at.catalog.outbox.undelivered()).length === 0);
-    });
-
-    expect(told()).toEqual(['trigger shop/PROOF_FAILED', 'trigger shop/PROOF_FAILED']);
-    expect(api.ringing()).toHaveLength(1);
-  });
-});
-
-describe('alerts', () => {
-  test('says what is open, what waits and what was taken last', async () => {
-    api.mood = { kind: 'answers', status: 503 };
-    await setting.serving(setting.depsOf(api.url), async () => {
-      await setting.prove({ verdict: 'FAIL' });
-      await waitUntil(() => api.asked > 0);
-      await waitUntil(async () => {
-        const [row] = await setting.at.catalog.outbox.undelivered();
-        return row?.attempts === 1;
-      });
-    });
-    const operation = alertsOperation(setting.depsOf(api.url));
-    const signal = AbortSignal.timeout(20_000);
-    const { plan } = await operation.prepare({ test: false }, { actor: TERMINAL, signal });
-
-    const result = await operation.run(plan, testRun());
-
-    expect(operation.danger(plan)).toBe('none');
-    expect(result).toMatchObject({
-      pager: `PagerDuty at ${new URL(api.url).host}`,
-      open: [{ server: 'shop', code: 'PROOF_FAILED', acceptedAt: null }],
-      waiting: [{ action: 'trigger', state: 'waiting', attempts: 1, said: '503, told, No' }],
-      lastAcceptedAt: null,
-      test: null,
-    });
   });
 });

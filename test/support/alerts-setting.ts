@@ -3,16 +3,19 @@ import { z } from 'zod';
 
 import type { AlertsDeps } from '../../src/alerts/deps.ts';
 import { pagerDuty } from '../../src/alerts/pagerduty.ts';
+import { readFindings } from '../../src/alerts/route.ts';
 import { alertsService } from '../../src/alerts/services.ts';
 import type { RunRecord } from '../../src/catalog/runs.ts';
 import type { Actor } from '../../src/gate/people.ts';
+import type { Json } from '../../src/kernel/codecs.ts';
 import { backupIdAt } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import type { Verdict } from '../../src/kernel/verdict.ts';
-import { ROUTING_KEY } from './events-api.ts';
+import { type EventsApi, ROUTING_KEY } from './events-api.ts';
 import { testServerName } from './folder-archive.ts';
 import { SIGNAL, type ToyGate, toyGate } from './toy-gate.ts';
 import { toyOperation } from './toy-operation.ts';
+import { waitUntil } from './wait-until.ts';
 
 const SHOP = testServerName('shop');
 export const SCHEDULE: Actor = { kind: 'schedule', id: 'verify:shop', name: 's', zone: 'UTC' };
@@ -43,6 +46,12 @@ export interface AlertsSetting extends AsyncDisposable {
   prove(said: Said, actor?: Actor): Promise<RunRecord>;
   /** A backup whose work throws. */
   backUp(fails: boolean, actor?: Actor): Promise<RunRecord>;
+  /** What the run's message was told of the pager. */
+  pagedOf(run: RunRecord): Promise<readonly Json[]>;
+  /** Codes of what stands open of the shop. */
+  codes(): Promise<readonly string[]>;
+  /** The service has read every event there is. */
+  caughtUp(): Promise<void>;
   depsOf(url: string | undefined, change?: Partial<AlertsDeps>): AlertsDeps;
   serving(deps: AlertsDeps, work: () => Promise<void>): Promise<void>;
 }
@@ -97,6 +106,20 @@ export async function alertsSetting(path?: string): Promise<AlertsSetting> {
       fails = doesFail;
       return perform('backup', actor);
     },
+    async pagedOf({ runId }) {
+      const events = await at.catalog.runs.eventsOf(runId);
+      return events.flatMap(({ kind, data }) => (kind === 'paged' ? [data] : []));
+    },
+    async codes() {
+      return readFindings(await at.catalog.findings.list('shop')).map(({ code }) => code);
+    },
+    async caughtUp() {
+      const { cursors, runs } = at.catalog;
+      await waitUntil(async () => {
+        const newest = await runs.newestSeq();
+        return (await cursors.get('alerts')) >= newest;
+      });
+    },
     depsOf: (url, change = {}) => ({
       servers: [{ name: SHOP, retries: 2 }],
       pager:
@@ -123,4 +146,11 @@ export async function alertsSetting(path?: string): Promise<AlertsSetting> {
     },
     [Symbol.asyncDispose]: async () => at[Symbol.asyncDispose](),
   };
+}
+
+/** `trigger shop/PROOF_FAILED`, in order. */
+export function toldTo({ taken }: EventsApi): readonly string[] {
+  return taken.map(
+    ({ event_action: action, dedup_key: key }) => `${action} ${key.split('/').slice(2).join('/')}`,
+  );
 }
