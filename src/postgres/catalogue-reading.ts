@@ -28,14 +28,29 @@ export type CatalogueScope = 'database' | 'cluster';
 
 const ROWS_AT_ONCE = 2000;
 
-/** Must be called inside a transaction. @throws Problem POSTGRES_* */
+/**
+ * What decides how values and names become text, the same for every role and server. A path that leads to no
+ * schema of people's makes all their names whole.
+ */
+const SAME_WORDS: Readonly<Record<string, string>> = {
+  search_path: 'pg_catalog',
+  quote_all_identifiers: 'off',
+  bytea_output: 'hex',
+  lc_monetary: 'C',
+  array_nulls: 'on',
+  xmloption: 'content',
+};
+
+/** Must be called inside a transaction; its settings are as before afterwards. @throws Problem POSTGRES_* */
 export async function readCatalogue(session: Session, scope: CatalogueScope): Promise<Catalogue> {
   const objects = new CompactCatalogue();
   const sql = scope === 'database' ? DATABASE_OBJECTS : CLUSTER_OBJECTS;
-  // Names of types have their schema where the path does not lead there: it must be the same everywhere.
-  const [before] = await session.query<{ path: string }>(
-    `SELECT current_setting('search_path') AS path, set_config('search_path', 'pg_catalog', true)`,
+  const names = Object.keys(SAME_WORDS);
+  const before = await session.query<{ value: string }>(
+    'SELECT current_setting(name) AS value FROM unnest($1::text[]) AS name',
+    [names],
   );
+  await setLocally(session, names, Object.values(SAME_WORDS));
   await session.query(`DECLARE dbdr_catalogue NO SCROLL CURSOR FOR ${sql}`);
   for (;;) {
     const rows = await session.query<CatalogueObject>(`FETCH ${ROWS_AT_ONCE} FROM dbdr_catalogue`);
@@ -43,8 +58,20 @@ export async function readCatalogue(session: Session, scope: CatalogueScope): Pr
     if (rows.length < ROWS_AT_ONCE) break;
   }
   await session.query('CLOSE dbdr_catalogue');
-  await session.query(`SELECT set_config('search_path', $1, true)`, [before?.path ?? '']);
+  const values = before.map(({ value }) => value);
+  await setLocally(session, names, values);
   return objects;
+}
+
+async function setLocally(
+  session: Session,
+  names: readonly string[],
+  values: readonly string[],
+): Promise<void> {
+  await session.query(
+    'SELECT set_config(name, value, true) FROM unnest($1::text[], $2::text[]) AS s(name, value)',
+    [names, values],
+  );
 }
 
 /** For tests and for catalogues that were read elsewhere. */
