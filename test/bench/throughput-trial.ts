@@ -1,7 +1,8 @@
 /**
  * What receiving costs the server's clients: transactions per second of `pgbench` with a receiver beside it
- * against without, turn by turn, each pair compared with itself. Everything shares the cores of one
- * machine, so a receiver's own work counts in full, which it does not where the bot has a machine of its own.
+ * against without, turn by turn, each pair compared with itself. In the steady state, and right after a
+ * checkpoint, when pages are written whole and there is ten times the log. Everything shares the cores and
+ * the disk of one machine, so a receiver's own work counts in full, as it does not where the bot runs elsewhere.
  */
 import { type Goal, median, number } from './report.ts';
 import type { TrialOptions, TrialReport } from './trial.ts';
@@ -10,14 +11,21 @@ import { startWalServer, type WalServer } from './wal-server.ts';
 
 const TAIL_SECONDS = 2;
 const SECONDS = 5;
+/** Every page that `pgbench` changes has been written whole by then. */
+const WARM_SECONDS = 6;
+const START_SECONDS = 2;
 const GOAL_PERCENT = 5;
+
+type When = 'steady' | 'after a checkpoint';
 
 interface Pair {
   readonly name: string;
+  readonly when: When;
   readonly without: number;
   readonly with: number;
   /** What the receiver used of one core. */
   readonly cores: number;
+  readonly megabytesPerSecond: number;
 }
 
 export async function throughput(options: TrialOptions): Promise<TrialReport> {
@@ -30,44 +38,70 @@ export async function throughput(options: TrialOptions): Promise<TrialReport> {
     pgReceiveWal(arena, { name: 'pg_receivewal, synchronous', args: ['--synchronous'] }),
   ];
   const pairs: Pair[] = [];
-  for (let round = 1; round <= rounds; round++)
-    for (const receiver of receivers) {
+  // All that is steady comes before a checkpoint begins anew.
+  for (const when of ['steady', 'after a checkpoint'] as const) {
+    if (when === 'steady') await server.pgbench(WARM_SECONDS);
+    for (const { receiver, round } of turns(receivers, rounds)) {
       if (isStopped()) break;
-      const pair = await compare(server, receiver, round);
+      const pair = await compare({ server, receiver, when }, round);
       pairs.push(pair);
       say(`throughput, round ${round}: ${words(pair)}`);
     }
+  }
   return report(pairs);
 }
 
+interface Turn {
+  readonly receiver: Receiver;
+  readonly round: number;
+}
+
+function turns(receivers: readonly Receiver[], rounds: number): readonly Turn[] {
+  return Array.from({ length: rounds }, (_, index) =>
+    receivers.map((receiver) => ({ receiver, round: index + 1 })),
+  ).flat();
+}
+
+interface Setting {
+  readonly server: WalServer;
+  readonly receiver: Receiver;
+  readonly when: When;
+}
+
 /** Who begins changes from round to round: the machine may become slower by the minute. */
-async function compare(server: WalServer, receiver: Receiver, round: number): Promise<Pair> {
-  const { name } = receiver;
-  const before = round % 2 === 1 ? await alone(server) : undefined;
-  const { tps, cores } = await beside(server, receiver);
-  return { name, with: tps, cores, without: before ?? (await alone(server)) };
+async function compare(setting: Setting, round: number): Promise<Pair> {
+  const before = round % 2 === 1 ? (await bench(setting)).tps : undefined;
+  const beside = await besideReceiver(setting);
+  return {
+    name: setting.receiver.name,
+    when: setting.when,
+    without: before ?? (await bench(setting)).tps,
+    with: beside.tps,
+    cores: beside.cores,
+    megabytesPerSecond: beside.bytes / 1e6 / beside.seconds,
+  };
 }
 
-async function alone(server: WalServer): Promise<number> {
-  await server.checkpoint();
-  return (await server.pgbench(SECONDS)).tps;
-}
-
-async function beside(
-  server: WalServer,
-  receiver: Receiver,
-): Promise<{ readonly tps: number; readonly cores: number }> {
-  await using receiving = await receiver.start();
-  await server.checkpoint();
+async function besideReceiver(setting: Setting): Promise<Bench & { readonly cores: number }> {
+  await using receiving = await setting.receiver.start();
+  // A bot has been running for days: its code is compiled by then.
+  await setting.server.pgbench(START_SECONDS);
   const before = await receiving.cpuSeconds();
-  const { tps, seconds } = await server.pgbench(SECONDS);
-  return { tps, cores: ((await receiving.cpuSeconds()) - before) / seconds };
+  const measured = await bench(setting);
+  return { ...measured, cores: ((await receiving.cpuSeconds()) - before) / measured.seconds };
+}
+
+type Bench = Awaited<ReturnType<WalServer['pgbench']>>;
+
+async function bench({ server, when }: Omit<Setting, 'receiver'>): Promise<Bench> {
+  if (when !== 'steady') await server.checkpoint();
+  return await server.pgbench(SECONDS);
 }
 
 function words(pair: Pair): string {
-  const { name, without, cores } = pair;
+  const { name, when, without, cores } = pair;
   const tps = `${number(without, 0)} tps without, ${number(pair.with, 0)} with`;
-  return `${name}: ${tps}, ${number(lossPercent(pair), 1)} % lost, ${number(cores, 2)} cores`;
+  return `${name}, ${when}: ${tps}, ${number(lossPercent(pair), 1)} % lost, ${number(cores, 2)} cores`;
 }
 
 function lossPercent(pair: Pair): number {
@@ -75,23 +109,25 @@ function lossPercent(pair: Pair): number {
 }
 
 function report(pairs: readonly Pair[]): TrialReport {
-  const names = [...new Set(pairs.map(({ name }) => name))];
-  const figures = names.map((name) => {
-    const own = pairs.filter((pair) => pair.name === name);
+  const who = [...new Set(pairs.map(({ name, when }) => `${name}, ${when}`))];
+  const figures = who.map((name) => {
+    const own = pairs.filter((pair) => `${pair.name}, ${pair.when}` === name);
     return {
       name,
       without: median(own.map((pair) => pair.without)),
       tps: median(own.map((pair) => pair.with)),
       loss: median(own.map(lossPercent)),
       cores: median(own.map(({ cores }) => cores)),
+      log: median(own.map(({ megabytesPerSecond }) => megabytesPerSecond)),
     };
   });
   return {
-    title: 'What receiving costs: pgbench -c 8 -j 2 right after a checkpoint',
+    title: 'What receiving costs pgbench -c 8 -j 2, on the same machine',
     rows: [
-      ['who', 'tps without', 'tps with', 'lost %', 'cores of its own'],
-      ...figures.map(({ name, without, tps, loss, cores }) => [
+      ['who, when', 'log MB/s', 'tps without', 'tps with', 'lost %', 'cores of its own'],
+      ...figures.map(({ name, log, without, tps, loss, cores }) => [
         name,
+        number(log, 1),
         number(without, 0),
         number(tps, 0),
         number(loss, 1),
