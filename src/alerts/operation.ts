@@ -6,13 +6,12 @@ import { randomUUID } from 'node:crypto';
 
 import { z } from 'zod';
 
-import type { OutboxRecord } from '../catalog/records.ts';
 import type { Explanation, Operation, Run } from '../gate/operation.ts';
 import { type BackoffPolicy, backoffMs } from '../kernel/backoff.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { Problem, type ProblemKind } from '../kernel/problem.ts';
 import type { AlertsDeps } from './deps.ts';
-import { Page, type Pager, type PagerEvent } from './pager.ts';
+import { type Pager, type PagerEvent, readPage } from './pager.ts';
 import { NO_PAGER, PAGER_REFUSED, PAGER_UNREACHABLE, TEST_LEFT_OPEN } from './problems.ts';
 
 const AlertsInput = z.strictObject({
@@ -132,20 +131,16 @@ async function look({ catalog, pager }: OperationDeps): Promise<Omit<AlertsResul
     pager: sayPager(pager),
     open: open.map((row) => {
       const { server, madeAt: since, acceptedAt } = row;
-      const { code, summary } = pageOf(row);
+      const { code, summary } = readPage(row);
       return { server, code, summary, since, acceptedAt };
     }),
     waiting: undelivered.map((row) => {
       const { server, action, attempts, said, madeAt: since } = row;
       const state = row.state === 'refused' ? 'refused' : 'waiting';
-      return { server, code: pageOf(row).code, action, state, since, attempts, said };
+      return { server, code: readPage(row).code, action, state, since, attempts, said };
     }),
     lastAcceptedAt: last?.acceptedAt ?? null,
   };
-}
-
-function pageOf({ page }: OutboxRecord): Page {
-  return Page.parse(page);
 }
 
 const TRIES = 3;

@@ -12,7 +12,7 @@ import { isRunId, type RunId } from '../kernel/ids.ts';
 import { formatUtc } from '../kernel/moment.ts';
 import type { AlertsDeps } from './deps.ts';
 import type { Paged } from './paged.ts';
-import { Page, type Pager, type PagerAnswer } from './pager.ts';
+import { type Pager, type PagerAnswer, readPage } from './pager.ts';
 import { ALERT_UNDELIVERED, dedupKeyOf, readFindings } from './route.ts';
 
 const BACKOFF: BackoffPolicy = { firstMs: 2000, capMs: 60_000 };
@@ -80,10 +80,11 @@ async function deliverOne(
 ): Promise<void> {
   const { clock, catalog, log, pager, random } = deps;
   const { seq, action, dedupKey, server } = row;
-  const answer = await pager.send({ action, dedupKey, page: Page.parse(row.page) }, { signal });
+  const answer = await pager.send({ action, dedupKey, page: readPage(row) }, { signal });
   const at = utcText(clock.now());
   const state = answer.outcome === 'not now' ? 'waiting' : answer.outcome;
-  const isNews = state !== row.state || answer.said !== row.said;
+  // Why it is not taken may change with each try; that it is not, is told once.
+  const isNews = state !== row.state || row.said === null;
   const runs = action === 'trigger' && isNews ? await runsOf(deps, row) : [];
   const events = runs.map((runId) => pagedEvent(runId, at, pagedOf(answer, { at, pager })));
   await catalog.outbox.note(seq, { state, said: answer.said, at }, events);

@@ -4,8 +4,10 @@
  */
 import { z } from 'zod';
 
+import type { OutboxRecord } from '../catalog/records.ts';
+
 /** Plain JSON: it waits in the catalogue until it is taken. No secrets. */
-export const Page = z.strictObject({
+const Page = z.object({
   /** One sentence: what is, and what it should be. */
   summary: z.string(),
   /** What is affected: the server's name. */
@@ -22,6 +24,21 @@ export const Page = z.strictObject({
   runbook: z.string().nullable(),
 });
 export type Page = z.infer<typeof Page>;
+
+/** One that another version wrote and nobody can read is told all the same: somebody must look. */
+export function readPage({ page, server, madeAt }: OutboxRecord): Page {
+  return (
+    Page.safeParse(page).data ?? {
+      summary: `Something of ${server === '' ? 'dbdr' : server} needs somebody now, and its words cannot be read`,
+      source: server === '' ? 'dbdr' : server,
+      component: 'dbdr',
+      code: 'UNREADABLE',
+      since: madeAt,
+      details: { 'what to do next': 'See `npx dbdr status`.' },
+      runbook: null,
+    }
+  );
+}
 
 export interface PagerEvent {
   readonly action: 'trigger' | 'resolve';

@@ -66,9 +66,14 @@ function isDue({ endedAt }: RunRecord, now: Temporal.Instant): boolean {
   return minutes >= AGAIN_AFTER_MINUTES && minutes <= AGAIN_WITHIN_HOURS * 60;
 }
 
+type AskingDeps = Pick<AlertsDeps, 'clock' | 'log' | 'zone' | 'audience'> & {
+  readonly catalog: { readonly runs: Pick<AlertsDeps['catalog']['runs'], 'list'> };
+  readonly gate: Pick<AlertsDeps['gate'], 'ask'>;
+};
+
 /** What could not even be asked for, each with the reason: nobody will try it again. */
 export async function askAgain(
-  deps: Pick<AlertsDeps, 'catalog' | 'gate' | 'clock' | 'log' | 'zone' | 'audience'>,
+  deps: AskingDeps,
   { name, retries }: PagedServer,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<readonly { readonly due: DueProof; readonly problem: Problem }[]> {

@@ -1,5 +1,7 @@
 /**
- * What the pager is told: findings of severity `page`. An open one is a trigger, a closed one a resolve.
+ * What the pager is told: findings of severity `page`. An open one is a trigger, a closed one a resolve. What
+ * was noticed by looking must stand for a moment: what the next look takes back wakes nobody, such as the log
+ * that is behind because the bot has only just started. What a run has said is told at once.
  * One thing is told once, under one key for each server and topic, however many findings say it. Pure.
  */
 import { createHash } from 'node:crypto';
@@ -19,6 +21,9 @@ const TOLD_AS: Readonly<Record<string, string | undefined>> = {
   PROOF_UNDECIDED: 'NOT_VERIFIED',
   BACKUP_FAILED: 'BACKUP_OVERDUE',
 };
+
+/** Longer than from one look of monitoring to the next. */
+const STANDS_SECONDS = 90;
 
 /** PagerDuty docs, Events API v2: `dedup_key` has at most 255 characters. */
 const KEY_MAX = 255;
@@ -63,11 +68,13 @@ export function pagesOf(standing: Standing): readonly NewOutboxRow[] {
     const isOurs = finding.server === '' || servers.includes(finding.server);
     if (!isOurs || !isPaged(finding)) continue;
     const key = dedupKeyOf(installation, finding);
-    if (!wanted.has(key)) wanted.set(key, finding);
+    const before = wanted.get(key);
+    if (before === undefined || (!stands(before, now) && stands(finding, now)))
+      wanted.set(key, finding);
   }
-  const triggered = new Map(open.map((row) => [row.dedupKey, row]));
+  const triggered = new Set(open.map(({ dedupKey }) => dedupKey));
   const triggers = [...wanted]
-    .filter(([key]) => !triggered.has(key))
+    .filter(([key, finding]) => !triggered.has(key) && stands(finding, now))
     .map(([dedupKey, finding]): NewOutboxRow => {
       const { server, runId = '' } = finding;
       const page = pageOf(finding);
@@ -85,6 +92,11 @@ export function pagesOf(standing: Standing): readonly NewOutboxRow[] {
 /** That the pager does not take pages cannot be told to the pager. */
 function isPaged({ code, severity }: PagedFinding): boolean {
   return severity === 'page' && code !== ALERT_UNDELIVERED;
+}
+
+function stands({ runId, since }: PagedFinding, now: Temporal.Instant): boolean {
+  if (runId !== undefined) return true;
+  return now.since(Temporal.Instant.from(since)).total('seconds') >= STANDS_SECONDS;
 }
 
 /** `dbdr/i-…/shop/PROOF_FAILED`. */

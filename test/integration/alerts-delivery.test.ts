@@ -43,6 +43,7 @@ describe('a pager that does not take it', () => {
       });
 
       api.mood = { kind: 'takes' };
+      await waitUntil(async () => (await catalog.outbox.undelivered()).length === 0);
       await waitUntil(async () => (await setting.codes()).length === 0);
     });
 
@@ -84,6 +85,38 @@ describe('a pager that does not take it', () => {
     expect(told()).toEqual(['trigger shop/PROOF_FAILED', 'trigger shop/PROOF_FAILED']);
     expect(api.ringing()).toHaveLength(1);
   });
+});
+
+test('a bug in one half ends both, so that supervision starts them again', async () => {
+  const bug = new TypeError('A bug');
+  const pager = {
+    name: 'P',
+    place: 'p',
+    send: async () => Promise.reject(bug),
+  };
+  await setting.prove({ verdict: 'FAIL' });
+
+  await expect(
+    setting.serving(setting.depsOf(undefined, { pager }), async () => new Promise(() => undefined)),
+  ).rejects.toBe(bug);
+  expect(await setting.at.catalog.outbox.undelivered()).toHaveLength(1);
+});
+
+test('a page whose words nobody can read is told all the same', async () => {
+  const row = {
+    dedupKey: 'k',
+    server: 'shop',
+    page: 'other',
+    runId: null,
+    action: 'trigger',
+  } as const;
+  await setting.at.catalog.outbox.add({ rows: [{ ...row, madeAt: '2026-11-22T04:09:00Z' }] });
+
+  await setting.serving(setting.depsOf(api.url), async () => {
+    await waitUntil(() => api.taken.length > 0);
+  });
+
+  expect(api.taken[0]?.payload).toMatchObject({ source: 'shop', class: 'UNREADABLE' });
 });
 
 describe('alerts', () => {

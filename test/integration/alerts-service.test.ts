@@ -192,7 +192,8 @@ describe('hours without a PASS', () => {
       log: silentLog,
     }).run({ signal: stop.signal, ready: () => undefined });
 
-    await setting.serving(setting.depsOf(api.url), async () => {
+    // It stands for longer than from one look to the next.
+    await setting.serving(later(2), async () => {
       await waitUntil(() => told().length === 1);
       await setting.prove({ verdict: 'PASS' });
       await waitUntil(() => told().length === 2);

@@ -4,6 +4,9 @@ import { z } from 'zod';
 import { durationText } from '../values.ts';
 
 const webUrl = z.string().regex(/^https?:\/\//, 'must begin with https:// or http://');
+const hostUrl = z
+  .string()
+  .regex(/^https?:\/\/[^/?#]+\/?$/, 'must be https:// and a host, with no path behind it');
 
 const PagerDutySection = z.strictObject({
   /** A secret: of an integration "Events API v2" of the service that wakes people. */
@@ -11,7 +14,7 @@ const PagerDutySection = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9]{32}$/, 'must be the 32 letters and digits of an Events API v2 key'),
   /** `https://events.eu.pagerduty.com` for an account in Europe, or of a compatible server. */
-  url: webUrl.default('https://events.pagerduty.com'),
+  url: hostUrl.default('https://events.pagerduty.com'),
   /** Where people can read `runbooks/`: pages then link to the steps. */
   runbooks_url: webUrl.optional(),
 });

@@ -101,6 +101,8 @@ function endDetail(event: RunEvent, view: RunView): Message {
 
 function pagedDetail(event: RunEvent): Message | undefined {
   const read = Paged.safeParse(event.data);
+  // It was sent a moment ago: the living message says so until the answer is here.
+  if (read.data?.outcome === 'waiting' && read.data.said === null) return undefined;
   return read.success ? line(event, `${capital(sayPaged(read.data))}.`) : undefined;
 }
 

@@ -1,8 +1,13 @@
 /** Which proofs are asked for again, and when. */
 import { describe, expect, test } from 'vitest';
 
-import { againAt, dueProofs } from '../../../src/alerts/retry-proof.ts';
+import type { AlertsDeps } from '../../../src/alerts/deps.ts';
+import { againAt, askAgain, dueProofs } from '../../../src/alerts/retry-proof.ts';
 import type { RunRecord, RunState } from '../../../src/catalog/runs.ts';
+import { silentLog } from '../../../src/kernel/log.ts';
+import { Problem } from '../../../src/kernel/problem.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
+import { testServerName } from '../../support/folder-archive.ts';
 import { runRecord } from '../../support/run-record.ts';
 
 const ENDED = '2026-11-22T04:10:00.000000Z';
@@ -87,5 +92,47 @@ describe('againAt()', () => {
     expect(againAt(run, 1)).toBeUndefined();
     expect(againAt(proof('FAIL', by('verify:shop')), 2)).toBeUndefined();
     expect(againAt(proof('ERROR', PERSON), 2)).toBeUndefined();
+  });
+});
+
+describe('askAgain()', () => {
+  const server = { name: testServerName('shop'), retries: 2 };
+  const clock = fakeClock('2026-11-22T04:25:00Z');
+
+  function asking(ask: AlertsDeps['gate']['ask']) {
+    const run = proof('ERROR', by('verify:shop'));
+    const catalog = { runs: { list: async () => Promise.resolve([run]) } };
+    const signal = new AbortController().signal;
+    const said = { clock, log: silentLog, zone: 'UTC', audience: 'slack:C0OPS' };
+    return { run, asked: askAgain({ catalog, gate: { ask }, ...said }, server, { signal }) };
+  }
+
+  test('asks for the same again, once whoever asks', async () => {
+    const requests: unknown[] = [];
+
+    const { run, asked } = asking(async (request) => {
+      requests.push(request);
+      return Promise.resolve({ outcome: 'run', runs: [], again: false });
+    });
+
+    expect(await asked).toEqual([]);
+    expect(requests).toMatchObject([
+      {
+        operation: 'verify',
+        onceKey: `alerts:again:${run.runId}`,
+        actor: { kind: 'schedule', id: 'verify:shop#again-1' },
+        audience: 'slack:C0OPS',
+      },
+    ]);
+  });
+
+  test('tells what cannot even be asked for: nobody else will', async () => {
+    const kind = { code: 'X', retry: 'never', hint: 'Do this.', fault: 'world' } as const;
+
+    const { run, asked } = asking(async () => Promise.reject(new Problem(kind, 'There is none')));
+
+    expect(await asked).toMatchObject([
+      { due: { run: { runId: run.runId } }, problem: { message: 'There is none' } },
+    ]);
   });
 });

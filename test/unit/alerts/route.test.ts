@@ -55,6 +55,22 @@ describe('pagesOf()', () => {
     ]);
   });
 
+  test('waits until what was noticed has stood for a moment, but not for what a run has said', () => {
+    const since = '2026-11-22T04:07:31Z';
+    const runId = 'r-20261122T040000-3fa9c1';
+
+    expect(pages([finding('ARCHIVING_BEHIND', { since })])).toEqual([]);
+    expect(pages([finding('ARCHIVING_BEHIND', { since: '2026-11-22T04:07:30Z' })])).toHaveLength(1);
+    expect(pages([finding('PROOF_FAILED', { since, runId })])).toHaveLength(1);
+    // Of two that tell one thing the one that stands is told.
+    const told = pages([finding('BACKUP_OVERDUE', { since }), finding('BACKUP_FAILED', { runId })]);
+    expect(told).toMatchObject([{ page: { code: 'BACKUP_FAILED' } }]);
+    // Nor is a page taken back because one is newer.
+    const [row] = told;
+    if (row === undefined) throw new Error('Nothing is told');
+    expect(pages([finding('BACKUP_OVERDUE', { since })], [opened(row)])).toEqual([]);
+  });
+
   test('tells nothing that can wait, and not to the pager that the pager is silent', () => {
     expect(pages([finding('KEY_UNPROVED', { severity: 'warn' })])).toEqual([]);
     expect(pages([finding('ALERT_UNDELIVERED')])).toEqual([]);
