@@ -7,7 +7,12 @@ import { runProgram } from '../subprocess/run.ts';
 import type { Seen } from './checks.ts';
 import { type CopyContext, databaseNames, enter } from './copy-checks.ts';
 import { isCorruption } from './damage.ts';
-import { type DamagedObject, readStructureReport, sayPages } from './structure-report.ts';
+import {
+  type DamagedObject,
+  readStructureReport,
+  type StructureReport,
+  sayPages,
+} from './structure-report.ts';
 
 const AMCHECK_MS = 6 * 3_600_000;
 const TOLD_MAX = 5;
@@ -41,29 +46,34 @@ async function runAmcheck(context: CopyContext, program: string): Promise<Seen> 
     environment: { LC_ALL: 'C', PATH: '/usr/bin:/bin' },
     user: recovery.scratch.user,
   });
-  const report = readStructureReport(end.stdout, end.stderr);
-  const { damaged, unread, pages } = report;
+  const { damaged, unread, pages } = readStructureReport(end.stdout, end.stderr);
   if (end.exitCode === 0) {
     const read = pages === undefined ? 'every page' : `${sayPages(pages)} pages`;
     return { verdict: 'PASS', detail: `${await sayIndexes(context)} and ${read}, no damage` };
   }
-  if (end.exitCode === CORRUPTION_FOUND && damaged.length > 0)
-    return await judgeDamage(context, damaged);
-  if (end.exitCode === CORRUPTION_FOUND && unread.length > 0)
-    return { verdict: 'ERROR', detail: `cannot be looked at here: ${sayFirst(unread)}` };
+  if (end.exitCode === CORRUPTION_FOUND && damaged.length + unread.length > 0)
+    return await judgeObjects(context, { damaged, unread });
   const lines = `${end.stdout}\n${end.stderr}`.split('\n').filter((line) => line.trim() !== '');
   const words = lines.slice(0, TOLD_MAX).join('; ');
   if (end.exitCode === CORRUPTION_FOUND) return { verdict: 'FAIL', detail: `pg_amcheck: ${words}` };
   return { verdict: 'ERROR', detail: `pg_amcheck ended with ${end.exitCode}: ${words}` };
 }
 
-/** An order of text that only this machine does not share is no damage. */
-async function judgeDamage(context: CopyContext, damaged: readonly DamagedObject[]): Promise<Seen> {
-  const foreign = await textIndexesInDoubt(context);
-  const own = damaged.filter(({ kind, name }) => kind !== 'btree index' || !foreign.has(name));
+/** What this machine lacks is no damage: neither a library nor production's order of text. */
+async function judgeObjects(
+  context: CopyContext,
+  { damaged, unread }: Pick<StructureReport, 'damaged' | 'unread'>,
+): Promise<Seen> {
+  const inDoubt = await textIndexesInDoubt(context);
+  const own = damaged.filter(({ kind, name }) => kind !== 'btree index' || !inDoubt.has(name));
   if (own.length > 0) return { verdict: 'FAIL', detail: `pg_amcheck: ${sayFirst(own)}` };
-  const detail = `the C library orders text otherwise here, so these cannot be judged: ${sayFirst(damaged)}`;
-  return { verdict: 'ERROR', detail };
+  const told = [
+    ...(damaged.length === 0
+      ? []
+      : [`text is ordered otherwise here, so these cannot be judged: ${sayFirst(damaged)}`]),
+    ...(unread.length === 0 ? [] : [`cannot be looked at here: ${sayFirst(unread)}`]),
+  ];
+  return { verdict: 'ERROR', detail: told.join('; ') };
 }
 
 /** `database.schema.index`, as pg_amcheck names them. */

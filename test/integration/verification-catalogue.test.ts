@@ -33,6 +33,12 @@ const MADE = [
   // As an extension that this machine does not have would stand there.
   'SET allow_system_table_mods TO on',
   `UPDATE pg_extension SET extname = 'postgis', extversion = '3.4.2' WHERE extname = 'hstore'`,
+  // In production's order of text, which is another one here.
+  'CREATE TABLE words (word text)',
+  `INSERT INTO words VALUES ('B'), ('a'), ('Z'), ('z')`,
+  'CREATE INDEX words_word ON words (word COLLATE "C")',
+  `UPDATE pg_index SET indcollation = (SELECT oid::text FROM pg_collation WHERE collname = 'german')::oidvector
+    WHERE indexrelid = 'words_word'::regclass`,
   `UPDATE pg_collation SET collversion = '1.0' WHERE collname = 'german'`,
 ];
 
@@ -107,7 +113,7 @@ test('names an extension that this machine lacks and its package, and tells no d
     /^ERROR: postgis 3\.4\.2 is used and not installed here \(.+\/postgis-3\), which postgresql-\d+-postgis-3 \(Debian\).*; 2 columns and indexes/,
   );
   expect(sentence(result, 'Indexes and pages')).toMatch(
-    /^ERROR: cannot be looked at here: btree index postgres\.public\.places_tags: could not access file/,
+    /^ERROR: text is ordered otherwise here, .*: btree index postgres\.public\.words_word: .*; cannot be looked at here: btree index postgres\.public\.places_tags: could not access file/,
   );
   expect(result.verdict).toBe('ERROR');
   expect(result.checks.filter(({ verdict }) => verdict === 'FAIL')).toEqual([]);
