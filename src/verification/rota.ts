@@ -40,7 +40,10 @@ export function chooseOlder(rota: Rota): Turn | undefined {
   return dueUnderOlderKeys(rota).at(0) ?? longestAgo(rota);
 }
 
-/** Of each older key the oldest backup, where nobody has looked at it since a newer key is in use. */
+/**
+ * Of each older key the oldest backup, where none under it was proved since a newer key is in use. One that
+ * stays is taken before one that may go: else each that goes would make the next one due.
+ */
 export function dueUnderOlderKeys({ backups, keyIds }: Rota): readonly Turn[] {
   const older = olderOnes(backups);
   const used = keyIds.filter((keyId) => backups.some(({ summary }) => summary.keyId === keyId));
@@ -48,13 +51,16 @@ export function dueUnderOlderKeys({ backups, keyIds }: Rota): readonly Turn[] {
   const since = oldestFirst(backups.filter(({ summary }) => summary.keyId === newestKey)).at(0);
   if (newestKey === undefined || since === undefined) return [];
   return used.slice(0, -1).flatMap((keyId) => {
-    const oldest = oldestFirst(older.filter(({ summary }) => summary.keyId === keyId)).at(0);
+    const own = oldestFirst(older.filter(({ summary }) => summary.keyId === keyId));
+    const backup = own.find(({ tiers }) => tiers.length > 0) ?? own.at(0);
+    if (backup === undefined) return [];
     // What could not be judged is still due.
-    const at = oldest === undefined ? undefined : lastLookedAt(oldest, ['PASS', 'FAIL']);
-    if (oldest === undefined || (at !== undefined && isBefore(since.summary.beganAt, at)))
-      return [];
-    const which = `the oldest under key ${keyId}, not proved since key ${newestKey} is in use`;
-    return [{ backup: oldest, which }];
+    const isProved = own.some((one) => {
+      const at = lastLookedAt(one, ['PASS']);
+      return at !== undefined && isBefore(since.summary.beganAt, at);
+    });
+    const which = `the oldest under key ${keyId}; none under it was proved since key ${newestKey} came into use`;
+    return isProved ? [] : [{ backup, which }];
   });
 }
 

@@ -190,7 +190,7 @@ describe('verify --older', () => {
       base: { backupId: old.backupId },
       store: 'west',
       why: 'no other store has a good copy',
-      which: 'the oldest under key k1, not proved since key k2 is in use',
+      which: 'the oldest under key k1; none under it was proved since key k2 came into use',
     });
   });
 

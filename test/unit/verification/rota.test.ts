@@ -125,7 +125,7 @@ describe('dueUnderOlderKeys()', () => {
 
   test('asks for the oldest backup under each older key once a newer key is in use', () => {
     expect(turnOf(rotated, ['k1', 'k2'])).toBe(
-      '2026-08-31: the oldest under key k1, not proved since key k2 is in use',
+      '2026-08-31: the oldest under key k1; none under it was proved since key k2 came into use',
     );
   });
 
@@ -133,15 +133,28 @@ describe('dueUnderOlderKeys()', () => {
     expect(dueUnderOlderKeys(rota(older, ['k1', 'k2']))).toEqual([]);
   });
 
-  test('is content with a proof since then, and not with one that could not judge', () => {
+  test('is content with a proof of any of them since then, and not with one that could not judge', () => {
     const since = '2026-11-23T04:00:00.000000Z';
-    const [, ...rest] = rotated;
+    const [, second, ...rest] = rotated;
+    if (second === undefined) throw new Error('There are four');
 
-    const proved = [{ ...old, copies: [copy(since)] }, ...rest];
-    const tried = [{ ...old, copies: [copy(since, 'ERROR')] }, ...rest];
+    const proved = [old, { ...second, copies: [copy(since)] }, ...rest];
+    const tried = [{ ...old, copies: [copy(since, 'ERROR')] }, second, ...rest];
 
     expect(dueUnderOlderKeys(rota(proved, ['k1', 'k2']))).toEqual([]);
     expect(dueUnderOlderKeys(rota(tried, ['k1', 'k2']))).toHaveLength(1);
+  });
+
+  test('goes on to the next one where the oldest is known to be bad, and takes none that may go', () => {
+    const failed = { ...old, copies: [copy('2026-11-23T04:00:00.000000Z', 'FAIL')] };
+    const goes = backup('2026-11-10');
+    const stays = backup('2026-11-20', { tiers: ['daily'] });
+
+    const [due] = dueUnderOlderKeys(
+      rota([failed, goes, stays, ...rotated.slice(-2)], ['k1', 'k2']),
+    );
+
+    expect(due?.backup).toBe(stays);
   });
 
   test('takes the generations in the order in which they were made, each with its oldest', () => {
