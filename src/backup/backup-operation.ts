@@ -1,7 +1,7 @@
 /**
  * The operation `backup`: takes a base backup now. The order protects: the slot is there before the
  * first byte is read, packs are claimed before they are written, the manifest is put last, and the
- * run is done only when the WAL that makes the copy consistent is stored and the packs were read back.
+ * run is done only when the log that belongs to the copy is stored and the packs were read back.
  */
 import { z } from 'zod';
 
@@ -100,6 +100,7 @@ function explain({ server, store }: BackupPlan): Explanation {
     facts: [
       ['Server', server],
       ['Reads', 'every file of the cluster, over one replication connection'],
+      ['Counts', 'its largest tables in one snapshot, for the proof point, unless that is off'],
       ['Writes', `compressed and encrypted, to the store ${store}`],
       ['Danger', 'low: production is only read'],
     ],
