@@ -110,13 +110,23 @@ function count(rows: number | null): string {
   return (rows ?? 0).toLocaleString('en-US');
 }
 
-/** Said with every exact result. `at`: of a proof point; undefined: production was asked just now. */
+/** Said with every exact result. `ofProofPoint`: taken with the backup; else production was asked just now. */
 export function exactShows(contents: readonly DatabaseContent[], ofProofPoint: boolean): string {
   const [first] = contents;
+  const tables = contents.flatMap((one) => one.tables);
+  const isHashed = tables.some(({ hash }) => hash !== null);
   const when = ofProofPoint
     ? `as production stood at ${first?.at ?? ''}, when the backup was taken`
     : 'in production';
+  const what = isHashed ? 'rows were counted and contents hashed' : 'rows were counted';
+  const all = isHashed ? 'every count and every hash' : 'every count';
   const leftOut = contents.flatMap((one) => one.leftOut);
-  const rest = leftOut.length === 0 ? '' : ` Not compared: ${sayFirst(leftOut)}.`;
-  return `Exact: rows were counted and contents hashed ${when}, in one snapshot of each database whose position in the log is known; the copy was replayed to exactly that position, and every count and every hash had to be equal. Where a seventh of a large table is hashed, the next seventh is tomorrow's.${rest}`;
+  return [
+    `Exact: ${what} ${when}, in one snapshot of each database whose position in the log is known; the copy was replayed to exactly that position, and ${all} had to be equal.`,
+    ...(isHashed ? [] : ['It does not show that contents are equal.']),
+    ...(tables.some(({ pages }) => pages !== null)
+      ? ["Of large tables a seventh was hashed; the next seventh is tomorrow's."]
+      : []),
+    ...(leftOut.length === 0 ? [] : [`Not compared: ${sayFirst(leftOut)}.`]),
+  ].join(' ');
 }

@@ -1,10 +1,12 @@
 /** Tests of comparing contents at one position: no tolerance, and nothing unseen is called equal. */
 import { describe, expect, test } from 'vitest';
 
-import type { TableContent } from '../../../src/engines/proof-point.ts';
+import type { DatabaseContent, TableContent } from '../../../src/engines/proof-point.ts';
+import { toLsn } from '../../../src/kernel/lsn.ts';
 import type { ComparedTable } from '../../../src/verification/compare.ts';
 import {
   compareContent,
+  exactShows,
   judgeContents,
   type RestoredTable,
 } from '../../../src/verification/compare-exact.ts';
@@ -98,5 +100,41 @@ describe('judgeContents()', () => {
 
     expect(judgeContents([missed], []).verdict).toBe('ERROR');
     expect(judgeContents([], []).verdict).toBe('SKIPPED');
+  });
+});
+
+function content(table: Partial<TableContent>, leftOut: string[] = []): DatabaseContent {
+  const at = '2026-11-24T04:20:00.000000Z';
+  return {
+    database: 'shop',
+    lsn: toLsn('0/300'),
+    at,
+    tables: [{ ...ORDERS, ...table }],
+    leftOut,
+  };
+}
+
+describe('exactShows()', () => {
+  test('claims equal contents only where contents were hashed', () => {
+    expect(exactShows([content({})], false)).toContain(
+      'every count and every hash had to be equal',
+    );
+    const counted = exactShows([content({ hash: null })], false);
+    expect(counted).toContain('every count had to be equal');
+    expect(counted).toContain('does not show that contents are equal');
+  });
+
+  test('says when only a part was hashed, and what was not compared', () => {
+    const pages = { fromPage: 0, toPage: 1200 };
+    const shows = exactShows([content({ pages }, ['unlogged tables: cache'])], false);
+
+    expect(shows).toContain('Of large tables a seventh was hashed');
+    expect(shows).toContain('Not compared: unlogged tables: cache.');
+  });
+
+  test('says as of when, where the backup itself says what it must hold', () => {
+    expect(exactShows([content({})], true)).toContain(
+      'as production stood at 2026-11-24T04:20:00.000000Z, when the backup was taken',
+    );
   });
 });
