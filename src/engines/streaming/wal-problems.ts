@@ -1,5 +1,6 @@
 /** What goes wrong with received and stored WAL, and what to do next. */
-import type { ProblemKind } from '../../kernel/problem.ts';
+import { Problem, type ProblemKind } from '../../kernel/problem.ts';
+import { queryProblem, type ServerMessage } from '../../postgres/server-problems.ts';
 
 export const WAL_DAMAGED: ProblemKind = {
   code: 'WAL_DAMAGED',
@@ -54,3 +55,12 @@ export const WAL_OTHER_CLUSTER: ProblemKind = {
   hint: 'Check that the `url` leads to one server only; archiving begins again with the one that answers.',
   fault: 'world',
 };
+
+/** `undefined_file`, Appendix A of PostgreSQL's manual: "requested WAL segment … has already been removed". */
+const REMOVED = '58P01';
+
+export function receiveProblem(error: ServerMessage): Problem {
+  if (error.code === REMOVED)
+    return new Problem(WAL_REMOVED, `Cannot receive WAL: ${error.message}`);
+  return queryProblem(error, 'receive WAL');
+}

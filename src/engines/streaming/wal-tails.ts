@@ -13,8 +13,7 @@ import { OBJECT_LOCKED, REMOVE_DENIED } from '../../storage/problems.ts';
 import type { WalObjectStored } from '../wal-archive.ts';
 import type { WalCutter } from './wal-cutter.ts';
 import { readWalKey, tailKey, tailPrefix } from './wal-format.ts';
-import { putWal, type WalPlace } from './wal-objects.ts';
-import type { WalWatchdog } from './wal-watchdog.ts';
+import type { WalPlace } from './wal-objects.ts';
 
 /** With a tail every two seconds: one a minute, one each half hour, one each fifteen hours. */
 const JOINED_COUNT = 30;
@@ -62,7 +61,8 @@ export interface WalTailsParts {
   readonly timeline: number;
   readonly segmentBytes: number;
   readonly cutter: WalCutter;
-  readonly watchdog: WalWatchdog;
+  /** Resolves when it is durable. */
+  readonly put: (key: ObjectKey, bytes: Buffer) => Promise<void>;
   /** It is durable. */
   readonly stored: (object: StoredTail, from: bigint, to: bigint) => void;
   /** Default: 30. */
@@ -135,9 +135,9 @@ export class WalTails {
     { from, to, bytes }: { readonly from: bigint; readonly to: bigint; readonly bytes: Buffer },
     supersedes: readonly ObjectKey[],
   ): Promise<Tail> {
-    const { wal, watchdog, stored } = this.#parts;
+    const { wal, put, stored } = this.#parts;
     const key = tailKey(wal.folder, { segment, from: lsnFromBytes(from), to: lsnFromBytes(to) });
-    await watchdog.store(() => putWal(wal, key, bytes));
+    await put(key, bytes);
     const others = supersedes.filter((other) => other !== key);
     stored({ key, kind: 'tail', ...(others.length > 0 ? { supersedes: others } : {}) }, from, to);
     try {

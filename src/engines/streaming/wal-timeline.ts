@@ -5,24 +5,23 @@
  */
 import { utcText } from '../../kernel/codecs.ts';
 import { lsnFromBytes, toLsn } from '../../kernel/lsn.ts';
-import { Problem } from '../../kernel/problem.ts';
 import { segmentNameAt } from '../../kernel/wal-name.ts';
 import type {
   Conversation,
   ReplicationConnection,
   Row,
 } from '../../postgres/replication-connection.ts';
-import { queryProblem, type ServerMessage } from '../../postgres/server-problems.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
 import type { WalObjectStored } from '../wal-archive.ts';
 import { WalCutter, type WholeSegment } from './wal-cutter.ts';
-import { segmentKey, segmentPrefix } from './wal-format.ts';
+import { segmentKey } from './wal-format.ts';
 import { DurableMark, StoredAge } from './wal-marks.ts';
 import { statusMessage, WalMessages } from './wal-messages.ts';
-import { putWal, type WalPlace } from './wal-objects.ts';
-import { WAL_CONFLICT, WAL_REMOVED } from './wal-problems.ts';
+import { otherContent, putWal, type WalPlace } from './wal-objects.ts';
+import { receiveProblem, WAL_CONFLICT } from './wal-problems.ts';
 import type { ReceiveWalRequest, TimelinePlace } from './wal-request.ts';
 import { WalTails } from './wal-tails.ts';
+import { WalTurns } from './wal-turns.ts';
 import { WalWatchdog } from './wal-watchdog.ts';
 
 export interface WalTimelineParts {
@@ -54,6 +53,7 @@ export class WalTimeline implements Conversation {
   readonly #messages: WalMessages;
   readonly #tails: WalTails;
   readonly #pending = new Set<Promise<void>>();
+  readonly #turns = new WalTurns();
   readonly #pendingMax: number;
   readonly #beganAt: string;
   #serverLsn = 0n;
@@ -83,7 +83,7 @@ export class WalTimeline implements Conversation {
       ...parts,
       log: parts.request.log,
       cutter: this.#cutter,
-      watchdog: this.#watchdog,
+      put: (key, bytes) => this.#turns.take((before) => this.#put(key, bytes, before)),
       stored: (tail, from, to) => this.#stored(tail, from, to),
       joinedCount: parts.request.joinedCount,
     });
@@ -229,10 +229,12 @@ export class WalTimeline implements Conversation {
     const { wal, timeline, segmentBytes, request } = this.#parts;
     const name = segmentNameAt(timeline, lsnFromBytes(beginLsn), segmentBytes);
     const key = segmentKey(wal.folder, name, wal.ring.contentName(bytes));
-    let other: ObjectKey | undefined;
-    for await (const stored of wal.store.list(segmentPrefix(wal.folder, name), wal))
-      if (stored.key !== key) other = stored.key;
-    await this.#watchdog.store(() => putWal(wal, key, bytes));
+    // Before anything is waited for: the turn is that of the segment's end.
+    const other = await this.#turns.take(async (before) => {
+      const found = await otherContent(wal, name, key);
+      await this.#put(key, bytes, before);
+      return found;
+    });
     if (other !== undefined) {
       const { code } = WAL_CONFLICT;
       request.log.error('A segment is stored with other content', { code, segment: name, other });
@@ -246,6 +248,11 @@ export class WalTimeline implements Conversation {
     this.#cutter.giveBack(bytes);
     this.#stored({ key, kind: 'segment' }, beginLsn, beginLsn + BigInt(segmentBytes));
     await this.#tails.segmentStored(name);
+  }
+
+  async #put(key: ObjectKey, bytes: Buffer, before: Promise<void>): Promise<void> {
+    const { wal } = this.#parts;
+    await this.#watchdog.store((idle) => putWal(wal, key, bytes, () => idle(before)));
   }
 
   #stored(
@@ -340,13 +347,4 @@ export class WalTimeline implements Conversation {
       }
     }
   }
-}
-
-/** `undefined_file`, Appendix A of PostgreSQL's manual: "requested WAL segment … has already been removed". */
-const REMOVED = '58P01';
-
-function receiveProblem(error: ServerMessage): Problem {
-  if (error.code === REMOVED)
-    return new Problem(WAL_REMOVED, `Cannot receive WAL: ${error.message}`);
-  return queryProblem(error, 'receive WAL');
 }

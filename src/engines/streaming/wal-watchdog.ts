@@ -27,11 +27,18 @@ export class WalWatchdog {
     this.#heardMs = this.#clock.elapsedMs();
   }
 
-  async store<T>(work: () => Promise<T>): Promise<T> {
+  /** `idle` is for what waits for others: that time does not count. */
+  async store<T>(work: (idle: (turn: Promise<void>) => Promise<void>) => Promise<T>): Promise<T> {
     const mark = { sinceMs: this.#clock.elapsedMs() };
     this.#storesSinceMs.add(mark);
+    const idle = async (turn: Promise<void>): Promise<void> => {
+      this.#storesSinceMs.delete(mark);
+      await turn;
+      mark.sinceMs = this.#clock.elapsedMs();
+      this.#storesSinceMs.add(mark);
+    };
     try {
-      return await work();
+      return await work(idle);
     } finally {
       this.#storesSinceMs.delete(mark);
     }
