@@ -9,6 +9,7 @@ import { composedPeople } from './gate/terminal-people.ts';
 import { systemClock } from './kernel/clock.ts';
 import { silentLog } from './kernel/log.ts';
 import { runbooks } from './runbooks/read-runbooks.ts';
+import { RequestCounts } from './storage/request-counts.ts';
 import { operationsOf, roomsOf } from './wire.ts';
 import { notYet, openStores, type Parts } from './wire-open.ts';
 
@@ -30,6 +31,7 @@ function undescribed(): Parts {
     keeper: untouched('key keeper'),
     living: undefined,
     stores: openStores(config, silentLog),
+    requests: new RequestCounts(),
     clock: systemClock,
     log: silentLog,
     runbooks: runbooks([]),

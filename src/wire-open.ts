@@ -33,6 +33,7 @@ import { type Runbooks, readRunbooks } from './runbooks/read-runbooks.ts';
 import type { Environment } from './secrets/sources.ts';
 import { directoryStore } from './storage/directory.ts';
 import type { ObjectStore } from './storage/object-store.ts';
+import { RequestCounts } from './storage/request-counts.ts';
 import { retainingStore } from './storage/retaining-store.ts';
 import type { S3Credentials, S3Settings } from './storage/s3/settings.ts';
 import { s3Store } from './storage/s3/store.ts';
@@ -54,6 +55,8 @@ export interface Parts {
   /** The ring as one that learns; undefined: it could not be opened. */
   readonly living: LivingRing | undefined;
   readonly stores: ReadonlyMap<string, ObjectStore>;
+  /** What is asked of buckets from this process. */
+  readonly requests: RequestCounts;
   readonly runbooks: Runbooks;
   /** Who runs PostgreSQL; undefined: ourselves. */
   readonly user: ProgramUser | undefined;
@@ -80,7 +83,11 @@ export async function openParts(
   const keeper = await openKeyKeeper(config.keys, clock);
   const opened = await openRing(keeper, { clock, signal });
   const catalog = await openSqliteCatalog({ path, clock, random });
-  const stores = openStores(config, log, (store) => isRemembered(store, config, catalog));
+  const requests = new RequestCounts();
+  const stores = openStores(config, log, {
+    wasUsed: (store) => isRemembered(store, config, catalog),
+    requests,
+  });
   return {
     config,
     environment,
@@ -89,6 +96,7 @@ export async function openParts(
     ...opened,
     keeper,
     stores,
+    requests,
     catalog: { ...catalog, leases: livingLeases(catalog.leases, processes) },
     processes,
     people: composedPeople(),
@@ -102,13 +110,24 @@ export async function openParts(
 export function openStores(
   config: Config,
   log: Log,
-  wasUsed: (store: string) => Promise<boolean> = async () => false,
+  {
+    wasUsed = async () => false,
+    requests = new RequestCounts(),
+  }: {
+    readonly wasUsed?: (store: string) => Promise<boolean>;
+    readonly requests?: RequestCounts;
+  } = {},
 ): ReadonlyMap<string, ObjectStore> {
   const stores = Object.entries(config.stores);
   return new Map(
     stores.map(([name, store]) => [
       name,
-      openStore(store, { config, log, wasUsed: () => wasUsed(name) }),
+      openStore(store, {
+        config,
+        log,
+        wasUsed: () => wasUsed(name),
+        onRequest: (command) => requests.count(name, command),
+      }),
     ]),
   );
 }
@@ -128,13 +147,16 @@ interface Opening {
   readonly config: Config;
   readonly log: Log;
   readonly wasUsed: () => Promise<boolean>;
+  readonly onRequest: (command: string) => void;
 }
 
-function openStore(store: StoresSection[string], { config, log, wasUsed }: Opening): ObjectStore {
+function openStore(store: StoresSection[string], opening: Opening): ObjectStore {
+  const { config, log, wasUsed, onRequest } = opening;
   if (store.kind === 'directory') return directoryStore(store.path, { wasUsed });
   const opened = s3Store(s3SettingsOf(store), {
     clock: systemClock,
     random,
+    onRequest,
     warn: (message) => log.warn('A store cannot do all that we ask of it', { told: message }),
   });
   if (store.object_lock === undefined) return opened;

@@ -1,9 +1,10 @@
 /** What rooms ask of the config's rules and of other rooms' pure answers, handed over by `wire.ts`. */
 import type { BackupDeps } from './backup/deps.ts';
 import type { Config } from './config/config.ts';
-import { schedulesOf, watchedServers } from './config/views.ts';
+import { requestsPath, schedulesOf, watchedServers } from './config/views.ts';
 import type { ServerName } from './kernel/ids.ts';
 import type { MonitoringDeps } from './monitoring/deps.ts';
+import { type RequestsFile, readRequests } from './monitoring/requests.ts';
 import { tiersOfListed } from './retention/listed-tiers.ts';
 import { rememberedWindow } from './retention/remembered-window.ts';
 import { readCron } from './schedule/cron-timer.ts';
@@ -19,6 +20,11 @@ export function monitoringRules(
     backupDueAt: (server, now) => backupDueAt(config, server, now),
     windowFrom: windowFrom(config),
   };
+}
+
+/** As the bot has counted them. */
+export function countedRequests(config: Config): () => Promise<RequestsFile> {
+  return () => readRequests(requestsPath(config));
 }
 
 /** Where nobody removes by rule, everything from the oldest backup on may still be there. */

@@ -15,6 +15,7 @@ import type { LoadedConfig } from './config/load.ts';
 import {
   healthPath,
   opsAudience,
+  requestsPath,
   schedulesOf,
   secondsOf,
   serverNames,
@@ -35,6 +36,7 @@ import { keysService } from './keys/services.ts';
 import { mirrorServices } from './mirroring/services.ts';
 import { healthService } from './monitoring/health.ts';
 import { probeService } from './monitoring/probe-service.ts';
+import { requestsService } from './monitoring/requests.ts';
 import { instanceReaper } from './recovery/instances.ts';
 import { afterBackupService } from './retention/after-backup.ts';
 import { scheduleService } from './schedule/schedule-service.ts';
@@ -78,6 +80,7 @@ export async function serve(
         ...keysServices(rooms),
         recoverService({ ...gateDeps, sweepers: sweepersOf(rooms) }),
         probeService(monitoring),
+        requestsService({ path: requestsPath(config), counts: parts.requests, clock }),
         instanceReaper(recovery),
         incidentFollower({ gate, cursors, incidents }),
         thinningOut(house),

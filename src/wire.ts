@@ -77,7 +77,7 @@ import {
   type Parts,
   random,
 } from './wire-open.ts';
-import { monitoringRules, proofRules, tiersOf } from './wire-rules.ts';
+import { countedRequests, monitoringRules, proofRules, tiersOf } from './wire-rules.ts';
 
 export function houses(environment: Environment): Houses {
   return {
@@ -198,7 +198,7 @@ export function operationsOf({
     ...ownOperations({ gate, runs: catalog.runs, journal: createJournal(catalog.journal) }),
     healthOperation({ path: healthPath(config), clock }),
     alertsOperation({ catalog, pager: openPager(config), clock, random }),
-    usageOperation({ stores: parts.stores, prices: config.prices, clock }),
+    usageOperation({ ...parts, prices: config.prices, requests: countedRequests(config) }),
   ];
 }
 

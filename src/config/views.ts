@@ -122,6 +122,11 @@ export function catalogPath({ state }: Config): string {
   return join(state, 'catalog.sqlite');
 }
 
+/** Where `serve` counts what it asks of buckets. */
+export function requestsPath({ state }: Config): string {
+  return join(state, 'requests.json');
+}
+
 /** Where `serve` says how it is. */
 export function healthPath({ state }: Config): string {
   return join(state, 'serve.json');

@@ -10,6 +10,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { isProblem } from '../kernel/problem.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { type RequestPrices, type RequestsFile, requestsOf, StoreRequests } from './requests.ts';
 import { type StorePrices, StoreUsage, sumOf, UsageSum } from './usage.ts';
 
 /** Older than this, prices have probably changed. */
@@ -24,8 +25,12 @@ export interface UsageDeps {
         readonly currency: string;
         /** By store, then by storage class. */
         readonly per_gb_month: Readonly<Record<string, StorePrices>>;
+        /** By store. */
+        readonly per_1000_requests?: Readonly<Record<string, RequestPrices>> | undefined;
       }
     | undefined;
+  /** What the bot has counted; default: nothing. */
+  readonly requests?: () => Promise<RequestsFile>;
   readonly clock: Pick<Clock, 'now'>;
 }
 
@@ -43,6 +48,8 @@ export const Usage = z.strictObject({
       ...StoreUsage.shape,
       /** The day its prices were true; null: there are none. */
       pricesAsOf: z.string().nullable(),
+      /** What the bot asked of it; null: nothing was counted, as of a folder. Not in `monthlyCost`. */
+      requests: StoreRequests.nullable(),
     }),
   ),
   unreachable: z.array(
@@ -82,7 +89,10 @@ export function usageOperation(
 
 async function countStores(deps: UsageDeps, signal: AbortSignal): Promise<Usage> {
   const { stores, prices, clock } = deps;
-  const counted = await Promise.all([...stores].map((store) => countStore(store, deps, signal)));
+  const file = (await deps.requests?.()) ?? { days: [] };
+  const counted = await Promise.all(
+    [...stores].map((store) => countStore(store, { ...deps, file }, signal)),
+  );
   const usages = counted.flatMap((one) => ('unreachable' in one ? [] : [one]));
   const unreachable = counted.flatMap((one) => ('unreachable' in one ? [one.unreachable] : []));
   const costs = usages.map(({ monthlyCost }) => monthlyCost);
@@ -100,7 +110,7 @@ type Counted = Usage['stores'][number] | { readonly unreachable: Usage['unreacha
 
 async function countStore(
   [name, store]: readonly [string, Pick<ObjectStore, 'census' | 'description'>],
-  { prices }: UsageDeps,
+  { prices, clock, file }: UsageDeps & { readonly file: RequestsFile },
   signal: AbortSignal,
 ): Promise<Counted> {
   const sum = new UsageSum();
@@ -113,11 +123,13 @@ async function countStore(
     return { unreachable: { store: name, code: kind.code, reason: message, hint } };
   }
   const priced = prices?.per_gb_month[name];
+  const asked = { now: clock.now(), prices: prices?.per_1000_requests?.[name] };
   return {
     store: name,
     description: store.description,
     ...sum.result(priced),
     pricesAsOf: priced === undefined ? null : (prices?.as_of ?? null),
+    requests: requestsOf(file, name, asked) ?? null,
   };
 }
 

@@ -1,5 +1,6 @@
 /** What a usage looks like to a person, at a terminal and in a chat: the point first. Pure. */
 import type { Json } from '../kernel/codecs.ts';
+import { formatUtc } from '../kernel/moment.ts';
 import { formatBytes } from '../kernel/size.ts';
 import type { StoreUsage } from './usage.ts';
 import { Usage } from './usage-operation.ts';
@@ -52,9 +53,30 @@ function storeBlock(store: Usage['stores'][number], usage: Usage): UsageBlock {
       ...(uploads === 0 ? [] : [['Unfinished', unfinished] as const]),
       ...serverFacts(store),
       ...(store.classes.length < 2 ? [] : [['Classes', classesText(store.classes)] as const]),
+      ...requestFacts(store, usage),
       ['Where', store.description],
     ],
   };
+}
+
+function requestFacts(
+  { requests }: Usage['stores'][number],
+  { prices }: Usage,
+): readonly (readonly [string, string])[] {
+  if (requests === null) return [];
+  const { put, list, get, remove, since, perDay, monthlyCost } = requests;
+  const kinds = `${numberText(put)} writes, ${numberText(list)} listings, ${numberText(get)} reads, ${numberText(remove)} removals`;
+  const from = formatUtc(Temporal.Instant.from(since).round('second'));
+  const rate = perDay === null ? '' : `${numberText(perDay)} a day: `;
+  const cost =
+    monthlyCost === null || prices === null
+      ? ''
+      : `, ${moneyText(monthlyCost, prices.currency)} a month`;
+  return [['Requests', `${rate}${kinds} by the bot since ${from}${cost}`]];
+}
+
+function numberText(requests: number): string {
+  return requests.toLocaleString('en');
 }
 
 /** One server's objects are what the kinds above say already. */

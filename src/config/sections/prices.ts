@@ -10,4 +10,11 @@ export const PricesSection = z.strictObject({
    * Amazon's price list has it, whose GB is 2^30 bytes.
    */
   per_gb_month: z.record(z.string(), z.record(z.string(), z.number().nonnegative())),
+  /** By store, for a thousand: `put` for PUT, COPY, POST and LIST, `get` for GET and all others. */
+  per_1000_requests: z
+    .record(
+      z.string(),
+      z.strictObject({ put: z.number().nonnegative(), get: z.number().nonnegative() }),
+    )
+    .optional(),
 });

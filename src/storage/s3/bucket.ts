@@ -28,6 +28,8 @@ export interface BucketParts {
   /** In [0, 1). */
   readonly random: () => number;
   readonly limits: S3Limits;
+  /** Told of each request that is sent, by the SDK's name of it. */
+  readonly onRequest?: ((command: string) => void) | undefined;
 }
 
 export interface Call {
@@ -62,12 +64,14 @@ export class Bucket {
   readonly random: () => number;
   readonly buffers: PartBuffers;
   readonly #prefix: string;
+  readonly #onRequest: BucketParts['onRequest'];
   /** SHA-256 of bodies that are on their way, for their signatures. */
   readonly #hashes = new WeakMap<Buffer, string>();
   #clients: Promise<Clients> | undefined;
 
-  constructor(settings: S3Settings, { clock, random, limits }: BucketParts) {
+  constructor(settings: S3Settings, { clock, random, limits, onRequest }: BucketParts) {
     this.settings = settings;
+    this.#onRequest = onRequest;
     this.limits = limits;
     this.clock = clock;
     this.random = random;
@@ -220,6 +224,7 @@ export class Bucket {
       (next, { commandName }) =>
         async (args) => {
           this.#addHeaders(args.request, args.input, commandName);
+          this.#onRequest?.(commandName ?? '');
           return await next(args);
         },
       { step: 'build', name: 'dbdrHeaders' },

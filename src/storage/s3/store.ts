@@ -47,8 +47,8 @@ export class S3Store implements ObjectStore {
   readonly #conditional: ConditionalWrites;
   #canLock = false;
 
-  constructor(settings: S3Settings, { clock, random, limits, warn }: S3StoreParts) {
-    const bucket = new Bucket(settings, { clock, random, limits: { ...S3_LIMITS, ...limits } });
+  constructor(settings: S3Settings, { limits, warn, ...parts }: S3StoreParts) {
+    const bucket = new Bucket(settings, { ...parts, limits: { ...S3_LIMITS, ...limits } });
     this.#bucket = bucket;
     this.#conditional = new ConditionalWrites((why) =>
       warn(
