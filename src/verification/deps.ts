@@ -27,6 +27,8 @@ export interface VerifiedServer {
     readonly read_from?: string | undefined;
     /** How long a proof point may take; 0: none is taken. */
     readonly proof_point_seconds: number;
+    /** Whether each row is looked for in each index. Default: false. */
+    readonly heap_all_indexed?: boolean;
   };
 }
 

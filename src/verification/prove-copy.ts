@@ -151,7 +151,10 @@ async function lookAtCopy(proving: Proving, aim: Aim, restored: ScratchRestore):
     const context = contextOf(proving, copy, signal);
     const programs = await recovery.programsFor(plan.base.major, { signal });
     await book.look('Opening', async () => promote(context));
-    await book.look('Indexes and pages', async () => checkStructure(context, programs));
+    const heapAllIndexed = deps.servers[plan.server]?.verification.heap_all_indexed === true;
+    await book.look('Indexes and pages', async () =>
+      checkStructure(context, { programs, heapAllIndexed }),
+    );
     await book.look('Page checksums', async () => checkPages(context, programs));
   });
   return { tables, reached: copy.reached };

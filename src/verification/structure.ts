@@ -21,7 +21,16 @@ const CORRUPTION_FOUND = 2;
 /** Sessions of pg_amcheck; each reads one object at a time. */
 const JOBS_MAX = 4;
 
-export async function checkStructure(context: CopyContext, programs: Programs): Promise<Seen> {
+export interface StructureOptions {
+  readonly programs: Programs;
+  /** Looks for each row in each index: an index may be sound and lack rows. */
+  readonly heapAllIndexed: boolean;
+}
+
+export async function checkStructure(
+  context: CopyContext,
+  { programs, heapAllIndexed }: StructureOptions,
+): Promise<Seen> {
   await using session = await enter(context, context.restored.database);
   const available = await session.query<{ version: string }>(
     `SELECT default_version AS version FROM pg_available_extensions WHERE name = 'amcheck'`,
@@ -29,17 +38,22 @@ export async function checkStructure(context: CopyContext, programs: Programs): 
   if (available.length === 0)
     return { verdict: 'SKIPPED', detail: 'the extension amcheck is not installed here' };
   const program = programs.path('pg_amcheck');
-  if (program === undefined) return await checkIndexesBySql(session);
-  return await runAmcheck(context, program);
+  if (program === undefined) return await checkIndexesBySql(session, heapAllIndexed);
+  return await runAmcheck(context, program, heapAllIndexed);
 }
 
-async function runAmcheck(context: CopyContext, program: string): Promise<Seen> {
+async function runAmcheck(
+  context: CopyContext,
+  program: string,
+  heapAllIndexed: boolean,
+): Promise<Seen> {
   const { restored, recovery, signal } = context;
   const place = ['--host', restored.place.socketFolder, '--port', '5432', '--no-password'];
   const who = ['--username', restored.superuser, '--maintenance-db', restored.database];
   const jobs = `--jobs=${Math.min(JOBS_MAX, availableParallelism())}`;
   const how = ['--all', '--install-missing', '--progress', jobs];
-  const end = await runProgram(program, [...place, ...who, ...how], {
+  const rows = heapAllIndexed ? ['--heapallindexed'] : [];
+  const end = await runProgram(program, [...place, ...who, ...how, ...rows], {
     signal,
     deadlineMs: AMCHECK_MS,
     cwd: '/',
@@ -49,7 +63,11 @@ async function runAmcheck(context: CopyContext, program: string): Promise<Seen> 
   const { damaged, unread, pages } = readStructureReport(end.stdout, end.stderr);
   if (end.exitCode === 0) {
     const read = pages === undefined ? 'every page' : `${sayPages(pages)} pages`;
-    return { verdict: 'PASS', detail: `${await sayIndexes(context)} and ${read}, no damage` };
+    const found = heapAllIndexed ? ', and every row in its indexes' : '';
+    return {
+      verdict: 'PASS',
+      detail: `${await sayIndexes(context)} and ${read}, no damage${found}`,
+    };
   }
   if (end.exitCode === CORRUPTION_FOUND && damaged.length + unread.length > 0)
     return await judgeObjects(context, { damaged, unread });
@@ -118,7 +136,7 @@ function sayFirst(objects: readonly DamagedObject[]): string {
 }
 
 /** Without the program, the extension itself, for the indexes of this database. */
-async function checkIndexesBySql(session: Session): Promise<Seen> {
+async function checkIndexesBySql(session: Session, heapAllIndexed: boolean): Promise<Seen> {
   await session.query('CREATE EXTENSION IF NOT EXISTS amcheck');
   const indexes = await session.query<{ oid: string; name: string }>(
     `SELECT c.oid::text AS oid, c.oid::regclass::text AS name
@@ -127,7 +145,7 @@ async function checkIndexesBySql(session: Session): Promise<Seen> {
   );
   for (const { oid, name } of indexes) {
     try {
-      await session.query('SELECT bt_index_check($1::oid::regclass)', [oid]);
+      await session.query('SELECT bt_index_check($1::oid::regclass, $2)', [oid, heapAllIndexed]);
     } catch (error) {
       if (!isCorruption(error)) throw error;
       return { verdict: 'FAIL', detail: `index ${name}: ${error.message}` };

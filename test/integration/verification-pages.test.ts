@@ -72,6 +72,30 @@ test('fails for a damaged page that nothing but its checksum tells of', async ()
   );
 });
 
+test('verification.heap_all_indexed finds that an index lacks a row, which is sound otherwise', async () => {
+  await server.query(
+    `SET allow_system_table_mods TO on;
+     CREATE TABLE forgetful (id int); CREATE INDEX forgetful_id ON forgetful (id);
+     UPDATE pg_index SET indisready = false WHERE indexrelid = 'forgetful_id'::regclass`,
+  );
+  await server.query('INSERT INTO forgetful VALUES (1)');
+  await server.query(
+    `SET allow_system_table_mods TO on;
+     UPDATE pg_index SET indisready = true WHERE indexrelid = 'forgetful_id'::regclass`,
+  );
+  const { shop } = setting.deps.servers;
+  if (shop === undefined) throw new Error('There is a server');
+  const verification = { ...shop.verification, heap_all_indexed: true };
+  const servers = { shop: { ...shop, verification } };
+
+  const result = await setting.verify({ ...setting.deps, servers });
+  await server.query('DROP TABLE forgetful');
+
+  expect(sentence(result, 'Indexes and pages')).toMatch(
+    /^FAIL: pg_amcheck: btree index postgres\.public\.forgetful_id: heap tuple \(0,1\) .* lacks matching index tuple/,
+  );
+});
+
 test('says that pg_checksums is missing, and proves the rest', async () => {
   const { programs } = server;
   const few = {

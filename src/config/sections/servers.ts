@@ -65,6 +65,8 @@ const VerificationSection = z.strictObject({
   read_from: postgresUrl.optional(),
   /** How long after each backup counts and hashes may be taken for its manifest; 0: none are. */
   proof_point_seconds: z.number().int().min(0).max(86_400).default(600),
+  /** Whether each row of the copy is looked for in each index: reads every table once for each of them. */
+  heap_all_indexed: z.boolean().default(false),
 });
 
 const ObjectivesSection = z.strictObject({
