@@ -43,14 +43,17 @@ export interface AgeRequest {
   readonly backupEndedAt: string;
   readonly maxAgeSeconds: number;
   readonly now: Temporal.Instant;
+  /** What happened then. Default: the proof began. */
+  readonly asOf?: string;
 }
 
-export function judgeAge({ at, backupEndedAt, maxAgeSeconds, now }: AgeRequest): Seen {
+export function judgeAge(request: AgeRequest): Seen {
+  const { at, backupEndedAt, maxAgeSeconds, now, asOf = 'the proof began' } = request;
   const newest = at ?? Temporal.Instant.from(backupEndedAt);
   const ageSeconds = Math.max(0, (now.epochMilliseconds - newest.epochMilliseconds) / 1000);
   const what = at === null ? 'none since the backup ended at ' : '';
   const when = `${what}${formatUtc(newest.round('second'))}`;
-  const age = `${formatSeconds(ageSeconds)} before the proof began`;
+  const age = `${formatSeconds(ageSeconds)} before ${asOf}`;
   if (ageSeconds <= maxAgeSeconds) return { verdict: 'PASS', detail: `${when}, ${age}` };
   const limit = formatSeconds(maxAgeSeconds);
   return { verdict: 'FAIL', detail: `${when}, ${age}; it may be ${limit} old at most` };

@@ -24,7 +24,7 @@ import { checkPages } from './page-checks.ts';
 import { type Proving, roundSeconds } from './proving.ts';
 import { countReads } from './read-count.ts';
 import { checkStructure } from './structure.ts';
-import { inOrder, neededLsn, type Truth } from './truth.ts';
+import { inOrder, isOwnPoint, neededLsn, type Truth } from './truth.ts';
 
 export interface CopyFindings {
   readonly tables: readonly ComparedTable[] | undefined;
@@ -181,7 +181,8 @@ function noteAge({ deps, plan, book }: Proving, aim: Aim, { reached }: ScratchRe
   const { base, maxAgeSeconds } = plan;
   const { truth } = aim;
   const now = truth === undefined ? deps.recovery.clock.now() : Temporal.Instant.from(truth.at);
-  const age = { at: reached.at, backupEndedAt: base.endedAt, maxAgeSeconds, now };
+  const asOf = isOwnPoint(truth) ? 'its proof point was taken' : 'the proof began';
+  const age = { at: reached.at, backupEndedAt: base.endedAt, maxAgeSeconds, now, asOf };
   book.note('Latest transaction', judgeAge(age));
 }
 
