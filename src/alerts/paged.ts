@@ -6,6 +6,8 @@ export const Paged = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('waiting'), said: z.string().nullable() }),
   z.object({ outcome: z.literal('refused'), said: z.string().nullable() }),
   z.object({ outcome: z.literal('nobody') }),
+  /** A later run had said that it is well before anybody looked. */
+  z.object({ outcome: z.literal('over') }),
   /** Nobody yet: the proof is tried again first. */
   z.object({ outcome: z.literal('again'), at: z.string(), attempt: z.number(), of: z.number() }),
 ]);
@@ -22,6 +24,8 @@ export function sayPaged(paged: Paged): string {
       return `the page has NOT been accepted${because(paged.said)}`;
     case 'nobody':
       return 'nobody is paged: no pager is configured';
+    case 'over':
+      return 'nobody was woken: a later one had said that it is well';
     case 'again':
       return `tried again at ${sayMinute(paged.at)}, ${paged.attempt} of ${paged.of}`;
     default:

@@ -71,7 +71,10 @@ type AskingDeps = Pick<AlertsDeps, 'clock' | 'log' | 'zone' | 'audience'> & {
   readonly gate: Pick<AlertsDeps['gate'], 'ask'>;
 };
 
-/** What could not even be asked for, each with the reason: nobody will try it again. */
+/**
+ * What cannot even be asked for, each with the reason. What may be the next time is asked for again first, as
+ * long as a try would have taken its time.
+ */
 export async function askAgain(
   deps: AskingDeps,
   { name, retries }: PagedServer,
@@ -101,10 +104,16 @@ export async function askAgain(
       log.info('Asked again for a proof that could not tell', { server: name, run: run.runId });
     } catch (error) {
       if (signal.aborted || !isProblem(error)) throw error;
-      failed.push({ due, problem: error });
+      if (isHopeless(error, run, clock.now())) failed.push({ due, problem: error });
+      else log.warn('A proof cannot be asked for again yet', { server: name, error });
     }
   }
   return failed;
+}
+
+function isHopeless(problem: Problem, { endedAt }: RunRecord, now: Temporal.Instant): boolean {
+  if (problem.kind.retry === 'never' || endedAt === null) return true;
+  return now.since(Temporal.Instant.from(endedAt)).total('minutes') >= 2 * AGAIN_AFTER_MINUTES;
 }
 
 function isObject(value: Json): value is { readonly [key: string]: Json } {

@@ -240,7 +240,7 @@ async function write(deps: AlertsDeps, { ended, isBehind, cursor }: Written): Pr
     rows,
     events: (told) =>
       news.flatMap((one) => {
-        const paged = pagedFor(deps, one, { told, installation });
+        const paged = pagedFor(deps, one, { told, installation, isBehind });
         return paged === undefined ? [] : [pagedEvent(one.run.runId, utcText(now), paged)];
       }),
     ...(cursor === undefined ? {} : { cursor: { follower: NAME, seq: cursor } }),
@@ -251,22 +251,24 @@ async function write(deps: AlertsDeps, { ended, isBehind, cursor }: Written): Pr
 interface Telling {
   readonly told: readonly OutboxRecord[];
   readonly installation: string;
+  readonly isBehind: boolean;
 }
 
 /** Undefined: the run has nothing to do with anybody's sleep. Pure. */
 function pagedFor(
   deps: AlertsDeps,
   { run, changes }: Ended,
-  { told, installation }: Telling,
+  { told, installation, isBehind }: Telling,
 ): Paged | undefined {
   const change = changes.find(({ finding }) => finding?.runId === run.runId);
   if (change === undefined) return sayAgain(deps, run);
   if (deps.pager === undefined) return { outcome: 'nobody' };
   const key = dedupKeyOf(installation, change);
   const row = told.find(({ dedupKey }) => dedupKey === key);
-  if (row === undefined || row.acceptedAt === null)
-    return { outcome: row?.state === 'refused' ? 'refused' : 'waiting', said: row?.said ?? null };
-  return { outcome: 'accepted', by: deps.pager.name, at: row.acceptedAt };
+  if (row === undefined) return isBehind ? { outcome: 'waiting', said: null } : { outcome: 'over' };
+  const { acceptedAt, state, said } = row;
+  if (acceptedAt !== null) return { outcome: 'accepted', by: deps.pager.name, at: acceptedAt };
+  return { outcome: state === 'refused' ? 'refused' : 'waiting', said };
 }
 
 function sayAgain({ servers }: AlertsDeps, run: RunRecord): Paged | undefined {

@@ -111,7 +111,7 @@ describe('a proof that says FAIL', () => {
     await setting.serving(setting.depsOf(api.url), () => setting.caughtUp());
 
     expect(told()).toEqual([]);
-    expect(await setting.pagedOf(failed)).toHaveLength(1);
+    expect(await setting.pagedOf(failed)).toEqual([{ outcome: 'over' }]);
   });
 
   test('says that nobody is paged where no pager is configured', async () => {

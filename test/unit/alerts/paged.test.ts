@@ -11,6 +11,7 @@ test.each([
   [{ outcome: 'waiting', said: null }, 'the page has NOT been accepted yet'],
   [{ outcome: 'waiting', said: '503' }, 'the page has NOT been accepted yet: 503'],
   [{ outcome: 'refused', said: '400' }, 'the page has NOT been accepted: 400'],
+  [{ outcome: 'over' }, 'nobody was woken: a later one had said that it is well'],
   [{ outcome: 'nobody' }, 'nobody is paged: no pager is configured'],
   [
     { outcome: 'again', at: '2026-11-22T04:24:00Z', attempt: 1, of: 2 },

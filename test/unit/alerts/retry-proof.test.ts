@@ -97,9 +97,9 @@ describe('againAt()', () => {
 
 describe('askAgain()', () => {
   const server = { name: testServerName('shop'), retries: 2 };
-  const clock = fakeClock('2026-11-22T04:25:00Z');
 
-  function asking(ask: AlertsDeps['gate']['ask']) {
+  function asking(ask: AlertsDeps['gate']['ask'], now = '2026-11-22T04:25:00Z') {
+    const clock = fakeClock(now);
     const run = proof('ERROR', by('verify:shop'));
     const catalog = { runs: { list: async () => Promise.resolve([run]) } };
     const signal = new AbortController().signal;
@@ -134,5 +134,15 @@ describe('askAgain()', () => {
     expect(await asked).toMatchObject([
       { due: { run: { runId: run.runId } }, problem: { message: 'There is none' } },
     ]);
+  });
+
+  test('gives a store that is away for a moment as long as a try would have taken', async () => {
+    const kind = { code: 'X', retry: 'later', hint: 'Do this.', fault: 'world' } as const;
+    async function refuse(): Promise<never> {
+      return Promise.reject(new Problem(kind, 'It is away'));
+    }
+
+    expect(await asking(refuse, '2026-11-22T04:39:59Z').asked).toEqual([]);
+    expect(await asking(refuse, '2026-11-22T04:40:00Z').asked).toHaveLength(1);
   });
 });
