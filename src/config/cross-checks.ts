@@ -37,9 +37,11 @@ function unknownStores({ servers, stores }: ConfigParts): readonly CrossIssue[] 
 function unknownPrices({ prices, stores }: ConfigParts): readonly CrossIssue[] {
   if (stores === undefined) return [];
   const known = Object.keys(stores);
-  return Object.keys(prices?.per_gb_month ?? {})
-    .filter((store) => !known.includes(store))
-    .map((store) => unknownStore(['prices', 'per_gb_month', store], store, known));
+  return (['per_gb_month', 'per_1000_requests'] as const).flatMap((table) =>
+    Object.keys(prices?.[table] ?? {})
+      .filter((store) => !known.includes(store))
+      .map((store) => unknownStore(['prices', table, store], store, known)),
+  );
 }
 
 function unknownStore(path: ConfigPath, store: string, known: readonly string[]): CrossIssue {

@@ -31,6 +31,7 @@ keys:                            # make it once with: npx dbdr keys create
 #   as_of: 2026-11-01
 #   currency: USD
 #   per_gb_month: { here: { STANDARD: 0.023 } }
+#   per_1000_requests: { here: { put: 0.005, get: 0.0004 } }   # of a bucket
 
 # alerts:                        # without it nobody is woken; try it with: npx dbdr alerts --test
 #   pagerduty: { routing_key: "\${PAGERDUTY_ROUTING_KEY}" }   # integration "Events API v2"

@@ -37,7 +37,10 @@ const Slack = z.object({
     .catch({ high: undefined, self: false }),
 });
 
-const Prices = z.object({ per_gb_month: z.record(z.string(), z.unknown()).catch({}) });
+const Prices = z.object({
+  per_gb_month: z.record(z.string(), z.unknown()).catch({}),
+  per_1000_requests: z.record(z.string(), z.unknown()).optional().catch({}),
+});
 
 /** A whole config is one too. */
 const ConfigParts = z.object({

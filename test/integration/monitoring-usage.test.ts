@@ -14,6 +14,8 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { type Usage, usageOperation } from '../../src/monitoring/usage-operation.ts';
 import { directoryStore } from '../../src/storage/directory.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { RequestCounts } from '../../src/storage/request-counts.ts';
+import { s3Store } from '../../src/storage/s3/store.ts';
 import { objectKey } from '../support/object-keys.ts';
 import { needs, peerLacks, startVersitygw } from '../support/peers.ts';
 import { makeBucket, peerClient, peerSettings, peerStore } from '../support/s3-peers.ts';
@@ -88,6 +90,29 @@ describe('usage', () => {
         classes: [{ storageClass: 'STANDARD' }],
       });
       expect(usage?.monthlyCost).toBeCloseTo((5 * MIB + 770) / 2 ** 30, 8);
+    });
+
+    test('counts each request that is sent, by kind', async () => {
+      await using server = await startVersitygw();
+      await makeBucket(server, { name: 'counted' });
+      const counts = new RequestCounts();
+      const store = s3Store(peerSettings(server, { bucket: 'counted' }), {
+        clock: systemClock,
+        random: () => 0.5,
+        warn: () => undefined,
+        onRequest: (command) => counts.count('west', command),
+      });
+      await store.put(objectKey(PACK), Readable.from([Buffer.alloc(1000)]), { signal });
+      counts.take();
+
+      await store.put(objectKey(`${PACK}-2`), Readable.from([Buffer.alloc(1000)]), { signal });
+      await store.stat(objectKey(PACK), { signal });
+      for await (const { key } of store.list('shop/', { signal }))
+        expect(key).toContain('shop/15-7341');
+
+      const { put = 0, list = 0, get = 0 } = counts.take().get('west') ?? {};
+      expect([put, list]).toEqual([1, 1]);
+      expect(get).toBeGreaterThanOrEqual(1);
     });
   });
 });
