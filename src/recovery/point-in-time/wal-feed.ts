@@ -24,6 +24,8 @@ const LOOK_MS = 100;
 /** What lies ready in the spool at most, and what is held in memory of what is being fetched. */
 const AHEAD_BYTES = 128 * 1024 * 1024;
 const FETCHED_BYTES = 64 * 1024 * 1024;
+/** Requests to a store at once, where segments are small. */
+const FETCHES_MAX = 8;
 const SCRIPT = 'fetch-wal.sh';
 /** Within the spool: what is not whole yet. */
 const COMING = 'coming';
@@ -94,6 +96,8 @@ class Feeder {
   readonly #signal: AbortSignal;
   readonly #underWay = new Map<string, Promise<Fetched>>();
   readonly #answering = new Map<string, Promise<void>>();
+  /** A look that began before may still see them. */
+  readonly #answered = new Set<string>();
   /** Lies in the spool. */
   readonly #ready = new Set<string>();
   /** What could not be read ahead is left until it is asked for: it may never be. */
@@ -151,8 +155,10 @@ class Feeder {
     const names = await readdir(this.#request.spool);
     const taken = namesWith(names, SPOOL.taken);
     for (const wish of taken) await this.#noteTaken(wish);
-    for (const wish of namesWith(names, SPOOL.wanted)) {
-      if (this.#answering.has(wish)) continue;
+    const wanted = namesWith(names, SPOOL.wanted);
+    for (const wish of this.#answered) if (!wanted.includes(wish)) this.#answered.delete(wish);
+    for (const wish of wanted) {
+      if (this.#answering.has(wish) || this.#answered.has(wish)) continue;
       const name = fileOf(wish);
       this.asked.set(name, (this.asked.get(name) ?? 0) + 1);
       this.#answer(wish, taken.includes(wish));
@@ -176,7 +182,10 @@ class Feeder {
     const answered = rm(this.#file(wish, SPOOL.wanted), { force: true })
       .then(async () => (isMet ? undefined : this.#give(fileOf(wish))))
       .catch((error: unknown) => this.#fail(error))
-      .finally(() => this.#answering.delete(wish));
+      .finally(() => {
+        this.#answered.add(wish);
+        this.#answering.delete(wish);
+      });
     this.#answering.set(wish, answered);
   }
 
@@ -212,8 +221,9 @@ class Feeder {
       until: lsnBytes(targetLsn),
       count: timesIn(AHEAD_BYTES, segmentBytes),
     };
+    const fetchesMax = Math.min(FETCHES_MAX, timesIn(FETCHED_BYTES, segmentBytes));
     for (const name of segmentsFrom(path, segmentBytes, ahead)) {
-      if (this.#underWay.size >= timesIn(FETCHED_BYTES, segmentBytes)) return;
+      if (this.#underWay.size >= fetchesMax) return;
       if (this.#ready.has(name) || this.#underWay.has(name) || this.#leftAlone.has(name)) continue;
       void this.#bringAhead(name);
     }
