@@ -16,8 +16,6 @@ export const CATCH_UP_EVERY_MS = 3_600_000;
 const LOOK_MS = 1000;
 /** The first store is ahead for so long, and nobody has told us: another process archives. */
 const UNTOLD_MS = 30_000;
-/** Objects in flight: a segment of 16 MiB must not hold up a tail. */
-const LANES = 4;
 /** While following, the newest segment is read back so often: each costs its download. */
 const READ_BACK_EVERY_MS = 60_000;
 
@@ -69,9 +67,8 @@ class LogFollower {
   async copyAll(items: readonly FeedItem[]): Promise<void> {
     const objects: WalObjectStored[] = [];
     for (const item of items) if (item.what === 'object') objects.push(item);
-    for (const group of groups(withoutCovered(objects))) {
-      await Promise.all(group.map((object) => this.#copy(object)));
-    }
+    // In the order of the log, for the same reason as in the first store: `engines/streaming/wal-turns.ts`.
+    for (const object of withoutCovered(objects)) await this.#copy(object);
     for (const item of items) if (item.what === 'progress') this.#position.told(item);
     if (items.length > 0) await this.#record();
   }
@@ -144,21 +141,4 @@ function withoutCovered(objects: readonly WalObjectStored[]): readonly WalObject
     const wal = walObjectOf(key)?.wal;
     return wal?.kind !== 'tail' || !whole.has(wal.segment);
   });
-}
-
-/** A few at once; a new log only after everything of the one before, and its history first. Pure. */
-function groups(objects: readonly WalObjectStored[]): readonly (readonly WalObjectStored[])[] {
-  const found: WalObjectStored[][] = [];
-  let previous: WalObjectStored | undefined;
-  for (const object of objects) {
-    const group = found.at(-1);
-    const isSame =
-      previous?.systemId === object.systemId &&
-      previous.timeline === object.timeline &&
-      previous.kind !== 'history';
-    if (group !== undefined && isSame && group.length < LANES) group.push(object);
-    else found.push([object]);
-    previous = object;
-  }
-  return found;
 }
