@@ -35,7 +35,7 @@ describe('the exit code', () => {
       ['runs', 0, ''],
       ['journal --verify', 0, ''],
       ['stauts', 2, 'npx dbdr status'],
-      ['status shp', 2, 'npx dbdr status shop'],
+      ['status shp', 2, 'Did you mean `shop`?'],
       ['backup --jsno', 2, '--json'],
       ['restore shop --to 25:99', 2, ''],
       ['config chek', 2, 'check'],
