@@ -52,7 +52,7 @@ export async function openHole(told: ToldHole, { catalog, clock }: HoleDeps): Pr
 }
 
 /** `between 0/3000000 and 0/5000000 (33.6 MB, written from … to …)`. Pure. */
-export function sayHole(
+function sayHole(
   { fromLsn, toLsn }: LogHole,
   { after, until }: { readonly after: string | undefined; readonly until: string },
 ): string {

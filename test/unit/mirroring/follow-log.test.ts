@@ -137,6 +137,25 @@ test('asks a store that forbids removing once, and leaves the tails of a whole s
   for (const tail of tails) expect(await west.stat(tail, { signal })).toBeDefined();
 });
 
+test('removes tails only once the one that joins them is there', async () => {
+  const tails = [await storeTail(0x100, 0x200), await storeTail(0x200, 0x300)];
+  for (const [at, key] of tails.entries()) {
+    const place = range(0x100 * (at + 1), 0x100 * (at + 2));
+    feed.object({ ...PLACE, server: shop(), key, kind: 'tail', range: place });
+  }
+  await until(async () => west.puts.length === 2, 0);
+
+  const key = await storeTail(0x100, 0x300);
+  for (const tail of tails) await here.remove(tail, { signal });
+  const joined = { ...PLACE, server: shop(), key, kind: 'tail' } as const;
+  feed.object({ ...joined, range: range(0x100, 0x300), supersedes: tails });
+  await until(async () => (await west.stat(tails[1] ?? key, { signal })) === undefined, 0);
+
+  expect(west.puts).toEqual([...tails, key]);
+  expect(await west.stat(key, { signal })).toBeDefined();
+  expect(await west.stat(tails[0] ?? key, { signal })).toBeUndefined();
+});
+
 const PLACE = { systemId: '73', timeline: 1 };
 
 /** Lets time pass, a second at a time, as far as it takes. */
