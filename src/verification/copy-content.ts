@@ -71,8 +71,11 @@ async function readRestored(
   return new Map(pairs.map(({ source }, index) => [source, sayOfCopy(counted[index])]));
 }
 
+/** Nobody changes a paused copy: what cannot be read there, though production read it, is damaged. */
 function sayOfCopy(counted: RestoredTable | undefined): RestoredTable {
-  if (counted?.outcome !== 'left out' || counted.isLocked !== true) return counted ?? MISSING;
+  if (counted?.outcome !== 'left out') return counted ?? MISSING;
+  if (counted.why === 'out of time') return counted;
+  if (counted.why === undefined) return { outcome: 'damaged', reason: counted.reason };
   const reason = 'a transaction that was still open there holds it locked in the copy';
   return { outcome: 'left out', reason };
 }

@@ -33,7 +33,11 @@ export interface PlannedTable {
 export type CountedTable =
   /** `hash`: in decimal; null: not hashed. */
   | { readonly outcome: 'counted'; readonly rows: number; readonly hash: string | null }
-  | { readonly outcome: 'left out'; readonly reason: string; readonly isLocked?: boolean }
+  | {
+      readonly outcome: 'left out';
+      readonly reason: string;
+      readonly why?: 'locked' | 'out of time';
+    }
   /** PostgreSQL itself says that what is stored there is damaged. */
   | { readonly outcome: 'damaged'; readonly reason: string };
 
@@ -110,7 +114,7 @@ async function takeChunk(
   const { schema, table, columns, fileNode } = state.table;
   const leftMs = Math.floor(request.deadlineMs - request.clock.elapsedMs());
   if (leftMs < 1) {
-    state.fail({ outcome: 'left out', reason: OUT_OF_TIME });
+    state.fail(LATE);
     return;
   }
   try {
@@ -133,7 +137,11 @@ async function takeChunk(
   }
 }
 
-const OUT_OF_TIME = 'the time allowed for it was over';
+const LATE: CountedTable = {
+  outcome: 'left out',
+  reason: 'the time allowed for it was over',
+  why: 'out of time',
+};
 const REWRITTEN = 'it was rewritten or emptied meanwhile';
 
 /** Source of the codes: PostgreSQL docs, Appendix A. @throws what says nothing about this table */
@@ -146,9 +154,11 @@ function sayFailure(error: unknown, lockSeconds: number): CountedTable {
   const known = REASONS.get(sqlState);
   if (sqlState === '55P03') {
     const reason = `it was locked for longer than ${lockSeconds} s`;
-    return { outcome: 'left out', reason, isLocked: true };
+    return { outcome: 'left out', reason, why: 'locked' };
   }
+  if (sqlState === '57014') return LATE;
   if (known !== undefined) return { outcome: 'left out', reason: known };
+  if (sqlState === '42501') return { outcome: 'left out', reason: sayRight(message) };
   if (sqlState === '' || BEYOND_TABLES.test(sqlState)) throw error;
   if (isCorruption(error)) return { outcome: 'damaged', reason: message };
   return { outcome: 'left out', reason: message };
@@ -157,9 +167,16 @@ function sayFailure(error: unknown, lockSeconds: number): CountedTable {
 /** Connections, rights to connect, memory and disk, shutdowns, a snapshot that has gone. */
 const BEYOND_TABLES = /^(?:08|28|53|57|22023)/;
 
+/** Rows that a policy hides from us would only look as if they were not there. */
+function sayRight(message: string): string {
+  const sql = message.includes('row-level security')
+    ? 'ALTER ROLE … BYPASSRLS'
+    : 'GRANT pg_read_all_data TO …';
+  return `${message} (\`${sql};\` would let us)`;
+}
+
 const REASONS: ReadonlyMap<string, string> = new Map([
   ['42P01', 'it was dropped meanwhile'],
   ['3F000', 'it was dropped meanwhile'],
   ['42703', 'its columns were changed meanwhile'],
-  ['57014', OUT_OF_TIME],
 ]);

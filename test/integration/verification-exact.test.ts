@@ -2,7 +2,7 @@
  * Proofs in mode exact: counts and contents of production and of the copy are equal at one log position,
  * whatever is written meanwhile; and the smallest difference is seen.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -36,7 +36,7 @@ beforeAll(async () => {
     'CREATE TABLE users AS SELECT i AS id, md5(i::text) AS name FROM generate_series(1, 900) i',
   );
   await server.query('CREATE TABLE staff AS SELECT i AS id FROM generate_series(1, 50) i');
-  for (const name of ['dropped', 'emptied', 'widened', 'locked', 'changing', 'gone'])
+  for (const name of ['dropped', 'emptied', 'widened', 'locked', 'changing', 'gone', 'lost'])
     await server.query(`CREATE TABLE ${name} AS SELECT i AS id FROM generate_series(1, 40) i`);
   await server.query(ODD_TABLES);
   await server.query('VACUUM (FREEZE)');
@@ -162,11 +162,13 @@ describe('verify, mode exact', () => {
     expect(people.committed()).toBeGreaterThan(100);
   });
 
-  test('fails when one byte of one row was changed, and when one row is missing', async () => {
+  test('fails when one byte of one row was changed, and when one row or one file is missing', async () => {
     const [users, staff] = [await pathOf('users'), await pathOf('staff')];
+    const lost = await pathOf('lost');
     const deps = withFilesChanged(async (directory) => {
       // It was counted before: the copy stands where it still was.
       await server.query('DROP TABLE gone');
+      await rm(join(directory, lost));
       await changeFile(join(directory, users), (page) => {
         const at = page.indexOf('900150983cd24fb0') + 3;
         page[at] = (page[at] ?? 0) ^ 1;
@@ -198,6 +200,7 @@ describe('verify, mode exact', () => {
     expect(seen?.detail).toMatch(/users has 900 rows as production has, and other contents/);
     expect(seen?.detail).toMatch(/staff has 49 rows, production has 50/);
     expect(table(result, 'postgres.ledger').outcome).toBe('equal');
+    expect(table(result, 'postgres.lost')).toMatchObject({ equal: false, outcome: 'different' });
     expect(table(result, 'postgres.gone')).toMatchObject({ sourceRows: 40, outcome: 'equal' });
   });
 

@@ -98,7 +98,7 @@ describe('countTables()', () => {
     ['42703', 'its columns were changed meanwhile'],
     ['55P03', 'it was locked for longer than 5 s'],
     ['57014', 'the time allowed for it was over'],
-    ['42501', 'Cannot run a statement'],
+    ['42501', 'Cannot run a statement (`GRANT pg_read_all_data TO …;` would let us)'],
   ])('leaves out what cannot be read, for %s: %s', async (sqlState, reason) => {
     const counted = await count(() => {
       throw failing(sqlState);
@@ -114,7 +114,7 @@ describe('countTables()', () => {
   });
 
   test('leaves out what the time does not reach, without asking', async () => {
-    expect(await count(unused, { deadlineMs: 0 })).toEqual([
+    expect(await count(unused, { deadlineMs: 0 })).toMatchObject([
       { outcome: 'left out', reason: 'the time allowed for it was over' },
     ]);
   });
