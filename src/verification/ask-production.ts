@@ -64,6 +64,8 @@ async function askProduction(proving: Proving): Promise<Truth | undefined> {
         };
       }
       run.log.warn('No exact position for a proof', { reason: exact.reason });
+      // A snapshot that led to no position is older than the copy will be.
+      catalogue.forgetExact();
       const bounded = await askBounds(proving, exact.reason, signal);
       if (!('kind' in bounded)) return bounded;
       truth = bounded;

@@ -28,6 +28,8 @@ export interface CatalogueWatch {
   before(): Promise<void>;
   /** In the transaction of the snapshot, as the last thing that is done in it. */
   inSnapshot(session: Session, database: string): Promise<void>;
+  /** No exact position came of the snapshots: what was read before stands again. */
+  forgetExact(): void;
   after(): Promise<void>;
   of(database: string): ProductionCatalogue;
 }
@@ -51,7 +53,8 @@ export function watchCatalogue(
   { url, databases, signal }: CatalogueRequest,
 ): CatalogueWatch {
   const known = new Map<string, Known>(databases.map((name) => [name, { failures: [] }]));
-  const exact = new Set<string>();
+  /** Those read in a snapshot, with what was known of them before. */
+  const exact = new Map<string, Known>();
 
   async function each(
     work: (session: Session, one: Known, name: string) => Promise<void>,
@@ -80,7 +83,7 @@ export function watchCatalogue(
     async inSnapshot(session, database) {
       const one = known.get(database);
       if (one === undefined) return;
-      exact.add(database);
+      if (!exact.has(database)) exact.set(database, { ...one, failures: [...one.failures] });
       // What was read before is of another position.
       delete one.objects;
       delete one.shared;
@@ -88,6 +91,10 @@ export function watchCatalogue(
         one.objects = await readCatalogue(session, 'database');
         one.shared = await readCatalogue(session, 'cluster');
       });
+    },
+    forgetExact() {
+      for (const [database, earlier] of exact) known.set(database, earlier);
+      exact.clear();
     },
     after: () =>
       each(async (session, one, name) => {

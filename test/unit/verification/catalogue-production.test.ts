@@ -73,6 +73,19 @@ test('without a snapshot keeps what was read before and what was read after', as
   expect([digest(watched, 'objects'), digest(watched, 'later')]).toEqual(['1', '3']);
 });
 
+test('goes back to what was read before and after when no position came of the snapshot', async () => {
+  const production = new Production();
+  const watched = watch(production);
+
+  await watched.before();
+  await watched.inSnapshot(production.session(), 'shop');
+  watched.forgetExact();
+  await watched.after();
+
+  expect([digest(watched, 'objects'), digest(watched, 'later')]).toEqual(['1', '5']);
+  expect(watched.of('shop').failures).toEqual([]);
+});
+
 test('compares nothing when the snapshot could not be read: what was read before is of another position', async () => {
   const production = new Production();
   const watched = watch(production);
