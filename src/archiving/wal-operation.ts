@@ -105,7 +105,7 @@ export const WalReport = z.strictObject({
   /** The worst store's that counts. */
   ageSeconds: z.number().nullable(),
   /** What the server writes in a second. Null: it does not answer. */
-  writtenBytes: z.number().nullable(),
+  walPerSecondBytes: z.number().nullable(),
   /** Every store, the first one first. */
   stores: z.array(StoreReport),
   slot: SlotReport.nullable(),
@@ -181,7 +181,7 @@ function report(
     lagSeconds: orNull(measure.lagSeconds),
     rpoSeconds: worstOf(stores, ({ rpoSeconds }) => rpoSeconds),
     ageSeconds: worstOf(stores, ({ ageSeconds }) => ageSeconds),
-    writtenBytes: measure.walRate === undefined ? null : Math.round(measure.walRate),
+    walPerSecondBytes: measure.walRate === undefined ? null : Math.round(measure.walRate),
     stores,
     slot: slot === undefined ? null : slotReport(slot, measure.walRate),
     unreachable: problemReport(unreachable),
