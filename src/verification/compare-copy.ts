@@ -14,6 +14,7 @@ import {
   judgePosition,
 } from './copy-checks.ts';
 import { compareDatabase } from './copy-content.ts';
+import { isCorruption } from './damage.ts';
 import type { Proving } from './proving.ts';
 import { type BoundedTruth, type ExactTruth, inOrder, prefixOf } from './truth.ts';
 
@@ -134,5 +135,6 @@ function judge(truth: ExactTruth, tables: readonly ComparedTable[], failure: unk
   const leftOut = truth.point.databases.flatMap((one) => one.leftOut);
   const judged = judgeContents(tables, leftOut);
   if (failure === undefined || judged.verdict === 'FAIL') return judged;
+  if (isCorruption(failure)) return { verdict: 'FAIL', detail: failure.message };
   return judgeFailure(failure);
 }
