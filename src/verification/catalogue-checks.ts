@@ -15,7 +15,7 @@ import {
 } from './catalogue-host.ts';
 import type { ProductionCatalogue } from './catalogue-production.ts';
 import { judgeSequences } from './catalogue-sequences.ts';
-import type { CheckBook, Seen } from './checks.ts';
+import { type CheckBook, couldNotTell, type Seen } from './checks.ts';
 import { type CopyContext, databaseNames, enter } from './copy-checks.ts';
 
 const TRANSACTION = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
@@ -110,9 +110,11 @@ async function lackingPreloads(
   return await lackingLibraries(session, preloads);
 }
 
+/** Not asked on purpose is SKIPPED; that it could not be read is no answer, so that the proof does not PASS. */
 function notAsked({ failures }: ProductionCatalogue): Seen {
-  const reason = failures[0] ?? 'production was not asked for it';
-  return { verdict: 'SKIPPED', detail: `not compared: ${reason}` };
+  const [reason] = failures;
+  if (reason !== undefined) return couldNotTell(new Error(reason));
+  return { verdict: 'SKIPPED', detail: 'not compared: production was not asked for it' };
 }
 
 async function inCopy<T>(

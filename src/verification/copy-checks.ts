@@ -12,8 +12,13 @@ import { standsAt } from './position.ts';
 import { countRows, type Source } from './source.ts';
 
 export interface CopyContext {
-  readonly restored: ScratchRestore;
-  readonly recovery: Pick<RecoveryDeps, 'connect' | 'scratch'>;
+  readonly restored: Pick<ScratchRestore, 'superuser' | 'database' | 'reached'> & {
+    readonly cluster: Pick<ScratchRestore['cluster'], 'url' | 'stop'>;
+    readonly place: Pick<ScratchRestore['place'], 'socketFolder' | 'dataDirectory'>;
+  };
+  readonly recovery: Pick<RecoveryDeps, 'connect'> & {
+    readonly scratch: Pick<RecoveryDeps['scratch'], 'user'>;
+  };
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
