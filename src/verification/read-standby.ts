@@ -20,6 +20,7 @@ const PAUSE_LIMIT_MS = 60_000;
 const POLL_MS = 50;
 const RESUME_MS = 15_000;
 const PAUSED_REPLAY = 'paused standby';
+const RESUME_SQL = 'SELECT pg_wal_replay_resume();';
 
 export interface StandbyRequest extends ContentRequest {
   /** Its URL; may hold a password. */
@@ -39,6 +40,8 @@ export async function takeFromStandby(
   const taken: DatabaseContent[] = [];
   {
     await using standby = await connect(readFrom, { signal, applicationName: 'dbdr verify' });
+    // It is asked again only after each database was read.
+    await standby.query('SET idle_session_timeout TO 0');
     const facts = await readServerFacts(standby);
     if (facts.systemId !== request.systemId)
       return { outcome: 'other cluster', systemId: facts.systemId };
@@ -60,6 +63,12 @@ export async function takeFromStandby(
       taken.push(
         await leader.transaction(READ_ONLY, async () => readDatabase(deps.recovery, content)),
       );
+      // Each table is read in a transaction of its own: only a standstill makes them see the same.
+      if (!(await standsStillAt(standby, lsn)))
+        return {
+          outcome: 'no position',
+          reason: 'somebody let the standby go on while it was read',
+        };
     }
   }
   // A position is reached only where the log goes on behind it.
@@ -103,7 +112,7 @@ async function pause(
   const state = await pauseState(standby);
   if (state !== 'not paused')
     throw new Problem(CANNOT_PAUSE, `Cannot pause the standby of "${server}": it is ${state}`, {
-      hint: 'Find out who paused it, and let it go on with `SELECT pg_wal_replay_resume();`.',
+      hint: `Find out who paused it, and let it go on with \`${RESUME_SQL}\`.`,
     });
   const claimId = await run.claim({ kind: PAUSED_REPLAY, reference: { server } });
   const paused = {
@@ -116,6 +125,7 @@ async function pause(
         run.log.error('A standby that was paused for a proof does not go on', {
           code: CANNOT_PAUSE.code,
           server,
+          by_hand: RESUME_SQL,
           error: String(error),
         });
       }
@@ -148,9 +158,15 @@ async function resume(
 
 async function pauseState(standby: Session): Promise<string> {
   const [row] = await standby.query<{ state: string }>(
-    'SELECT pg_get_wal_replay_pause_state() AS state',
+    `SELECT CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state()
+                 ELSE 'no standby any more' END AS state`,
   );
   return row?.state ?? '';
+}
+
+async function standsStillAt(standby: Session, lsn: Lsn): Promise<boolean> {
+  // In this order: one that goes on between the two has moved, or has nothing to replay.
+  return (await pauseState(standby)) === 'paused' && (await standingAt(standby)) === lsn;
 }
 
 async function standingAt(standby: Session): Promise<Lsn> {
@@ -164,11 +180,16 @@ async function standingAt(standby: Session): Promise<Lsn> {
 export function pausedStandbySweeper(deps: VerificationDeps): Sweeper {
   return {
     kind: PAUSED_REPLAY,
-    async sweep({ server }, { signal }): Promise<void> {
+    async sweep({ server }, { signal, log }): Promise<void> {
       const known = typeof server === 'string' ? deps.servers[server] : undefined;
       const readFrom = known?.verification.read_from;
       // One that the config does not name any more is not ours to touch.
       if (readFrom !== undefined) await resume(deps, readFrom, signal);
+      else
+        log.warn('A standby may have been left paused that the config does not name any more', {
+          server,
+          by_hand: RESUME_SQL,
+        });
     },
   };
 }

@@ -153,6 +153,33 @@ describe('verification.read_from', () => {
     expect(await pauseState()).toBe('not paused');
   });
 
+  test('takes nothing from a standby that somebody let go on while it was read', async () => {
+    await mayPause(true);
+    const { recovery } = setting.deps;
+    let resumed = 0;
+    async function connectAndResume(
+      ...[url, options]: Parameters<typeof recovery.connect>
+    ): ReturnType<typeof recovery.connect> {
+      // The first session that counts: the standby stands still by then.
+      if (options.statementTimeoutMs !== undefined && resumed === 0) {
+        resumed += 1;
+        await standby.query('SELECT pg_wal_replay_resume()');
+      }
+      return recovery.connect(url, options);
+    }
+    const deps = { ...setting.deps, recovery: { ...recovery, connect: connectAndResume } };
+    const request = { summary: await newestBackup(), untilStored: async () => undefined };
+
+    const taken = await takeProofPoint(deps, { ...request, run: testRun(), signal });
+
+    expect(resumed).toBe(1);
+    expect(taken).toEqual({
+      outcome: 'none',
+      why: 'somebody let the standby go on while it was read',
+    });
+    expect(await pauseState()).toBe('not paused');
+  });
+
   test('is not needed to see that a commit waits for a synchronous standby, which no snapshot survives', async () => {
     const { shop } = setting.deps.servers;
     if (shop === undefined) throw new Error('There is a shop');
@@ -175,6 +202,7 @@ describe('verification.read_from', () => {
     await server.query('ALTER SYSTEM RESET synchronous_standby_names');
     await server.query('SELECT pg_reload_conf()');
     await commit;
+    await server.query('DROP TABLE waited_for');
     expect(taken).toEqual({
       outcome: 'none',
       why: '10 snapshots in a row were of no use: a commit was waiting for a synchronous standby',
