@@ -15,6 +15,8 @@ export interface SequenceState {
   /** Negative: it counts down. */
   readonly increment: bigint;
   readonly cycles: boolean;
+  /** Another one whenever it was restarted, alone or with its table, or made anew. `setval()` leaves it. */
+  readonly fileNode: string;
 }
 
 export interface SequenceReading {
@@ -63,15 +65,20 @@ interface SequenceRow {
   readonly readable: boolean;
   readonly increment: string;
   readonly cycles: boolean;
+  readonly file: string | null;
+  readonly fileAfter: string | null;
 }
 
-function stateOf({ name, last, readable, increment, cycles }: SequenceRow): SequenceState {
+function stateOf(row: SequenceRow): SequenceState {
+  const { name, last, readable, increment, cycles, file, fileAfter } = row;
   return {
     name,
     last: last === null ? null : BigInt(last),
-    isReadable: readable,
+    // Restarted in the very moment: nobody knows in which file the value stood.
+    isReadable: readable && file === fileAfter,
     increment: BigInt(increment),
     cycles,
+    fileNode: file ?? '',
   };
 }
 
@@ -100,6 +107,7 @@ const SEQUENCES = `
       FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relpersistence = 'p' AND n.nspname !~ '^pg_' AND c.oid > $1::oid
      ORDER BY c.oid LIMIT $2)
-  SELECT oid::text AS oid, name, readable, increment, cycles,
-         CASE WHEN readable THEN pg_sequence_last_value(oid) END::text AS last
+  SELECT oid::text AS oid, name, readable, increment, cycles, pg_relation_filenode(oid)::text AS file,
+         CASE WHEN readable THEN pg_sequence_last_value(oid) END::text AS last,
+         pg_relation_filenode(oid)::text AS "fileAfter"
     FROM found ORDER BY found.oid`;

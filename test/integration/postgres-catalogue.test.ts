@@ -109,3 +109,20 @@ test('readSequences() reads more of them than it locks at once, and where each s
   expect(sequences.find(({ name }) => name === 'app.notes_id_seq')).toMatchObject({ last: null });
   expect(fromLsn <= toLsn).toBe(true);
 });
+
+test('readSequences() tells by its file that a sequence was restarted with its table', async () => {
+  await using session = await enter('bot');
+  async function fileOf(name: string): Promise<string | undefined> {
+    const { sequences } = await readSequences(session);
+    return sequences.find((one) => one.name === name)?.fileNode;
+  }
+  const before = await fileOf('many_2_id_seq');
+  await server.query(`SELECT nextval('many_2_id_seq'), setval('many_2_id_seq', 70)`);
+  const used = await fileOf('many_2_id_seq');
+
+  await server.query('TRUNCATE many_2 RESTART IDENTITY');
+
+  expect(before).toMatch(/^[0-9]+$/);
+  expect(used).toBe(before);
+  expect(await fileOf('many_2_id_seq')).not.toBe(before);
+});

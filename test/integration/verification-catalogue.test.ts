@@ -172,10 +172,10 @@ test('fails for each thing that the catalogue of the copy lost, by its name', as
     verdict: 'FAIL',
     detail: 'role clerk is missing',
   });
-  expect(check(result, 'Sequences')).toMatchObject({
-    verdict: 'FAIL',
-    detail: 'orders_id_seq stands at 499, production had 500 before the position',
-  });
+  expect(check(result, 'Sequences').verdict).toBe('FAIL');
+  expect(check(result, 'Sequences').detail).toMatch(
+    /^orders_id_seq stands at 499, production had 500 before the position/,
+  );
   expect(check(result, 'Invalid indexes').detail).toMatch(/^postgres\.orders_total: left by/);
   expect(result.tornDown).toBe(true);
 });
