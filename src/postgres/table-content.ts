@@ -3,6 +3,7 @@
  * answer the same: rows are hashed as text under equal settings, and the sum of the hashes does not depend on
  * their order. Only reads. A table is named by its schema and name; its columns are those of the snapshot.
  */
+import { isProblem } from '../kernel/problem.ts';
 import { quoteIdentifier, type Session } from './session.ts';
 
 /**
@@ -13,18 +14,42 @@ import { quoteIdentifier, type Session } from './session.ts';
 const SAME_WORDS = `
   SET search_path TO pg_catalog; SET bytea_output TO hex; SET lc_monetary TO 'C'; SET xmlbinary TO base64;
   SET xmloption TO content; SET quote_all_identifiers TO off; SET row_security TO off; SET jit TO off;
-  SET max_parallel_workers_per_gather TO 0; SET idle_in_transaction_session_timeout TO 0`;
+  SET max_parallel_workers_per_gather TO 0`;
+
+/**
+ * Should our machine lose its power, nobody tells the server: without these it would hold the snapshot for two
+ * hours, as long as TCP waits by default. Over a socket file they mean nothing.
+ */
+const NOTICES_DEATH = `
+  SET tcp_keepalives_idle TO 30; SET tcp_keepalives_interval TO 10; SET tcp_keepalives_count TO 3`;
+const CHECK_INTERVAL = `SET client_connection_check_interval TO '10s'`;
+/** Source: PostgreSQL docs, Appendix A: `invalid_parameter_value`, where the system cannot do it. */
+const NOT_ON_THIS_SYSTEM = '22023';
+/** Who goes over his own time ends by himself; the server only ends what is left of the dead. */
+const GRACE_MS = 60_000;
+
+export interface CountingLimits {
+  readonly lockSeconds: number;
+  /** How long a transaction may stay open. Default: for ever. */
+  readonly seconds?: number;
+}
 
 /** To be called once for each session that counts. */
 export async function prepareCounting(
   session: Session,
-  { lockSeconds }: { readonly lockSeconds: number },
+  { lockSeconds, seconds }: CountingLimits,
 ): Promise<void> {
-  // Newer versions have one more way to end a snapshot that is held.
+  const longestMs = seconds === undefined ? 0 : Math.round(seconds * 1000) + GRACE_MS;
+  // Whatever the role's own are. Newer versions have one more way to end a snapshot that is held.
   await session.query(
-    `SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'`,
+    `SELECT set_config(name, '${longestMs}', false) FROM pg_settings
+      WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')`,
   );
-  await session.query(`${SAME_WORDS}; SET lock_timeout TO ${Math.round(lockSeconds * 1000)}`);
+  const lockMs = Math.round(lockSeconds * 1000);
+  await session.query(`${SAME_WORDS}; ${NOTICES_DEATH}; SET lock_timeout TO ${lockMs}`);
+  await session.query(CHECK_INTERVAL).catch((error: unknown) => {
+    if (!isProblem(error) || error.facts['sqlState'] !== NOT_ON_THIS_SYSTEM) throw error;
+  });
 }
 
 export interface CountableTable {
@@ -99,7 +124,10 @@ interface TableRow {
   readonly leftOut: string | null;
 }
 
-/** Asking for the size of a table that is locked exclusively waits: there the catalogue's estimate does. */
+/**
+ * Asking for the size of a table waits while it, its TOAST table or that one's index is locked exclusively, which
+ * REINDEX does to the last alone: there the catalogue's estimate does.
+ */
 const TABLES = `
   WITH locked AS MATERIALIZED (
     SELECT l.relation FROM pg_locks l
@@ -111,7 +139,11 @@ const TABLES = `
            CASE WHEN c.relkind = 'f' THEN 'foreign'
                 WHEN c.relpersistence = 'u' THEN 'unlogged'
                 WHEN NOT c.relispopulated THEN 'not populated' END AS left_out,
-           c.oid IN (SELECT relation FROM locked) AS is_locked
+           EXISTS (SELECT FROM locked
+                    WHERE relation = c.oid OR relation = c.reltoastrelid
+                       OR relation IN (SELECT indexrelid FROM pg_index
+                                        WHERE c.reltoastrelid <> 0 AND indrelid = c.reltoastrelid)
+                  ) AS is_locked
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_am a ON a.oid = c.relam
      WHERE c.relkind IN ('r', 'm', 'f') AND c.relpersistence <> 't'

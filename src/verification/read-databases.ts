@@ -25,6 +25,8 @@ export interface ReadDatabase {
 
 export const READ_ONLY = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 const APPLICATION = 'dbdr verify';
+/** Tables may take all the time there is; what is small is read all the same. */
+const LEAST_MS = 1000;
 
 type Means = Pick<RecoveryDeps, 'connect' | 'clock'>;
 
@@ -40,7 +42,7 @@ export async function openReader(
     applicationName: APPLICATION,
     statementTimeoutMs: seconds * 1000,
   });
-  await prepareCounting(session, { lockSeconds: budget.lockSeconds });
+  await prepareCounting(session, { lockSeconds: budget.lockSeconds, seconds });
   return session;
 }
 
@@ -59,7 +61,11 @@ export async function readDatabase(means: Means, request: ReadDatabase): Promise
     signal,
   });
   // The last: where it fails, the transaction that holds the snapshot fails with it.
-  await request.alsoRead?.(leader, database);
+  if (request.alsoRead !== undefined) {
+    const leftMs = Math.max(LEAST_MS, Math.floor(deadlineMs - means.clock.elapsedMs()));
+    await leader.query(`SET LOCAL statement_timeout TO ${leftMs}`);
+    await request.alsoRead(leader, database);
+  }
   const seen = planned.map((one, index) => ({ ...one, answer: counted[index] }));
   return {
     database,

@@ -107,6 +107,18 @@ describe('countAndHash()', () => {
     await locking.query('ROLLBACK');
   });
 
+  test('asks for no size where only the index of the TOAST is locked, as REINDEX does', async () => {
+    await using locking = await connect(server.url(), { signal });
+    await using session = await openCounting();
+    await locking.query('BEGIN');
+    await locking.query('REINDEX TABLE wide');
+
+    const { tables } = await readCountables(session);
+
+    expect(tables.map(({ table }) => table)).toContain('wide');
+    await locking.query('ROLLBACK');
+  });
+
   test('refuses to count what row security hides, rather than counting less', async () => {
     await server.query('CREATE TABLE hidden (id int); INSERT INTO hidden VALUES (1)');
     await server.query('ALTER TABLE hidden ENABLE ROW LEVEL SECURITY');
@@ -117,5 +129,20 @@ describe('countAndHash()', () => {
     await expect(countAndHash(session, request)).rejects.toMatchObject({
       facts: { sqlState: '42501' },
     });
+  });
+});
+
+describe('prepareCounting()', () => {
+  test.each([
+    ['idle_in_transaction_session_timeout', '11min'],
+    ['client_connection_check_interval', '10s'],
+    ['lock_timeout', '1s'],
+  ])('has the server let go of a dead reader: %s', async (name, value) => {
+    await using session = await connect(server.url(), { signal });
+
+    await prepareCounting(session, { lockSeconds: 1, seconds: 600 });
+
+    const [row] = await session.query('SELECT current_setting($1) AS is', [name]);
+    expect(row).toEqual({ is: value });
   });
 });

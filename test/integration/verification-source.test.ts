@@ -2,12 +2,24 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { toLsn } from '../../src/kernel/lsn.ts';
 import { connect } from '../../src/postgres/connect.ts';
+import type { Session } from '../../src/postgres/session.ts';
+import type { ContentBudget } from '../../src/verification/content.ts';
+import { openReader, READ_ONLY, readDatabase } from '../../src/verification/read-databases.ts';
 import { readSource, type Source } from '../../src/verification/source.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const { signal } = new AbortController();
+const BUDGET: ContentBudget = {
+  tables: 10,
+  hash: 'none',
+  seconds: 60,
+  lockSeconds: 1,
+  parallel: 1,
+  readFrom: undefined,
+};
 let postgres: TestPostgres;
 
 beforeAll(async () => {
@@ -65,4 +77,26 @@ test('widen() counts what the statistics had not told yet', async () => {
   expect(source.tables[0]?.deletedMeanwhile).toBe(0);
   expect(table?.insertedMeanwhile).toBeGreaterThanOrEqual(5);
   expect(table?.deletedMeanwhile).toBe(5);
+});
+
+test('readDatabase() leaves the catalogue the time that the tables have left', async () => {
+  const budget: ContentBudget = { ...BUDGET, seconds: 600 };
+  const place = { url: postgres.url(), database: 'postgres', budget, signal };
+  const means = { connect, clock: systemClock };
+  await using leader = await openReader(means, place);
+  const limits: number[] = [];
+  async function alsoRead(session: Session): Promise<void> {
+    const [row] = await session.query<{ ms: number }>(
+      `SELECT setting::int AS ms FROM pg_settings WHERE name = 'statement_timeout'`,
+    );
+    limits.push(row?.ms ?? 0);
+  }
+  const at = systemClock.now();
+  const deadlineMs = systemClock.elapsedMs() + 20_000;
+  const content = { ...place, leader, begin: READ_ONLY, lsn: toLsn('0/0'), at, deadlineMs };
+
+  await leader.transaction(READ_ONLY, async () => readDatabase(means, { ...content, alsoRead }));
+
+  expect(limits).toHaveLength(1);
+  expect(limits[0]).toBeLessThanOrEqual(20_000);
 });
