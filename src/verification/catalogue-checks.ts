@@ -28,6 +28,8 @@ export interface CatalogueChecks {
   readonly isOneOfMany: boolean;
   /** Roles, databases and settings belong to the whole cluster: compared once. */
   readonly withShared: boolean;
+  /** False: what production said was not said of this position, so it must have said it on both sides. */
+  readonly isExact: boolean;
 }
 
 /** The copy must stand where production's catalogue was read. */
@@ -35,11 +37,11 @@ export async function compareCatalogue(
   checks: CatalogueChecks,
   production: ProductionCatalogue,
 ): Promise<void> {
-  const { book, context, database, isOneOfMany, withShared } = checks;
+  const { book, context, database, isOneOfMany, withShared, isExact } = checks;
   const of = isOneOfMany ? ` of ${database}` : '';
   const { objects, later, shared, sharedLater } = production;
   await book.look(`Catalogue${of}`, async () => {
-    if (objects === undefined) return notAsked(production);
+    if (objects === undefined || (!isExact && later === undefined)) return notAsked(production);
     const copy = await inCopy(context, database, async (session) =>
       readCatalogue(session, 'database'),
     );
@@ -47,7 +49,8 @@ export async function compareCatalogue(
   });
   if (withShared) {
     await book.look('Roles and databases', async () => {
-      if (shared === undefined) return notAsked(production);
+      if (shared === undefined || (!isExact && sharedLater === undefined))
+        return notAsked(production);
       const copy = await inCopy(context, database, async (session) =>
         readCatalogue(session, 'cluster'),
       );

@@ -1,6 +1,8 @@
 /**
  * Two catalogues, compared object by object: production's and the copy's. What belongs to a table that is missing is
- * not told again, and only the first few differences are told by name. Pure.
+ * not told again, and only the first few differences are told by name. Where production was read before and after the
+ * position instead of at it, only what it had both times and the copy lacks is a fault: everything else may have been
+ * made and dropped, or changed and changed back, in between. That cannot be told, so it does not PASS either. Pure.
  */
 import type { Catalogue, CatalogueObject } from '../postgres/catalogue-reading.ts';
 import type { Seen } from './checks.ts';
@@ -23,9 +25,11 @@ const PLURALS: Readonly<Record<string, string>> = { index: 'indexes' };
 const PLAIN: ReadonlySet<string> = new Set(['table', 'column']);
 
 export function judgeCatalogue(pair: CataloguePair): Seen {
-  const told = differences(pair);
-  if (told.length > 0) return { verdict: 'FAIL', detail: sayFirst(told) };
   const { production, later } = pair;
+  const found = [...missingOrChanged(pair), ...extra(pair)];
+  const wrong = found.filter(({ isCertain }) => isCertain);
+  if (wrong.length > 0) return { verdict: 'FAIL', detail: sayFirst(wrong) };
+  if (found.length > 0) return { verdict: 'ERROR', detail: `${IN_DOUBT}: ${sayFirst(found)}` };
   const moved = later === undefined ? 0 : countMoved(production, later);
   const parts = [
     `${count(production.size - moved)} objects as in production (${sayCounts(production)})`,
@@ -34,41 +38,44 @@ export function judgeCatalogue(pair: CataloguePair): Seen {
   return { verdict: 'PASS', detail: parts.join(', ') };
 }
 
-/** One sentence each, without its stop. */
-function differences({ production, later, copy }: CataloguePair): readonly string[] {
-  return [...missingOrChanged(production, later, copy), ...extra(production, later, copy)];
+const IN_DOUBT =
+  'production was read before and after the position, and may have changed in between and back';
+
+interface Difference {
+  /** One sentence without its stop. */
+  readonly words: string;
+  /** False: production may have been so at the position. */
+  readonly isCertain: boolean;
 }
 
-function missingOrChanged(
-  production: Catalogue,
-  later: Catalogue | undefined,
-  copy: Catalogue,
-): readonly string[] {
+/** Their digests hold no identifier: taken away and given again, they are equal to what they were. */
+const WITHOUT_IDENTITY: ReadonlySet<string> = new Set(['settings', 'membership', 'policy']);
+
+function missingOrChanged({ production, later, copy }: CataloguePair): readonly Difference[] {
   const gone = relationsLacking(production, copy);
-  const told: string[] = [];
+  const told: Difference[] = [];
   for (const object of production.objects()) {
     const { kind, name, parent, digest } = object;
     const restored = copy.find(kind, name);
     if (restored?.digest === digest || gone.has(parent)) continue;
     if (later !== undefined && later.find(kind, name)?.digest !== digest) continue;
-    told.push(
-      restored === undefined ? `${sayObject(object)} is missing` : sayChange(object, restored),
-    );
+    const isMissing = restored === undefined;
+    const words = isMissing ? `${sayObject(object)} is missing` : sayChange(object, restored);
+    const isCertain = later === undefined || (isMissing && !WITHOUT_IDENTITY.has(kind));
+    told.push({ words, isCertain });
   }
   return told;
 }
 
-function extra(
-  production: Catalogue,
-  later: Catalogue | undefined,
-  copy: Catalogue,
-): readonly string[] {
+function extra({ production, later, copy }: CataloguePair): readonly Difference[] {
   const unknown = relationsLacking(copy, production);
-  const told: string[] = [];
+  const told: Difference[] = [];
   for (const object of copy.objects()) {
     const { kind, name, parent } = object;
     const isKnown = (production.find(kind, name) ?? later?.find(kind, name)) !== undefined;
-    if (!isKnown && !unknown.has(parent)) told.push(`${sayObject(object)} is not in production`);
+    if (isKnown || unknown.has(parent)) continue;
+    const words = `${sayObject(object)} is not in production`;
+    told.push({ words, isCertain: later === undefined });
   }
   return told;
 }
@@ -100,9 +107,10 @@ function sayObject({ kind, name }: CatalogueObject): string {
   return PLAIN.has(kind) ? name : `${kind} ${name}`;
 }
 
-function sayFirst(told: readonly string[]): string {
+function sayFirst(told: readonly Difference[]): string {
   const more = told.length - TOLD_MAX;
-  const first = told.slice(0, TOLD_MAX).join('; ');
+  const words = told.slice(0, TOLD_MAX).map((one) => one.words);
+  const first = words.join('; ');
   return more > 0 ? `${first} … and ${count(more)} more` : first;
 }
 

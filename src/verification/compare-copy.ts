@@ -39,7 +39,7 @@ export async function compareBounds(
   if (position.verdict !== 'PASS') skipCatalogue(book, NOT_THERE);
   else
     for (const [index, database] of plan.databases.entries())
-      await lookAtCatalogue(proving, context, { database, index });
+      await lookAtCatalogue(proving, context, { database, index, isExact: false });
   return tables;
 }
 
@@ -48,10 +48,14 @@ const NOT_THERE = 'the copy does not stand where production was read';
 async function lookAtCatalogue(
   { book, plan, catalogue }: Proving,
   context: CopyContext,
-  { database, index }: { readonly database: string; readonly index: number },
+  {
+    database,
+    index,
+    isExact,
+  }: { readonly database: string; readonly index: number; readonly isExact: boolean },
 ): Promise<void> {
   const isOneOfMany = plan.databases.length > 1;
-  const checks = { book, context, database, isOneOfMany, withShared: index === 0 };
+  const checks = { book, context, database, isOneOfMany, withShared: index === 0, isExact };
   await compareCatalogue(checks, catalogue.of(database));
 }
 
@@ -100,7 +104,8 @@ export async function compareExactly(
       const context = contextOf(proving, copy, signal);
       isThere = true;
       // First: where it lost much, tables cannot even be counted.
-      if (!truth.isProofPoint) await lookAtCatalogue(proving, context, { database, index });
+      if (!truth.isProofPoint)
+        await lookAtCatalogue(proving, context, { database, index, isExact: true });
       const beganMs = clock.elapsedMs();
       found.set(content, await compareDatabase(context, content, prefixOf(database, contents)));
       countedMs += clock.elapsedMs() - beganMs;

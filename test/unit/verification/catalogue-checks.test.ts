@@ -1,18 +1,22 @@
 /** What production did not say is no answer, and no answer is no PASS. */
 import { expect, test } from 'vitest';
 
+import { catalogueOf } from '../../../src/postgres/catalogue-reading.ts';
 import { compareCatalogue } from '../../../src/verification/catalogue-checks.ts';
 import type { ProductionCatalogue } from '../../../src/verification/catalogue-production.ts';
 import { openCheckBook } from '../../../src/verification/checks.ts';
 import { copyContext } from '../../support/copy-context.ts';
 
-async function checksFor(production: ProductionCatalogue): Promise<readonly string[]> {
+async function checksFor(
+  production: ProductionCatalogue,
+  isExact = true,
+): Promise<readonly string[]> {
   const context = copyContext(() => {
     throw new Error('Nobody enters the copy');
   });
   const book = openCheckBook(context.clock, context.signal);
   await compareCatalogue(
-    { book, context, database: 'shop', isOneOfMany: false, withShared: true },
+    { book, context, database: 'shop', isOneOfMany: false, withShared: true, isExact },
     production,
   );
   return book.checks.map(({ check, verdict, detail }) => `${check} ${verdict}: ${detail}`);
@@ -31,4 +35,17 @@ test('compareCatalogue() cannot tell what production could not be read for', asy
 test('compareCatalogue() leaves out what production was not asked for', async () => {
   for (const line of await checksFor({ failures: [] }))
     expect(line).toMatch(/SKIPPED: not compared: production was not asked for it$/);
+});
+
+test('compareCatalogue() cannot tell by one reading that is not of the position', async () => {
+  const failures = ['Cannot connect'];
+  const objects = catalogueOf([]);
+
+  const lines = await checksFor({ objects, shared: objects, failures }, false);
+
+  expect(lines.map((line) => line.replace(/:.*/, ''))).toEqual([
+    'Catalogue ERROR',
+    'Roles and databases ERROR',
+    'Sequences ERROR',
+  ]);
 });

@@ -5,7 +5,7 @@ import {
   type CatalogueObject,
   catalogueOf,
 } from '../../../src/postgres/catalogue-reading.ts';
-import { judgeCatalogue } from '../../../src/verification/catalogue-compare.ts';
+import { type CataloguePair, judgeCatalogue } from '../../../src/verification/catalogue-compare.ts';
 
 const ORDERS = object('table', 'orders');
 const TOTAL = object('column', 'orders.total', { parent: 'orders', says: 'numeric not null' });
@@ -26,6 +26,11 @@ function judge(production: readonly CatalogueObject[], copy: readonly CatalogueO
     production: catalogueOf(production),
     copy: catalogueOf(copy),
   });
+  return `${verdict}: ${detail}`;
+}
+
+function between(pair: CataloguePair): string {
+  const { verdict, detail } = judgeCatalogue(pair);
   return `${verdict}: ${detail}`;
 }
 
@@ -103,4 +108,42 @@ test('still fails for what both readings say', () => {
   const copy = catalogueOf([ORDERS, TOTAL, INDEX]);
 
   expect(judgeCatalogue({ production, later: production, copy }).verdict).toBe('FAIL');
+});
+
+test('cannot tell what production may have changed and changed back between two readings', () => {
+  const production: Catalogue = catalogueOf(ALL);
+  const trigger = object('trigger', 'keep of orders', { parent: 'orders' });
+  const disabled = { ...trigger, digest: 'b' };
+  const both = catalogueOf([...ALL, trigger]);
+  const doubt =
+    'ERROR: production was read before and after the position, and may have changed in between and back: ';
+
+  expect(between({ production: both, later: both, copy: catalogueOf([...ALL, disabled]) })).toBe(
+    `${doubt}trigger keep of orders is not defined as in production`,
+  );
+  const remade = object('index', 'orders_pkey_ccnew', { parent: 'orders', says: 'invalid' });
+  expect(between({ production, later: production, copy: catalogueOf([...ALL, remade]) })).toBe(
+    `${doubt}index orders_pkey_ccnew is not in production`,
+  );
+  // In the snapshot that is compared nothing is in doubt.
+  expect(between({ production, copy: catalogueOf([...ALL, remade]) })).toMatch(/^FAIL/);
+});
+
+test('cannot tell whether a right was taken away and given again, which leaves no trace', () => {
+  const member = object('membership', 'bot in clerk granted by postgres');
+  const production = catalogueOf([...ALL, member]);
+
+  expect(judgeCatalogue({ production, later: production, copy: catalogueOf(ALL) }).verdict).toBe(
+    'ERROR',
+  );
+});
+
+test('tells only the faults, where some of what it found is in doubt', () => {
+  const production = catalogueOf(ALL);
+  const copy = catalogueOf([ORDERS, TOTAL, INDEX, object('table', 'staging')]);
+
+  expect(judgeCatalogue({ production, later: production, copy })).toEqual({
+    verdict: 'FAIL',
+    detail: 'orders.shipping_address is missing',
+  });
 });
