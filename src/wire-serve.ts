@@ -30,17 +30,17 @@ import { incidentFollower } from './incidents/follower.ts';
 import { untilAborted } from './kernel/aborted.ts';
 import { systemClock } from './kernel/clock.ts';
 import { utcText } from './kernel/codecs.ts';
-import type { Finding } from './kernel/finding.ts';
 import type { Service } from './kernel/service.ts';
 import { keysService } from './keys/services.ts';
 import { mirrorServices } from './mirroring/services.ts';
-import { healthService } from './monitoring/health.ts';
+import { type HealthWriter, healthService } from './monitoring/health.ts';
 import { probeService } from './monitoring/probe-service.ts';
 import { requestsService } from './monitoring/requests.ts';
 import { instanceReaper } from './recovery/instances.ts';
 import { afterBackupService } from './retention/after-backup.ts';
 import { scheduleService } from './schedule/schedule-service.ts';
 import type { Environment } from './secrets/sources.ts';
+import { endFlapping, type FlappingFinding, keepFlapping } from './supervision/flapping.ts';
 import { afterProofService } from './verification/after-proof.ts';
 import { openHouse, type Rooms, sweepersOf, type WiredHouse } from './wire.ts';
 import { openKeyRing, openPager, openParts, type Parts, random } from './wire-open.ts';
@@ -98,8 +98,7 @@ export async function serve(
       signal,
       onFlapping: keepFinding(parts),
       ready: () => say(readyLine(config, chat)),
-      health: (services) =>
-        healthService({ path: healthPath(config), clock, services, onWell: closeFlapping(parts) }),
+      health: healthOf(parts),
     },
   );
 }
@@ -151,11 +150,22 @@ function keysServices({ keys, parts: { living } }: Rooms): readonly Service[] {
   return living === undefined ? [] : [keysService({ ...keys, ring: living })];
 }
 
-/** The other half of `keepFinding()`: supervision names the server behind the colon. */
-function closeFlapping({ catalog }: Parts): (service: string) => Promise<void> {
-  return async (service) => {
-    await catalog.findings.close('SERVICE_FLAPPING', service.split(':').at(1) ?? '');
-  };
+/** Says how the services are, and takes back that one does not stay up once it does. */
+function healthOf({
+  catalog,
+  clock,
+  config,
+}: Parts): (services: HealthWriter['services']) => Service {
+  return (services) =>
+    healthService({
+      path: healthPath(config),
+      clock,
+      services,
+      async onWell(service) {
+        const running = services().map(({ name }) => name);
+        await endFlapping(catalog.findings, service, running);
+      },
+    });
 }
 
 function foundLine(interrupted: number, swept: number): string {
@@ -219,12 +229,11 @@ function doorService(app: AsyncDisposable): Service {
   };
 }
 
-function keepFinding({ catalog, clock, log }: Parts): (finding: Finding) => void {
+function keepFinding({ catalog, clock, config, log }: Parts): (finding: FlappingFinding) => void {
   return (finding) => {
-    const { code, server } = finding;
-    const row = { code, server, finding: { ...finding }, at: utcText(clock.now()) };
-    catalog.findings.open(row).catch((error: unknown) => {
-      log.warn('Cannot keep a finding', { finding: code, error });
+    const where = { at: utcText(clock.now()), servers: serverNames(config) };
+    keepFlapping(catalog.findings, finding, where).catch((error: unknown) => {
+      log.warn('Cannot keep a finding', { finding: finding.code, error });
     });
   };
 }

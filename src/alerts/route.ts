@@ -12,7 +12,7 @@ import type { NewOutboxRow, OutboxRecord } from '../catalog/records.ts';
 import { type Json, utcText } from '../kernel/codecs.ts';
 import { isRunId } from '../kernel/ids.ts';
 import type { Page } from './pager.ts';
-import { FailedCopy } from './run-findings.ts';
+import { FailedCopy, PROOF_FAILED } from './run-findings.ts';
 
 export const ALERT_UNDELIVERED = 'ALERT_UNDELIVERED';
 
@@ -39,6 +39,7 @@ export const PagedFinding = z.object({
   runId: z.string().optional().catch(undefined),
   backupId: z.string().optional().catch(undefined),
   store: z.string().optional().catch(undefined),
+  service: z.string().optional().catch(undefined),
   failed: z.array(FailedCopy).optional().catch(undefined),
 });
 export type PagedFinding = z.infer<typeof PagedFinding>;
@@ -99,12 +100,16 @@ function stands({ runId, since }: PagedFinding, now: Temporal.Instant): boolean 
   return now.since(Temporal.Instant.from(since)).total('seconds') >= STANDS_SECONDS;
 }
 
-/** `dbdr/i-…/shop/PROOF_FAILED`. */
+/** `dbdr/i-…/shop/PROOF_FAILED`, `dbdr/i-…/shop/MIRROR_LEFT_OUT/west`. */
 export function dedupKeyOf(
   installation: string,
-  { code, server }: Pick<PagedFinding, 'code' | 'server'>,
+  finding: Pick<PagedFinding, 'code' | 'server' | 'store' | 'service'>,
 ): string {
-  const key = `dbdr/${installation}/${server === '' ? 'all' : server}/${TOLD_AS[code] ?? code}`;
+  const { code, server, store, service } = finding;
+  // Of these there is one a service or a store; a proof's failures are told as one, whatever the store.
+  const part = service ?? (code === PROOF_FAILED ? undefined : store);
+  const topic = [TOLD_AS[code] ?? code, ...(part === undefined ? [] : [part])].join('/');
+  const key = `dbdr/${installation}/${server === '' ? 'all' : server}/${topic}`;
   if (key.length <= KEY_MAX) return key;
   return `dbdr/${createHash('sha256').update(key).digest('hex')}`;
 }

@@ -102,9 +102,10 @@ async function open({ server, deps }: Watching, store: string, why: Why): Promis
     why === 'too long'
       ? 'it has lacked a part for 15 minutes'
       : 'it is behind, and less than half of what the slot may keep is left';
-  const finding: Finding = {
+  const finding: Finding & { readonly store: string } = {
     code: LEFT_OUT,
     server: server.name,
+    store,
     severity: 'page',
     summary: `${server.name} no longer keeps its log for the store "${store}": ${because}. What "${store}" lacks is in "${server.storeName}" alone`,
     hint: `See with \`wal ${server.name}\` and \`status ${server.name}\` why "${store}" is late. It is waited for again once it is level.`,

@@ -4,7 +4,6 @@
  */
 import { untilAborted } from '../kernel/aborted.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Finding } from '../kernel/finding.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Service } from '../kernel/service.ts';
 import type { ServiceHealth } from '../monitoring/health.ts';
@@ -23,7 +22,7 @@ export interface ServeParts {
 export interface ServeDeps extends Pick<SuperviseDeps, 'leases' | 'holder' | 'random'> {
   readonly clock: Clock;
   readonly log: Log;
-  readonly onFlapping: (finding: Finding) => void;
+  readonly onFlapping: SuperviseDeps['onFlapping'];
   readonly signal: AbortSignal;
   /** Called once everything has been started. */
   readonly ready: () => void;

@@ -5,10 +5,10 @@
 import { type BackoffPolicy, backoffMs } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { utcText } from '../kernel/codecs.ts';
-import type { Finding } from '../kernel/finding.ts';
 import type { Log } from '../kernel/log.ts';
 import { isProblem } from '../kernel/problem.ts';
 import type { Service } from '../kernel/service.ts';
+import { type FlappingFinding, flapping } from './flapping.ts';
 import { holdLease, type Leases } from './hold-lease.ts';
 
 export type ServiceState =
@@ -28,7 +28,7 @@ export interface SuperviseDeps {
   /** In [0, 1). */
   readonly random: () => number;
   /** A service failed often in a short time; called once until it has been well again. */
-  readonly onFlapping: (finding: Finding) => void;
+  readonly onFlapping: (finding: FlappingFinding) => void;
 }
 
 export interface Supervision {
@@ -149,19 +149,4 @@ function noteFailure(deps: SuperviseDeps, kept: Kept, error: unknown): void {
   if (kept.failuresMs.length < FLAPPING_COUNT || kept.isFlapping) return;
   kept.isFlapping = true;
   deps.onFlapping(flapping(kept.service.name, { since, why }));
-}
-
-function flapping(
-  service: string,
-  failing: { readonly since: string; readonly why: string },
-): Finding {
-  return {
-    code: 'SERVICE_FLAPPING',
-    // `archiving:shop` works for one server; what has no colon works for all.
-    server: service.split(':').at(1) ?? '',
-    severity: 'page',
-    summary: `The service "${service}" does not stay up: ${failing.why}`,
-    hint: 'Look at its log lines, remove the cause, and see it become ready with `health`.',
-    since: failing.since,
-  };
 }

@@ -41,7 +41,7 @@ test('a store is left out after a quarter of an hour, and waited for again once 
   expect(waitedMs).toBeGreaterThanOrEqual(15 * 60_000 - STEP_MS);
   expect(held.limit(1)).toBeUndefined();
   expect(await catalog.findings.list('shop')).toMatchObject([
-    { code: 'MIRROR_LEFT_OUT', severity: 'page' },
+    { code: 'MIRROR_LEFT_OUT', severity: 'page', store: 'west' },
   ]);
 
   await record(catalog, 'west', 200);

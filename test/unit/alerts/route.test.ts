@@ -111,6 +111,27 @@ describe('pagesOf()', () => {
     ]);
   });
 
+  test('tells of each store and each service, and takes back that one alone', () => {
+    const of = ['west', 'south'].map((store) => finding('MIRROR_LEFT_OUT', { store }));
+    const down = ['archiving:shop', 'coverage:shop'].map((service) =>
+      finding('SERVICE_FLAPPING', { service }),
+    );
+    const told = pages([...of, ...down]);
+
+    expect(told.map(({ dedupKey }) => dedupKey.slice(`dbdr/${INSTALLATION}/shop/`.length))).toEqual(
+      [
+        'MIRROR_LEFT_OUT/west',
+        'MIRROR_LEFT_OUT/south',
+        'SERVICE_FLAPPING/archiving:shop',
+        'SERVICE_FLAPPING/coverage:shop',
+      ],
+    );
+    const open = told.map((row, index) => opened(row, index + 1));
+    expect(pages([...of.slice(1), ...down], open)).toMatchObject([
+      { action: 'resolve', dedupKey: told[0]?.dedupKey },
+    ]);
+  });
+
   test('whatever opens and closes, a key is triggered and resolved in turns, a trigger first', () => {
     const random = randomNumbers();
     const codes = ['PROOF_FAILED', 'PROOF_UNDECIDED', 'NOT_VERIFIED', 'BACKUP_FAILED', 'X'];

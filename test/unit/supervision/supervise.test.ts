@@ -120,7 +120,7 @@ describe('supervise()', () => {
     await at.clock.advance(120_000);
 
     expect(at.findings).toMatchObject([
-      { code: 'SERVICE_FLAPPING', server: 'shop', severity: 'page' },
+      { code: 'SERVICE_FLAPPING', server: 'shop', service: 'archiving:shop', severity: 'page' },
     ]);
   });
 
