@@ -89,8 +89,11 @@ class CompactCatalogue implements Catalogue {
     return this.#rows.size;
   }
 
+  /** Two under one name would hide one of them from every comparison. */
   add({ kind, name, parent, digest, says }: CatalogueObject): void {
-    this.#rows.set(`${kind}\0${name}`, `${digest}\0${parent}\0${says}`);
+    const key = `${kind}\0${name}`;
+    if (this.#rows.has(key)) throw new Error(`Two objects have one name: ${kind} ${name}`);
+    this.#rows.set(key, `${digest}\0${parent}\0${says}`);
   }
 
   find(kind: string, name: string): CatalogueObject | undefined {

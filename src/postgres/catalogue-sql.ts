@@ -65,8 +65,8 @@ const DATABASE: readonly Kind[] = [
   },
   {
     kind: `'constraint'`,
-    name: `x.conname || ' of '
-      || coalesce(${RELATION}, (SELECT t.typname FROM pg_type t WHERE t.oid = x.contypid), '')`,
+    name: `x.conname || ' of ' || ${SCHEMA}
+      || coalesce(c.relname, (SELECT t.typname FROM pg_type t WHERE t.oid = x.contypid), '')`,
     parent: `coalesce(${RELATION}, '')`,
     of: `x.oid, x.contype, x.condeferrable, x.condeferred, x.convalidated, x.conrelid, x.contypid, x.conindid,
       x.conparentid, x.confrelid, x.confupdtype, x.confdeltype, x.confmatchtype, x.conkey, x.confkey,

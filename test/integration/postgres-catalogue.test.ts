@@ -65,6 +65,25 @@ test('readCatalogue() reads the same as any role and under any settings, which s
   expect(kept).toEqual({ path: 'app', output: 'escape' });
 });
 
+test('readCatalogue() keeps constraints of domains apart that have one name in two schemas', async () => {
+  await using session = await enter('postgres');
+  await server.query(
+    `CREATE SCHEMA one; CREATE SCHEMA two;
+     CREATE DOMAIN one.email AS text CONSTRAINT valid CHECK (value LIKE '%@%');
+     CREATE DOMAIN two.email AS text CONSTRAINT valid CHECK (value <> '');
+     CREATE DOMAIN email AS text CONSTRAINT valid CHECK (length(value) > 2)`,
+  );
+
+  const catalogue = await session.transaction(BEGIN, async () =>
+    readCatalogue(session, 'database'),
+  );
+
+  const names = [...catalogue.objects()].flatMap(({ kind, name }) =>
+    kind === 'constraint' && name.startsWith('valid') ? [name] : [],
+  );
+  expect(names.toSorted()).toEqual(['valid of email', 'valid of one.email', 'valid of two.email']);
+});
+
 test('readCatalogue() reads a catalogue that does not fit into one answer', async () => {
   await using session = await enter('postgres');
 
