@@ -1,4 +1,4 @@
-/** What a server says of itself: identity, positions, the settings that matter to us, its tables. */
+/** What a server says of itself: identity, positions, the settings that matter to us. */
 import { type Lsn, toLsn } from '../kernel/lsn.ts';
 import { Problem } from '../kernel/problem.ts';
 import { PROTOCOL_UNEXPECTED, VERSION_TOO_OLD } from './problems.ts';
@@ -43,15 +43,6 @@ export interface ServerFacts extends ServerIdentity {
   /** Undefined: only superusers and members of pg_read_all_settings may see it. */
   readonly sharedPreloadLibraries: string | undefined;
   readonly replay: ReplaySettings;
-}
-
-export interface TableSize {
-  readonly schema: string;
-  readonly table: string;
-  /** With its indexes and TOAST. */
-  readonly sizeBytes: number;
-  /** PostgreSQL's estimate; undefined: never analysed. */
-  readonly rows: number | undefined;
 }
 
 /** Over a replication connection, which may be all that our role is allowed. */
@@ -100,29 +91,6 @@ export async function readServerFacts(session: Session): Promise<ServerFacts> {
       max_locks_per_transaction: settings.whole('max_locks_per_transaction'),
     },
   };
-}
-
-/** Ordinary tables of the session's database, largest first. */
-export async function readTablesBySize(
-  session: Session,
-  limit: number,
-): Promise<readonly TableSize[]> {
-  const rows = await session.query<{ schema: string; table: string; size: string; rows: number }>(
-    `SELECT n.nspname AS schema, c.relname AS table, pg_total_relation_size(c.oid)::text AS size,
-            c.reltuples::float8 AS rows
-       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind = 'r' AND c.relpersistence = 'p'
-        AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-      ORDER BY pg_total_relation_size(c.oid) DESC, n.nspname, c.relname
-      LIMIT $1`,
-    [limit],
-  );
-  return rows.map((row) => ({
-    schema: row.schema,
-    table: row.table,
-    sizeBytes: Number(row.size),
-    rows: row.rows < 0 ? undefined : row.rows,
-  }));
 }
 
 /** Whether a tablespace stands inside the data directory: a developer's option makes it so. */

@@ -133,9 +133,11 @@ async function askBounds(
 ): Promise<BoundedTruth | Seen> {
   const { deps, plan } = proving;
   const { connect, clock } = deps.recovery;
-  const { url } = requireServer(proving);
+  const server = requireServer(proving);
+  const { url } = server;
   const { databases, tables } = plan;
-  const source = await readSource({ url, databases, tables, connect, clock, signal });
+  const budget = { ...budgetOf(server), tables };
+  const source = await readSource({ url, databases, budget, connect, clock, signal });
   if (source.systemId !== plan.base.systemId) return sayOther(source.systemId, plan.base.systemId);
   return { kind: 'bounded', source, at: source.at, reason };
 }

@@ -5,15 +5,18 @@
 import type { Clock } from '../kernel/clock.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { type Lsn, toLsn } from '../kernel/lsn.ts';
-import { readTablesBySize } from '../postgres/server-facts.ts';
+import { isProblem } from '../kernel/problem.ts';
 import { type ConnectOptions, quoteIdentifier, type Session } from '../postgres/session.ts';
+import { nameOf, readCountables } from '../postgres/table-content.ts';
 import type { SourceTable } from './compare.ts';
+import type { ContentBudget } from './content.ts';
+import { openReader } from './read-databases.ts';
 
 export interface SourceRequest {
   readonly url: string;
   readonly databases: readonly string[];
-  /** How many of the largest tables are counted, over all databases. */
-  readonly tables: number;
+  /** Its `tables`: how many of the largest are counted, over all databases. */
+  readonly budget: ContentBudget;
   readonly connect: (url: string, options: ConnectOptions) => Promise<Session>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -46,12 +49,19 @@ const ATTEMPT_MS = 20;
 /** pgstat.c: PGSTAT_IDLE_INTERVAL, the longest that an idle backend keeps its counts to itself. */
 const STATISTICS_LAG_MS = 10_000;
 
-/** In one transaction, so that all tables are counted in one snapshot. */
-const SNAPSHOT = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+/**
+ * Each table in a transaction of its own: bounds need no common snapshot, and nothing stays locked. A snapshot
+ * that is taken once the table is held sees what a TRUNCATE has just left.
+ */
+const SHORT = 'BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY';
+/** Of the time allowed, what the first count may take: without the second it is worth nothing. */
+const FIRST_SHARE = 0.5;
 
 /** @throws Problem POSTGRES_* when production is down or refuses. */
 export async function readSource(request: SourceRequest): Promise<Source> {
-  const { databases, clock } = request;
+  const { databases, clock, budget } = request;
+  const beganMs = clock.elapsedMs();
+  const limitMs = budget.seconds * 1000;
   await using sessions = new AsyncDisposableStack();
   const open: OpenDatabase[] = [];
   for (const database of databases)
@@ -60,13 +70,17 @@ export async function readSource(request: SourceRequest): Promise<Source> {
   if (first === undefined) throw new TypeError('A server has at least one database');
 
   const at = utcText(clock.now());
-  const chosen = await largestTables(open, request.tables);
+  const chosen = await largestTables(open, budget.tables);
   // Statistics outside, counts inside: what happens between them only widens the bounds.
   const statisticsBefore = await takeStatistics(open, chosen);
-  const before = await takeCounts(open, chosen);
+  const before = await takeCounts(open, chosen, {
+    ...request,
+    deadlineMs: beganMs + limitMs * FIRST_SHARE,
+  });
   const lsn = await mark(first.session, false);
   await settle(first.session, request);
-  const after = await takeCounts(open, chosen);
+  const counted = chosen.filter((table) => before.get(table) !== undefined);
+  const after = await takeCounts(open, counted, { ...request, deadlineMs: beganMs + limitMs });
   const countedMs = clock.elapsedMs();
   const statisticsAfter = await takeStatistics(open, chosen);
   // Committed, so that it is flushed and sent at once.
@@ -74,15 +88,19 @@ export async function readSource(request: SourceRequest): Promise<Source> {
   const [system] = await first.session.query<{ id: string }>(
     'SELECT system_identifier::text AS id FROM pg_control_system()',
   );
-  function tablesBy(statistics: PerTable<Written>): readonly SourceTable[] {
+  function tablesBy(...later: readonly PerTable<Written>[]): readonly SourceTable[] {
     return chosen.map((table): SourceTable => {
-      const [was, is] = [statisticsBefore.get(table), statistics.get(table)];
+      const written = [statisticsBefore, ...later].map((one) => one.get(table) ?? NOTHING);
+      const [was = NOTHING, is = NOTHING] = [written.at(0), written.at(-1)];
+      const [earlier, then] = [before.get(table), after.get(table)];
+      const isSame = earlier?.fileNode === then?.fileNode && !wentBack(written);
       return {
         ...table,
-        before: before.get(table) ?? null,
-        after: after.get(table) ?? null,
-        insertedMeanwhile: Math.max(0, (is?.inserted ?? 0) - (was?.inserted ?? 0)),
-        deletedMeanwhile: Math.max(0, (is?.deleted ?? 0) - (was?.deleted ?? 0)),
+        before: earlier?.rows ?? null,
+        // Without its statistics, or emptied and filled again, it has no bounds.
+        after: isSame ? (then?.rows ?? null) : null,
+        insertedMeanwhile: Math.max(0, is.inserted - was.inserted),
+        deletedMeanwhile: Math.max(0, is.deleted - was.deleted),
       };
     });
   }
@@ -92,7 +110,8 @@ export async function readSource(request: SourceRequest): Promise<Source> {
     laterLsn,
     at,
     tables: tablesBy(statisticsAfter),
-    widen: async () => tablesBy(await takeLateStatistics(request, chosen, countedMs)),
+    widen: async () =>
+      tablesBy(statisticsAfter, await takeLateStatistics(request, chosen, countedMs)),
   };
 }
 
@@ -133,20 +152,14 @@ interface OpenDatabase {
   readonly session: Session;
 }
 
-async function openSession(
-  { url, connect, signal }: SourceRequest,
-  database: string,
-): Promise<Session> {
-  return connect(url, {
-    signal,
-    database,
-    applicationName: 'dbdr verify',
-    // Counting a large table takes as long as it takes; the run's own deadline holds.
-    statementTimeoutMs: 0,
-  });
+async function openSession(request: SourceRequest, database: string): Promise<Session> {
+  const session = await openReader(request, { ...request, database });
+  // It has nothing to do while another database is counted.
+  await session.query('SET idle_session_timeout TO 0');
+  return session;
 }
 
-type ChosenTable = Pick<SourceTable, 'database' | 'table' | 'sqlName'>;
+type ChosenTable = Pick<SourceTable, 'database' | 'table' | 'sqlName'> & { readonly oid: string };
 
 async function largestTables(
   open: readonly OpenDatabase[],
@@ -154,10 +167,11 @@ async function largestTables(
 ): Promise<readonly ChosenTable[]> {
   const found: (ChosenTable & { readonly sizeBytes: number })[] = [];
   for (const { database, session } of open) {
-    for (const { schema, table, sizeBytes } of await readTablesBySize(session, limit)) {
-      const name = schema === 'public' ? table : `${schema}.${table}`;
+    const { tables } = await readCountables(session);
+    for (const { schema, table, oid, sizeBytes } of tables.slice(0, limit)) {
+      const name = nameOf({ schema, table });
       const sqlName = `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
-      found.push({ database, table: name, sqlName, sizeBytes });
+      found.push({ database, table: name, sqlName, oid, sizeBytes });
     }
   }
   return found.toSorted((a, b) => b.sizeBytes - a.sizeBytes).slice(0, limit);
@@ -178,23 +192,72 @@ async function mark(session: Session, commit: boolean): Promise<Lsn> {
 
 type PerTable<T> = ReadonlyMap<ChosenTable, T>;
 
+interface Counted {
+  readonly rows: number;
+  readonly fileNode: string | null;
+}
+
+type CountLimit = Pick<SourceRequest, 'clock' | 'signal'> & { readonly deadlineMs: number };
+
+/** Those that could be counted in time; the smallest first, because the end may not be reached. */
 async function takeCounts(
   open: readonly OpenDatabase[],
   chosen: readonly ChosenTable[],
-): Promise<PerTable<number | null>> {
-  const counts = new Map<ChosenTable, number | null>();
-  for (const { database, session } of open) {
-    const mine = chosen.filter((table) => table.database === database);
-    await session.transaction(SNAPSHOT, async () => {
-      for (const table of mine) counts.set(table, await countRows(session, table.sqlName));
-    });
+  limit: CountLimit,
+): Promise<PerTable<Counted>> {
+  const counts = new Map<ChosenTable, Counted>();
+  for (const table of chosen.toReversed()) {
+    const session = open.find(({ database }) => database === table.database)?.session;
+    const counted = session === undefined ? undefined : await takeCount(session, table, limit);
+    if (counted !== undefined) counts.set(table, counted);
   }
   return counts;
 }
 
+async function takeCount(
+  session: Session,
+  { sqlName }: ChosenTable,
+  { clock, deadlineMs, signal }: CountLimit,
+): Promise<Counted | undefined> {
+  const leftMs = Math.floor(deadlineMs - clock.elapsedMs());
+  if (leftMs < 1) return undefined;
+  try {
+    const begin = `${SHORT}; SET LOCAL statement_timeout TO ${leftMs}`;
+    return await session.transaction(begin, async () => {
+      const rows = await countRows(session, sqlName);
+      // The statement before holds the table, so that it is what was counted.
+      const [file] = await session.query<{ node: string | null }>(
+        'SELECT pg_relation_filenode(to_regclass($1))::text AS node',
+        [sqlName],
+      );
+      return rows === null ? undefined : { rows, fileNode: file?.node ?? null };
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isProblem(error) && UNCOUNTED.has(String(error.facts['sqlState']))) return undefined;
+    throw error;
+  }
+}
+
+/** Locked for too long, out of time, rows that are hidden from us, gone. Source: PostgreSQL docs, Appendix A. */
+const UNCOUNTED: ReadonlySet<string> = new Set(['55P03', '57014', '42501', '42P01', '3F000']);
+
 interface Written {
   readonly inserted: number;
   readonly deleted: number;
+  /** When the statistics of its database were set back. */
+  readonly resetAt: string | null;
+}
+
+const NOTHING: Written = { inserted: 0, deleted: 0, resetAt: null };
+
+/** Statistics that were set back, or lost in a crash, say too little of what happened. */
+function wentBack(readings: readonly Written[]): boolean {
+  return readings.some((is, index) => {
+    const was = readings[index - 1];
+    if (was === undefined) return false;
+    return is.inserted < was.inserted || is.deleted < was.deleted || is.resetAt !== was.resetAt;
+  });
 }
 
 async function takeStatistics(
@@ -204,13 +267,23 @@ async function takeStatistics(
   const statistics = new Map<ChosenTable, Written>();
   for (const { database, session } of open) {
     for (const table of chosen.filter((one) => one.database === database)) {
-      const [row] = await session.query<{ inserted: string; deleted: string }>(
-        `SELECT n_tup_ins::text AS inserted, n_tup_del::text AS deleted
-         FROM pg_stat_user_tables WHERE relid = to_regclass($1)`,
-        [table.sqlName],
+      const [row] = await session.query<{
+        readonly inserted: string | null;
+        readonly deleted: string | null;
+        readonly reset: string | null;
+      }>(
+        `SELECT t.n_tup_ins::text AS inserted, t.n_tup_del::text AS deleted,
+                d.stats_reset::text AS reset
+           FROM pg_stat_database d
+           LEFT JOIN pg_stat_user_tables t ON t.relid = $1::oid
+          WHERE d.datname = current_database()`,
+        [table.oid],
       );
-      const { inserted, deleted } = row ?? { inserted: '0', deleted: '0' };
-      statistics.set(table, { inserted: Number(inserted), deleted: Number(deleted) });
+      statistics.set(table, {
+        inserted: Number(row?.inserted ?? 0),
+        deleted: Number(row?.deleted ?? 0),
+        resetAt: row?.reset ?? null,
+      });
     }
   }
   return statistics;
@@ -223,7 +296,8 @@ export async function countRows(session: Session, sqlName: string): Promise<numb
   ]);
   if (there?.is !== true) return null;
   const [row] = await session.query<{ rows: string }>(
-    `SELECT count(*)::text AS rows FROM ${sqlName}`,
+    // Its own: tables that inherit from it are tables of their own, with statistics of their own.
+    `SELECT count(*)::text AS rows FROM ONLY ${sqlName}`,
   );
   return Number(row?.rows ?? 0);
 }

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { toLsn } from '../../src/kernel/lsn.ts';
 import { connect } from '../../src/postgres/connect.ts';
 import type { Session } from '../../src/postgres/session.ts';
+import type { SourceTable } from '../../src/verification/compare.ts';
 import type { ContentBudget } from '../../src/verification/content.ts';
 import { openReader, READ_ONLY, readDatabase } from '../../src/verification/read-databases.ts';
 import { readSource, type Source } from '../../src/verification/source.ts';
@@ -32,8 +33,35 @@ afterAll(async () => {
 });
 
 async function askProduction(clock: Clock = systemClock): Promise<Source> {
-  const asked = { url: postgres.url(), databases: ['postgres'], tables: 10 };
+  const asked = { url: postgres.url(), databases: ['postgres'], budget: BUDGET };
   return readSource({ ...asked, connect, clock, signal });
+}
+
+/** What readSource() says of production when `meanwhile` is done between its two counts. */
+async function askWhile(meanwhile: () => Promise<void>): Promise<Source> {
+  await using writer = await connect(postgres.url(), { signal });
+  await writer.query('BEGIN');
+  await writer.query('SELECT pg_current_xact_id()');
+  const asking = askProduction();
+  await waitUntilSettling();
+  await meanwhile();
+  await writer.query('COMMIT');
+  return await asking;
+}
+
+/** It has written its mark and waits for an open transaction. */
+async function waitUntilSettling(): Promise<void> {
+  await waitUntil(async () => {
+    const waiting = await postgres.query(
+      `SELECT 1 FROM pg_stat_activity
+       WHERE application_name = 'dbdr verify' AND query LIKE '%pg_snapshot_xmin%'`,
+    );
+    return waiting.length > 0;
+  });
+}
+
+function tableOf({ tables }: Pick<Source, 'tables'>, name: string): SourceTable | undefined {
+  return tables.find(({ table }) => table === name);
 }
 
 test('counts after the mark only when what was being committed at the mark has come out', async () => {
@@ -42,14 +70,7 @@ test('counts after the mark only when what was being committed at the mark has c
   await writer.query('INSERT INTO orders VALUES (1001)');
   const asking = askProduction();
 
-  // It has written its mark and waits for the open transaction.
-  await waitUntil(async () => {
-    const waiting = await postgres.query(
-      `SELECT 1 FROM pg_stat_activity
-       WHERE application_name = 'dbdr verify' AND query LIKE '%pg_snapshot_xmin%'`,
-    );
-    return waiting.length > 0;
-  });
+  await waitUntilSettling();
   await writer.query('COMMIT');
 
   const { tables } = await asking;
@@ -77,6 +98,57 @@ test('widen() counts what the statistics had not told yet', async () => {
   expect(source.tables[0]?.deletedMeanwhile).toBe(0);
   expect(table?.insertedMeanwhile).toBeGreaterThanOrEqual(5);
   expect(table?.deletedMeanwhile).toBe(5);
+});
+
+test('sets no bounds where a table was emptied and filled again meanwhile', async () => {
+  await postgres.query('CREATE TABLE reloaded AS SELECT n FROM generate_series(1, 50) AS n');
+
+  const source = await askWhile(async () => {
+    await postgres.query('TRUNCATE reloaded');
+    await postgres.query('INSERT INTO reloaded SELECT n FROM generate_series(1, 40) AS n');
+  });
+  await postgres.query('DROP TABLE reloaded');
+
+  expect(tableOf(source, 'reloaded')).toMatchObject({ before: 50, after: null });
+  expect(tableOf(source, 'orders')?.after).toBeGreaterThan(0);
+});
+
+test('sets no bounds where the statistics were set back meanwhile', async () => {
+  const source = await askWhile(async () => {
+    await postgres.query('SELECT pg_stat_reset()');
+  });
+
+  expect(tableOf(source, 'orders')).toMatchObject({ after: null });
+});
+
+test('counts no table that is locked for longer than is waited, and none whose rows are hidden', async () => {
+  await postgres.query('CREATE ROLE reader LOGIN IN ROLE pg_read_all_data');
+  await postgres.query('CREATE TABLE hidden AS SELECT 1 AS n');
+  await postgres.query('ALTER TABLE hidden ENABLE ROW LEVEL SECURITY');
+  await postgres.query('CREATE TABLE held AS SELECT 1 AS n');
+  await using writer = await connect(postgres.url(), { signal });
+  await writer.query('BEGIN');
+  await writer.query('LOCK TABLE held');
+  const url = postgres.url().replace('postgres@', 'reader@');
+  const asked = { url, databases: ['postgres'], budget: { ...BUDGET, lockSeconds: 0.2 } };
+
+  let skippedMs = 0;
+  // The lock's transaction does not end: nobody waits ten seconds for it here.
+  const hasty: Clock = {
+    ...systemClock,
+    elapsedMs: () => systemClock.elapsedMs() + skippedMs,
+    sleep: async () => {
+      skippedMs += 5000;
+    },
+  };
+
+  const source = await readSource({ ...asked, connect, clock: hasty, signal });
+  await writer.query('ROLLBACK');
+  await postgres.query('DROP TABLE hidden, held');
+
+  expect(tableOf(source, 'held')).toMatchObject({ before: null, after: null });
+  expect(tableOf(source, 'hidden')).toMatchObject({ before: null, after: null });
+  expect(tableOf(source, 'orders')?.before).toBeGreaterThan(0);
 });
 
 test('readDatabase() leaves the catalogue the time that the tables have left', async () => {
