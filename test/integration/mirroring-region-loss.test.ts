@@ -77,8 +77,9 @@ test('what the new first store lacks and the server no longer keeps is told, unt
   await both.stop();
   const row = await catalog.walProgress.find('shop', 'west');
   if (row === undefined) throw new Error('The copy has nothing');
-  // As after days: the server has not waited for it.
-  await catalog.walProgress.record({ ...row, at: '2026-01-01T00:00:00.000000Z' });
+  // As after days: the server has not waited for it. A copy of another log is not waited for, either.
+  const late = { ...row, at: '2026-01-01T00:00:00.000000Z' };
+  await catalog.walProgress.record({ ...late, systemId: '1' });
   const alone = setting.start('archiving');
   for (let i = 0; i < 3; i++) await setting.untilStored('here', await setting.write());
   await waitUntil(async () => {
@@ -89,6 +90,7 @@ test('what the new first store lacks and the server no longer keeps is told, unt
     return Number(slot?.['gone']) > 2 * SEGMENT_BYTES;
   });
   await alone.stop();
+  await catalog.walProgress.record(late);
   here.isAway = true;
   await postgres.query('CHECKPOINT');
 
