@@ -38,25 +38,33 @@ export async function connect(url: string, options: ConnectOptions): Promise<Ses
   });
   // A lost connection is told by the statement that is running, or by the next one.
   client.on('error', ignore);
+  // The driver forgets whoever waits for a connection that is ended while it is being made.
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  aborted.catch(ignore);
   function abort(): void {
     void client.end().catch(ignore);
+    reject(signal.reason);
   }
   signal.addEventListener('abort', abort, { once: true });
   try {
-    await client.connect();
-    await client.query(
-      `SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO'; SET IntervalStyle TO 'iso_8601';
-       SET extra_float_digits TO 1; SET statement_timeout TO ${Math.round(statementTimeoutMs)}`,
-    );
+    await Promise.race([openOn(client, statementTimeoutMs), aborted]);
   } catch (error) {
-    await client.end().catch(ignore);
     signal.throwIfAborted();
+    await client.end().catch(ignore);
     const context = { place: describePlace(client), user: client.user ?? '', replication: false };
     throw connectProblem(error, context);
   } finally {
     signal.removeEventListener('abort', abort);
   }
   return new PostgresSession(client, signal);
+}
+
+async function openOn(client: pg.Client, statementTimeoutMs: number): Promise<void> {
+  await client.connect();
+  await client.query(
+    `SET TimeZone TO 'UTC'; SET DateStyle TO 'ISO'; SET IntervalStyle TO 'iso_8601';
+     SET extra_float_digits TO 1; SET statement_timeout TO ${Math.round(statementTimeoutMs)}`,
+  );
 }
 
 class PostgresSession implements Session {

@@ -1,7 +1,9 @@
 /** Sessions against a real server: values, refusals, cancelling. */
 
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -132,6 +134,26 @@ test('cancels the statement on the server when the signal aborts', async () => {
 });
 
 const SLEEPERS = `SELECT state FROM pg_stat_activity WHERE application_name = 'to be cancelled'`;
+
+test('gives up connecting when the signal aborts, also where the server hangs up in that moment', async () => {
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const server = createServer((socket) => {
+    socket.once('data', () => controller.abort(reason));
+    socket.on('error', () => undefined);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+
+  await expect(
+    connect(`postgres://ana@127.0.0.1:${port}/shop?sslmode=disable`, {
+      signal: controller.signal,
+    }),
+  ).rejects.toBe(reason);
+
+  server.close();
+});
 
 test('says that nobody answers, without the password', async () => {
   const failing = connect('postgres://u:s3cret@127.0.0.1:1/x', { signal });
