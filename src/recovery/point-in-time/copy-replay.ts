@@ -18,7 +18,7 @@ import type { BackupSummary } from '../../engines/engine.ts';
 import type { Step } from '../../gate/operation.ts';
 import type { ServerName } from '../../kernel/ids.ts';
 import { type Lsn, lsnBytes, toLsn } from '../../kernel/lsn.ts';
-import { Problem } from '../../kernel/problem.ts';
+import { isProblem, Problem } from '../../kernel/problem.ts';
 import type { WalPath } from '../coverage.ts';
 import type { RecoveryDeps } from '../deps.ts';
 import { RECOVERY_FAILED, SERVER_UNKNOWN } from '../problems.ts';
@@ -26,7 +26,7 @@ import { namesInUrl } from '../server-url.ts';
 import type { Target } from '../target.ts';
 import type { FetchWal } from '../wal-sources.ts';
 import { type ReplayTarget, recoverySettings } from './recovery-settings.ts';
-import { followReplay, type Reached } from './replay.ts';
+import { endedByItself, followReplay, type Reached, type ReplayRequest } from './replay.ts';
 import { type CopyAccess, findCopyAccess } from './restored-copy.ts';
 import { openWalFeed, type WalFeed } from './wal-feed.ts';
 
@@ -57,6 +57,11 @@ export interface Standing {
   /** `end of log`: nothing was committed between there and the target, as far as the log is stored. */
   readonly how: 'target' | 'end of log';
 }
+
+type Following = Pick<ReplayRequest, 'cluster' | 'feed' | 'target' | 'signal' | 'onProgress'>;
+
+/** Of sessions that could not be opened, or were lost. */
+const OF_CONNECTION = /^POSTGRES_|^RECOVERY_COPY_UNUSABLE$/;
 
 export class CopyReplay {
   readonly #deps: RecoveryDeps;
@@ -123,25 +128,29 @@ export class CopyReplay {
 
   /** Undefined: the primary raised a setting; the control file now says so. */
   async #follow(feed: WalFeed, target: ReplayTarget, step: Step): Promise<Standing | undefined> {
-    const { clock, connect } = this.#deps;
-    const { base, path } = this.#copy;
+    const { clock } = this.#deps;
     const signal = AbortSignal.any([step.signal, feed.failed]);
     const cluster = await this.#start(target, feed.restoreCommand, signal);
-    const progress = progressOf(path, step);
+    const progress = progressOf(this.#copy.path, step);
     await cluster.waitReady({ signal, onWait: () => progress(feed.handedTo()) });
+    try {
+      return await this.#stand({ cluster, feed, target, signal, onProgress: progress });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(isProblem(error) && OF_CONNECTION.test(error.kind.code))) throw error;
+      // What ended it stands in its log; that we lost it says nothing.
+      throw (await endedByItself(cluster, { clock, signal })) ?? error;
+    }
+  }
+
+  async #stand(following: Following): Promise<Standing | undefined> {
+    const { clock, connect } = this.#deps;
+    const { base, path } = this.#copy;
+    const { cluster, feed, signal } = following;
     const access = await this.#enter(cluster, signal);
     await using session = await connect(access.url, { signal });
-    const end = await followReplay({
-      cluster,
-      session,
-      feed,
-      target,
-      path,
-      clock,
-      signal,
-      segmentBytes: base.segmentBytes,
-      onProgress: progress,
-    });
+    const { segmentBytes } = base;
+    const end = await followReplay({ ...following, session, path, clock, segmentBytes });
     if (end.outcome === 'settings too small') {
       await cluster.stop();
       return undefined;

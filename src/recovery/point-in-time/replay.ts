@@ -49,11 +49,7 @@ export async function followReplay(request: ReplayRequest): Promise<ReplayEnd> {
   const watch = new EndWatch(request);
   for (;;) {
     if (!cluster.isRunning()) throw await notReached(request, 'PostgreSQL ended by itself');
-    const state = await readState(session).catch(async (error: unknown) => {
-      // Its end and the end of our connection are told in any order.
-      await untilEnded(request);
-      throw cluster.isRunning() ? error : await notReached(request, 'PostgreSQL ended by itself');
-    });
+    const state = await readState(session);
     if (!state.recovering) throw await notReached(request, 'the copy has opened itself');
     request.onProgress(state.lsn);
     if (state.pause === 'paused') return await judgePause(request);
@@ -64,11 +60,6 @@ export async function followReplay(request: ReplayRequest): Promise<ReplayEnd> {
     }
     await clock.sleep(POLL_MS, { signal });
   }
-}
-
-async function untilEnded({ cluster, clock, signal }: ReplayRequest): Promise<void> {
-  for (let polls = 0; polls < END_POLLS_MAX && cluster.isRunning(); polls += 1)
-    await clock.sleep(POLL_MS, { signal });
 }
 
 interface State {
@@ -177,7 +168,22 @@ class EndWatch {
   }
 }
 
-async function notReached({ cluster }: ReplayRequest, why: string): Promise<Problem> {
+/** Undefined: it is still running. Its end and the end of our connections are told in any order. */
+export async function endedByItself(
+  cluster: ScratchCluster,
+  { clock, signal }: Pick<ReplayRequest, 'clock' | 'signal'>,
+): Promise<Problem | undefined> {
+  for (let polls = 0; cluster.isRunning(); polls += 1) {
+    if (polls === END_POLLS_MAX) return undefined;
+    await clock.sleep(POLL_MS, { signal });
+  }
+  return notReached({ cluster }, 'PostgreSQL ended by itself');
+}
+
+async function notReached(
+  { cluster }: Pick<ReplayRequest, 'cluster'>,
+  why: string,
+): Promise<Problem> {
   const words = (await cluster.log()).trim().split('\n').slice(-6).join('\n');
   return new Problem(TARGET_NOT_REACHED, `Cannot trust the restored copy: ${why}: ${words}`, {
     facts: { log: words },
