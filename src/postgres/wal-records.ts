@@ -13,7 +13,8 @@ export interface TransactionEnd {
   readonly lsn: Lsn;
   /** Where the next record begins. */
   readonly endLsn: Lsn;
-  readonly xid: number;
+  /** Undefined: of a prepared transaction whose record does not give it away; see `KEPT_BYTES_MAX`. */
+  readonly xid: number | undefined;
   /** By the server's clock; not monotonic. */
   readonly at: Temporal.Instant;
 }
@@ -43,6 +44,8 @@ export function readTransactionEnds(bytes: Buffer, place: LogPlace): readonly Tr
 
 interface OpenRecord {
   readonly begin: bigint;
+  /** Of the page it begins on: tells the version of PostgreSQL. */
+  readonly magic: number;
   readonly totalBytes: number;
   gotBytes: number;
   /** Its first bytes; no more than the header where it is of no interest. */
@@ -99,6 +102,7 @@ export class WalRecordReader {
       }
       this.#record = {
         begin: this.#lsn + BigInt(at),
+        magic,
         totalBytes,
         gotBytes: 0,
         kept: [],
@@ -143,7 +147,7 @@ export class WalRecordReader {
     const bytes = Buffer.concat(record.kept);
     record.kept = [];
     if (bytes.length < RECORD_HEADER_BYTES || bytes[17] !== TRANSACTIONS) return;
-    const end = readTransaction(bytes);
+    const end = readTransaction(bytes, record.magic);
     if (end === undefined) return;
     this.#onEnd({ ...end, lsn: lsnFromBytes(record.begin), endLsn: lsnFromBytes(endLsn) });
   }
@@ -176,17 +180,20 @@ const OPERATION: ReadonlyMap<number, { kind: 'commit' | 'abort'; prepared: boole
 ]);
 const HAS_INFO = 0x80;
 
-function readTransaction(bytes: Buffer): Pick<TransactionEnd, 'kind' | 'xid' | 'at'> | undefined {
+function readTransaction(
+  bytes: Buffer,
+  magic: number,
+): Pick<TransactionEnd, 'kind' | 'xid' | 'at'> | undefined {
   const info = bytes[16] ?? 0;
   const operation = OPERATION.get(info & 0x70);
   const main = mainData(bytes);
   if (operation === undefined || main === undefined || main.length < 8) return undefined;
   const at = momentOf(main.readBigInt64LE(0));
-  const own = bytes.readUInt32LE(4);
+  const { kind } = operation;
+  if (!operation.prepared) return { kind, xid: bytes.readUInt32LE(4), at };
+  // Who ends a prepared transaction has no number, or another one.
   const details = (info & HAS_INFO) === 0 ? undefined : main.subarray(8);
-  const prepared =
-    operation.prepared && details !== undefined ? preparedXid(details, operation.kind) : undefined;
-  return { kind: operation.kind, xid: prepared ?? own, at };
+  return { kind, xid: details === undefined ? undefined : preparedXid(details, kind, magic), at };
 }
 
 /** What stands behind the headers of a record that refers to no block. */
@@ -204,22 +211,28 @@ function mainData(bytes: Buffer): Buffer | undefined {
   return undefined;
 }
 
+/** The pages of PostgreSQL 18. There, what a dropped object leaves of statistics has a longer key. */
+const MAGIC_18 = 0xd118;
+const DROPPED_STATISTICS = 0x100;
+
 /** Which lists stand before the prepared transaction's number: flag, and bytes of one item. */
 const COMMIT_LISTS: readonly (readonly [flag: number, itemBytes: number])[] = [
   [0x02, 4],
   [0x04, 12],
-  [0x100, 12],
+  [DROPPED_STATISTICS, 12],
   [0x08, 16],
 ];
 
-function preparedXid(details: Buffer, kind: 'commit' | 'abort'): number | undefined {
+function preparedXid(details: Buffer, kind: 'commit' | 'abort', magic: number): number | undefined {
+  if (details.length < 4) return undefined;
   const flags = details.readUInt32LE(0);
   let at = 4 + ((flags & 0x01) === 0 ? 0 : 8);
   for (const [flag, itemBytes] of COMMIT_LISTS) {
     // An abort names no invalidations.
     if ((flags & flag) === 0 || (kind === 'abort' && flag === 0x08)) continue;
     if (at + 4 > details.length) return undefined;
-    at += 4 + details.readInt32LE(at) * itemBytes;
+    const bytes = flag === DROPPED_STATISTICS && magic >= MAGIC_18 ? 16 : itemBytes;
+    at += 4 + details.readInt32LE(at) * bytes;
   }
   const isThere = (flags & 0x10) !== 0 && at + 4 <= details.length;
   return isThere ? details.readUInt32LE(at) : undefined;

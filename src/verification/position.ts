@@ -33,6 +33,11 @@ export function findPosition(snapshot: TransactionSnapshot, lastXid: bigint): Po
     take({ kind, xid, lsn }) {
       if (known.outcome !== 'log ends first') return false;
       if (kind !== 'commit') return true;
+      // Nobody knows whether it is seen: as good as not a prefix.
+      if (xid === undefined) {
+        known = { outcome: 'not a prefix' };
+        return false;
+      }
       const isSeen = sees(snapshot, xid);
       if (!isSeen) firstUnseen ??= lsn;
       else if (firstUnseen !== undefined) known = { outcome: 'not a prefix' };

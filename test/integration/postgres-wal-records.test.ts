@@ -8,6 +8,7 @@ import { toLsn } from '../../src/kernel/lsn.ts';
 import { isSegmentName, type SegmentName, segmentPlace } from '../../src/kernel/wal-name.ts';
 import { type TransactionEnd, WalRecordReader } from '../../src/postgres/wal-records.ts';
 import { runProgram } from '../../src/subprocess/run.ts';
+import { programsOfMajor } from '../support/majors.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 
 const SEGMENT_BYTES = 1024 * 1024;
@@ -41,6 +42,50 @@ test('finds the commits and aborts that pg_waldump finds, with their times', asy
   expect(theirs.length).toBeGreaterThan(400);
   expect(ours.map(describe)).toEqual(theirs);
 });
+
+test('finds the number of a prepared transaction that dropped a table, as PostgreSQL 18 notes it', async (context) => {
+  const programsDirectory = programsOfMajor(18);
+  if (programsDirectory === undefined) {
+    context.skip('PostgreSQL 18 is not installed');
+    return;
+  }
+  await using postgres = await startPostgres({
+    programsDirectory,
+    initdbArguments: ['--wal-segsize=1'],
+    settings: { max_prepared_transactions: '5' },
+  });
+  await postgres.query('CREATE TABLE gone (id serial PRIMARY KEY); CREATE TABLE kept (id int)');
+  const numbers: number[] = [];
+  for (const [table, end] of [
+    ['gone', 'COMMIT'],
+    ['kept', 'ROLLBACK'],
+  ]) {
+    await postgres.query('SELECT pg_switch_wal()');
+    await postgres.query(`BEGIN; DROP TABLE ${table}; CREATE TABLE made (id int);
+      CREATE TABLE noted AS SELECT pg_current_xact_id()::text AS id; PREPARE TRANSACTION 'it'`);
+    const [row] = await postgres.query('SELECT transaction::text AS xid FROM pg_prepared_xacts');
+    numbers.push(Number(row?.['xid']));
+    await postgres.query(`${end} PREPARED 'it'`);
+    await postgres.query('DROP TABLE IF EXISTS made, noted');
+  }
+
+  const ends = await readAll(postgres);
+
+  expect(ends.find(({ xid }) => xid === numbers[0])?.kind).toBe('commit');
+  expect(ends.find(({ xid }) => xid === numbers[1])?.kind).toBe('abort');
+  expect(ends.filter(({ xid }) => xid === undefined || xid === 0)).toEqual([]);
+});
+
+async function readAll(postgres: TestPostgres): Promise<readonly TransactionEnd[]> {
+  const ends: TransactionEnd[] = [];
+  for (const name of await segmentNames(postgres)) {
+    const { beginLsn } = segmentPlace(name, SEGMENT_BYTES);
+    const place = { beginLsn, segmentBytes: SEGMENT_BYTES };
+    const reader = new WalRecordReader(place, (end) => ends.push(end));
+    reader.feed(await readFile(join(postgres.dataDirectory, 'pg_wal', name)));
+  }
+  return ends;
+}
 
 test('gives as end the position where the next record begins', async () => {
   await using postgres = await startPostgres({ initdbArguments: ['--wal-segsize=1'] });
@@ -77,6 +122,9 @@ async function writeLog(postgres: TestPostgres): Promise<void> {
   await postgres.query('SELECT pg_switch_wal()');
   await postgres.query(`BEGIN; INSERT INTO load VALUES (4); PREPARE TRANSACTION 'kept'`);
   await postgres.query(`COMMIT PREPARED 'kept'`);
+  await postgres.query('CREATE TABLE dropped (id serial PRIMARY KEY)');
+  await postgres.query(`BEGIN; DROP TABLE dropped; PREPARE TRANSACTION 'dropped'`);
+  await postgres.query(`COMMIT PREPARED 'dropped'`);
   await postgres.query(`BEGIN; CREATE TABLE gone (i int); PREPARE TRANSACTION 'gone'`);
   await postgres.query(`ROLLBACK PREPARED 'gone'`);
 }
@@ -92,7 +140,7 @@ async function segmentNames(postgres: TestPostgres): Promise<readonly SegmentNam
 function describe({ kind, lsn, xid, at }: TransactionEnd): string {
   const [high = '', low = ''] = lsn.split('/');
   const micro = at.toString({ fractionalSecondDigits: 6 }).replace('T', ' ').replace('Z', ' UTC');
-  return `${high}/${low.padStart(8, '0')} ${kind} ${xid} ${micro}`;
+  return `${high}/${low.padStart(8, '0')} ${kind} ${xid ?? 'unknown'} ${micro}`;
 }
 
 /** Lines of pg_waldump in our words; a prepared transaction is named in the description. */

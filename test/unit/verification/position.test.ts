@@ -145,6 +145,15 @@ describe('sees()', () => {
   });
 });
 
+test('findPosition() asks for another snapshot when a commit does not tell its number', () => {
+  const snapshot = parseSnapshot('700:705:');
+  const finder = findPosition(snapshot, 705n);
+
+  expect(finder.take({ kind: 'abort', xid: undefined, lsn: toLsn('0/100') })).toBe(true);
+  expect(finder.take({ kind: 'commit', xid: undefined, lsn: toLsn('0/200') })).toBe(false);
+  expect(finder.answer()).toEqual({ outcome: 'not a prefix' });
+});
+
 describe('standsAt()', () => {
   test('takes the header of a page for nothing', () => {
     expect(standsAt(toLsn('0/2000'), toLsn('0/2018'))).toBe(true);
