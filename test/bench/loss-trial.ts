@@ -21,7 +21,6 @@ import { waitUntil } from '../support/wait-until.ts';
 import { number } from './report.ts';
 import type { TrialOptions, TrialReport } from './trial.ts';
 
-const PGBENCH = 'pgbench';
 const TAIL_SECONDS = 2;
 /** The kill comes at any moment of a tail. */
 const LOAD_MS = { min: 6000, max: 10_000 };
@@ -242,7 +241,7 @@ function startPgbench(
   args: readonly string[],
 ): ChildProcess {
   const place = ['-h', socketDirectory, '-p', String(port), '-U', 'postgres'];
-  return spawn(PGBENCH, [...place, '-n', ...args, 'postgres'], {
+  return spawn('pgbench', [...place, '-n', ...args, 'postgres'], {
     cwd,
     stdio: 'ignore',
     ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
