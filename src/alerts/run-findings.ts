@@ -6,7 +6,8 @@
  *   newer one: a PASS from another store has looked at other bytes, and one of an older backup does not
  *   show that today's can be restored. A copy that is no longer stored is over too (`withoutGone()`).
  * - A proof of the schedule that cannot tell is tried again (`retry-proof.ts`); when that is used up too,
- *   PROOF_UNDECIDED opens. Any proof that can tell, PASS or FAIL, closes it. SKIPPED opens and closes nothing.
+ *   PROOF_UNDECIDED opens. A proof of the newest backup that can tell, PASS or FAIL, closes it; one of an older
+ *   backup only what is undecided of older ones, which is kept apart. SKIPPED opens and closes nothing.
  * - A backup of the schedule that failed opens BACKUP_FAILED; the next one that is done closes it.
  *
  * What a person cancelled says nothing, nor what another run of its kind held back: that one tells, and
@@ -43,6 +44,7 @@ export interface RunFinding extends Finding {
 }
 
 export interface FindingChange {
+  /** Of its row: the finding's own, or with more behind it where there is more than one. */
   readonly code: string;
   readonly server: string;
   /** Undefined: it is over. */
@@ -120,18 +122,23 @@ export function againId(id: string, again: number): string {
 
 function proofChanges({ run, retries, failed }: RunEnd, server: string): readonly FindingChange[] {
   const end = proofEnd(run);
-  const told = { code: PROOF_UNDECIDED, server, finding: undefined };
+  const kinds = isOfNewest(run) ? [true, false] : [false];
+  const told = kinds.map((ofNewest) => ({
+    code: undecidedRow(ofNewest),
+    server,
+    finding: undefined,
+  }));
   if (end === undefined) return [];
   switch (end.verdict) {
     case 'FAIL': {
       const { backupId, store, title, next } = end;
       const others = failed.filter((one) => one.backupId !== backupId || one.store !== store);
       const copy = { backupId, store, runId: run.runId, title, next };
-      return [failedChange(server, [...others, copy], run.endedAt), told];
+      return [failedChange(server, [...others, copy], run.endedAt), ...told];
     }
     case 'PASS': {
       const left = failed.filter((one) => one.store !== end.store || one.backupId > end.backupId);
-      return [failedChange(server, left, run.endedAt), told];
+      return [failedChange(server, left, run.endedAt), ...told];
     }
     case 'ERROR': {
       const by = scheduleOf(run);
@@ -180,11 +187,11 @@ export function withoutGone(
 }
 
 function undecided(
-  { runId, endedAt }: RunRecord,
+  run: RunRecord,
   server: string,
   { title, next }: { readonly title: string; readonly next: string },
 ): FindingChange {
-  return undecidedChange(server, { title, next, runId, at: endedAt ?? '' });
+  return undecidedChange(server, { title, next, run, at: run.endedAt ?? '' });
 }
 
 /** Nobody could tell, and nothing more is tried before the schedule's next turn. */
@@ -193,7 +200,7 @@ export function undecidedChange(
   why: {
     readonly title: string;
     readonly next: string;
-    readonly runId: string;
+    readonly run: Pick<RunRecord, 'runId' | 'plan'>;
     readonly at: string;
   },
 ): FindingChange {
@@ -204,9 +211,20 @@ export function undecidedChange(
     summary: `${server} is not verified: ${why.title}`,
     hint: why.next,
     since: why.at,
-    runId: why.runId,
+    runId: why.run.runId,
   } as const;
-  return { code: PROOF_UNDECIDED, server, finding };
+  return { code: undecidedRow(isOfNewest(why.run)), server, finding };
+}
+
+function undecidedRow(ofNewest: boolean): string {
+  return ofNewest ? PROOF_UNDECIDED : `${PROOF_UNDECIDED}:older`;
+}
+
+const OfOlder = z.object({ isNewest: z.literal(false) });
+
+/** What a proof of an older backup says tells nothing of the newest. */
+export function isOfNewest({ plan }: Pick<RunRecord, 'plan'>): boolean {
+  return !OfOlder.safeParse(plan).success;
 }
 
 function backupChanges(run: RunRecord, server: string): readonly FindingChange[] {

@@ -207,10 +207,9 @@ async function forgetGone(deps: AlertsDeps): Promise<void> {
 
 async function tryAgain(deps: AlertsDeps, signal: AbortSignal): Promise<void> {
   for (const server of deps.servers)
-    for (const { due, problem } of await askAgain(deps, server, { signal })) {
-      const why = { title: problem.message, next: problem.hint, runId: due.run.runId };
+    for (const untold of await askAgain(deps, server, { signal })) {
       const at = utcText(deps.clock.now());
-      await apply(deps, undecidedChange(server.name, { ...why, at }));
+      await apply(deps, undecidedChange(server.name, { ...untold, at }));
     }
 }
 
@@ -261,9 +260,9 @@ function pagedFor(
   { told, installation, isBehind }: Telling,
 ): Paged | undefined {
   const change = changes.find(({ finding }) => finding?.runId === run.runId);
-  if (change === undefined) return sayAgain(deps, run);
+  if (change?.finding === undefined) return sayAgain(deps, run);
   if (deps.pager === undefined) return { outcome: 'nobody' };
-  const key = dedupKeyOf(installation, change);
+  const key = dedupKeyOf(installation, change.finding);
   const row = told.find(({ dedupKey }) => dedupKey === key);
   if (row === undefined) return isBehind ? { outcome: 'waiting', said: null } : { outcome: 'over' };
   const { acceptedAt, state, said } = row;

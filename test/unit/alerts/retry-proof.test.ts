@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { AlertsDeps } from '../../../src/alerts/deps.ts';
-import { againAt, askAgain, dueProofs } from '../../../src/alerts/retry-proof.ts';
+import { againAt, askAgain, dueProofs, missedProofs } from '../../../src/alerts/retry-proof.ts';
 import type { RunRecord, RunState } from '../../../src/catalog/runs.ts';
 import { silentLog } from '../../../src/kernel/log.ts';
 import { Problem } from '../../../src/kernel/problem.ts';
@@ -28,6 +28,11 @@ function proof(verdict: string | undefined, asker: RunRecord['asker'], state: Ru
 function due(runs: readonly RunRecord[], minutes = 15): readonly string[] {
   const now = Temporal.Instant.from(ENDED).add({ minutes });
   return dueProofs(runs, 2, now).map(({ schedule, attempt }) => `${schedule} ${attempt}`);
+}
+
+function missed(runs: readonly RunRecord[], minutes: number): readonly number[] {
+  const now = Temporal.Instant.from(ENDED).add({ minutes });
+  return missedProofs(runs, 2, now).map(({ attempt }) => attempt);
 }
 
 describe('dueProofs()', () => {
@@ -73,6 +78,19 @@ describe('dueProofs()', () => {
     expect(due([proof('ERROR', PERSON), older])).toEqual(['verify:shop 1']);
   });
 
+  test('is told nothing of the newest backup by the proof of an older one, but waits while it runs', () => {
+    const newest = proof('ERROR', by('verify:shop'));
+    const older = { plan: { isNewest: false } };
+
+    for (const verdict of ['PASS', 'FAIL', 'ERROR'])
+      expect(due([{ ...proof(verdict, by('verify:shop')), ...older }, newest])).toContain(
+        'verify:shop 1',
+      );
+    expect(due([{ ...proof(undefined, PERSON, 'running'), ...older }, newest])).toEqual([]);
+    const error = { ...proof('ERROR', by('verify-older:shop')), ...older };
+    expect(due([proof('PASS', by('verify:shop')), error])).toEqual([]);
+  });
+
   test('follows each schedule of its own', () => {
     const runs = [
       proof('ERROR', by('verify-older:shop')),
@@ -81,6 +99,19 @@ describe('dueProofs()', () => {
     ];
 
     expect(due(runs)).toEqual(['verify-older:shop 1', 'verify:shop 2']);
+  });
+});
+
+describe('missedProofs()', () => {
+  test('are those that were not tried again in time, unless somebody has told since', () => {
+    const error = proof('ERROR', by('verify:shop'));
+
+    expect(missed([error], 6 * 60)).toEqual([]);
+    expect(missed([error], 6 * 60 + 1)).toEqual([1]);
+    expect(missed([proof('PASS', PERSON), error], 6 * 60 + 1)).toEqual([]);
+    expect(missed([proof('SKIPPED', by('verify:shop')), error], 6 * 60 + 1)).toEqual([]);
+    // What was told already when it ended.
+    expect(missed([proof('ERROR', by('verify:shop#again-2'))], 6 * 60 + 1)).toEqual([]);
   });
 });
 
@@ -132,8 +163,17 @@ describe('askAgain()', () => {
     const { run, asked } = asking(async () => Promise.reject(new Problem(kind, 'There is none')));
 
     expect(await asked).toMatchObject([
-      { due: { run: { runId: run.runId } }, problem: { message: 'There is none' } },
+      { run: { runId: run.runId }, title: 'There is none', next: 'Do this.' },
     ]);
+  });
+
+  test('tells what was missed instead of asking: it is not verified, and nobody would say so', async () => {
+    const { run, asked } = asking(
+      async () => Promise.reject(new TypeError('It is asked for')),
+      '2026-11-22T10:11:00Z',
+    );
+
+    expect(await asked).toMatchObject([{ run: { runId: run.runId }, title: 't', next: 'n' }]);
   });
 
   test('gives a store that is away for a moment as long as a try would have taken', async () => {

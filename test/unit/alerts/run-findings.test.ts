@@ -50,7 +50,11 @@ function copy(backupId: string, store: string): FailedCopy {
 
 describe('a proof', () => {
   test.each([PERSON, schedule(0), schedule(2)])('opens at FAIL, whoever asked', (asker) => {
-    expect(proved('FAIL', { asker })).toEqual(['opens PROOF_FAILED', 'closes PROOF_UNDECIDED']);
+    expect(proved('FAIL', { asker })).toEqual([
+      'opens PROOF_FAILED',
+      'closes PROOF_UNDECIDED',
+      'closes PROOF_UNDECIDED:older',
+    ]);
   });
 
   test.each([0, 1, 2, 3])('that cannot tell opens only when no try is left, here after %i', (n) => {
@@ -61,6 +65,18 @@ describe('a proof', () => {
       expect(codesOf(runRecord(state, { operation: 'verify', asker: schedule(n) }))).toEqual(
         expected,
       );
+  });
+
+  test('of an older backup leaves open what nobody can tell of the newest', () => {
+    const plan = { isNewest: false };
+
+    for (const verdict of ['PASS', 'FAIL'] as const)
+      expect(codesOf({ ...proofRun(verdict, {}), plan }).slice(1)).toEqual([
+        'closes PROOF_UNDECIDED:older',
+      ]);
+    expect(codesOf({ ...proofRun('ERROR', { asker: schedule(2) }), plan })).toEqual([
+      'opens PROOF_UNDECIDED:older',
+    ]);
   });
 
   test('that cannot tell wakes nobody where a person is looking', () => {
