@@ -25,6 +25,19 @@ export const TableContent = z.strictObject({
 });
 export type TableContent = z.infer<typeof TableContent>;
 
+/** `changed`: dropped or rewritten meanwhile. `denied` and `unreadable` come again each time. */
+export const WhyMissed = z.enum(['locked', 'out of time', 'changed', 'denied', 'unreadable']);
+export type WhyMissed = z.infer<typeof WhyMissed>;
+
+/** A table that was to be read and could not be. */
+const MissedTable = z.strictObject({
+  /** `orders`, or with its schema where that is not `public`. */
+  table: z.string(),
+  why: WhyMissed,
+  reason: z.string(),
+});
+export type MissedTable = z.infer<typeof MissedTable>;
+
 export const DatabaseContent = z.strictObject({
   database: z.string(),
   /** Where the first commit begins that the snapshot does not see; replayed to it exclusively. */
@@ -32,8 +45,10 @@ export const DatabaseContent = z.strictObject({
   /** RFC 3339, UTC: when the snapshot was taken. */
   at: z.string(),
   tables: z.array(TableContent),
-  /** What was left out, one sentence each: kinds that cannot be compared, and what the budget did not reach. */
+  /** What was left out, one sentence each: kinds that cannot be compared, tables beyond the limit, and those missed. */
   leftOut: z.array(z.string()),
+  /** Which of it could not be read; the rest was not meant to be. Older manifests do not say. */
+  missed: z.array(MissedTable).default([]),
 });
 export type DatabaseContent = z.infer<typeof DatabaseContent>;
 

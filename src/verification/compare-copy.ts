@@ -137,8 +137,7 @@ async function goOn(copy: ScratchRestore, lsn: Lsn, signal: AbortSignal): Promis
 }
 
 function judge(truth: ExactTruth, tables: readonly ComparedTable[], failure: unknown): Seen {
-  const leftOut = truth.point.databases.flatMap((one) => one.leftOut);
-  const judged = judgeContents(tables, leftOut);
+  const judged = judgeContents(tables, truth.point.databases);
   if (failure === undefined || judged.verdict === 'FAIL') return judged;
   if (isCorruption(failure)) return { verdict: 'FAIL', detail: failure.message };
   return judgeFailure(failure);

@@ -5,6 +5,8 @@
  */
 import { z } from 'zod';
 
+import { WhyMissed } from '../engines/proof-point.ts';
+
 /** Said with every bounded result, so that nobody takes it for more than it is. */
 export const BOUNDED_SHOWS =
   'Bounded: each table was counted in production just before and just after the log position that the copy was replayed to, and the count in the copy must lie between the two (widened by rows inserted and deleted meanwhile). It shows that no compared table is missing or has lost more rows than that. It does not show that contents are equal, nor would it see rows that were lost while others took their place; a table nobody wrote to is compared exactly by count.';
@@ -41,6 +43,8 @@ export const ComparedTable = z.strictObject({
   outcome: z.enum(['equal', 'in bounds', 'different', 'not compared']),
   /** Why it is different or was not compared; null: nothing to say. */
   reason: z.string().nullable(),
+  /** Why the copy's could not be read; absent: it was, or nobody came to it. */
+  why: WhyMissed.optional(),
 });
 export type ComparedTable = z.infer<typeof ComparedTable>;
 

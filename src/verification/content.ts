@@ -1,10 +1,10 @@
 /** What taking the contents of production is made of: who is asked, for how long, and what comes of it. */
-import type { ProofPoint } from '../engines/proof-point.ts';
+import type { MissedTable, ProofPoint } from '../engines/proof-point.ts';
 import type { Run } from '../gate/operation.ts';
 import type { ServerName } from '../kernel/ids.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import type { Session } from '../postgres/session.ts';
-import { type CountableTable, nameOf } from '../postgres/table-content.ts';
+import type { CountableTable } from '../postgres/table-content.ts';
 import type { PlannedTable } from './count-tables.ts';
 import { type HashMode, planHash } from './day-part.ts';
 
@@ -73,6 +73,6 @@ export function sayKinds(
 }
 
 /** `orders: it was dropped meanwhile`. */
-export function sayTable(table: CountableTable, reason: string): string {
-  return `${nameOf(table)}: ${reason}`;
+export function sayMissed({ table, reason }: MissedTable): string {
+  return `${table}: ${reason}`;
 }

@@ -15,7 +15,7 @@ import {
   readCountables,
 } from '../postgres/table-content.ts';
 import type { ComparedTable } from './compare.ts';
-import { compareContent, type RestoredTable } from './compare-exact.ts';
+import { compareContent, type RestoredTable, standsElsewhere } from './compare-exact.ts';
 import { type CopyContext, enter } from './copy-checks.ts';
 import { countTables, type PlannedTable } from './count-tables.ts';
 import type { HashPlan } from './day-part.ts';
@@ -54,37 +54,39 @@ async function readRestored(
 ): Promise<ReadonlyMap<TableContent, RestoredTable>> {
   const { clock, signal } = context;
   const there = await findTables(context, database);
-  const pairs = tables.flatMap((source) => {
+  const answers = new Map<TableContent, RestoredTable>();
+  const pairs: { readonly source: TableContent; readonly planned: PlannedTable }[] = [];
+  for (const source of tables) {
     const table = there.get(keyOf(source));
-    return table === undefined ? [] : [{ source, planned: { table, plan: planOf(source, table) } }];
-  });
+    const elsewhere = table === undefined ? MISSING : standsElsewhere(source, table.fileNode);
+    if (elsewhere !== undefined) answers.set(source, elsewhere);
+    else if (table !== undefined) pairs.push({ source, planned: { table, plan: planOf(source) } });
+  }
   const counted = await countTables({
     open: async () => openReader(context, database),
     begin: READ_ONLY,
-    tables: pairs.map(({ planned }): PlannedTable => planned),
+    tables: pairs.map(({ planned }) => planned),
     parallel: Math.min(SESSIONS_MAX, availableParallelism()),
     lockSeconds: LOCK_SECONDS,
     deadlineMs: clock.elapsedMs() + LIMIT_MS,
     clock,
     signal,
   });
-  return new Map(pairs.map(({ source }, index) => [source, sayOfCopy(counted[index])]));
+  for (const [index, { source }] of pairs.entries()) answers.set(source, sayOfCopy(counted[index]));
+  return answers;
 }
 
-/** Nobody changes a paused copy: what cannot be read there, though production read it, is damaged. */
 function sayOfCopy(counted: RestoredTable | undefined): RestoredTable {
   if (counted?.outcome !== 'left out') return counted ?? MISSING;
-  if (counted.why === 'out of time') return counted;
-  if (counted.why === undefined) return { outcome: 'damaged', reason: counted.reason };
+  if (counted.why !== 'locked') return counted;
   const reason = 'a transaction that was still open there holds it locked in the copy';
-  return { outcome: 'left out', reason };
+  return { outcome: 'left out', reason, why: 'locked' };
 }
 
-/** Pages are those of production only while the table was not rewritten. */
-function planOf(source: TableContent, table: CountableTable): HashPlan {
+/** The very pages that were hashed in production: it is the same file. */
+function planOf(source: TableContent): HashPlan {
   if (source.hash === null) return { kind: 'none' };
-  if (source.pages === null) return { kind: 'all' };
-  return source.fileNode === table.fileNode ? { kind: 'pages', ...source.pages } : { kind: 'none' };
+  return source.pages === null ? { kind: 'all' } : { kind: 'pages', ...source.pages };
 }
 
 async function findTables(

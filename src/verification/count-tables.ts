@@ -3,12 +3,14 @@
  * table stays locked for longer than its own share is read. What cannot be read is answered with its reason;
  * only a lost connection, a full disk and an abort throw.
  */
+import type { WhyMissed } from '../engines/proof-point.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isProblem, type Problem } from '../kernel/problem.ts';
 import type { Session } from '../postgres/session.ts';
 import { type CountableTable, countAndHash } from '../postgres/table-content.ts';
 import { isCorruption } from './damage.ts';
 import { type Chunk, chunksOf, type HashPlan } from './day-part.ts';
+import { LACKING } from './structure-report.ts';
 
 export interface CountingRequest {
   /** Opens one more session that sees the same rows. */
@@ -33,12 +35,8 @@ export interface PlannedTable {
 export type CountedTable =
   /** `hash`: in decimal; null: not hashed. */
   | { readonly outcome: 'counted'; readonly rows: number; readonly hash: string | null }
-  | {
-      readonly outcome: 'left out';
-      readonly reason: string;
-      readonly why?: 'locked' | 'out of time';
-    }
-  /** PostgreSQL itself says that what is stored there is damaged. */
+  | { readonly outcome: 'left out'; readonly reason: string; readonly why: WhyMissed }
+  /** PostgreSQL itself says that what is stored there is damaged, or not there. */
   | { readonly outcome: 'damaged'; readonly reason: string };
 
 /** In the order of the request, which should be that of importance: the end may be left out. */
@@ -129,7 +127,7 @@ async function takeChunk(
       }),
     );
     // TRUNCATE and ALTER TABLE empty it for older snapshots: what was read is not what was there.
-    if (seen.fileNode !== fileNode) state.fail({ outcome: 'left out', reason: REWRITTEN });
+    if (seen.fileNode !== fileNode) state.fail(changed(REWRITTEN));
     else state.add(seen.rows, seen.hash);
   } catch (error) {
     request.signal.throwIfAborted();
@@ -157,12 +155,28 @@ function sayFailure(error: unknown, lockSeconds: number): CountedTable {
     return { outcome: 'left out', reason, why: 'locked' };
   }
   if (sqlState === '57014') return LATE;
-  if (known !== undefined) return { outcome: 'left out', reason: known };
-  if (sqlState === '42501') return { outcome: 'left out', reason: sayRight(message) };
+  if (known !== undefined) return changed(known);
+  if (sqlState === '42501')
+    return { outcome: 'left out', reason: sayRight(message), why: 'denied' };
   if (sqlState === '' || BEYOND_TABLES.test(sqlState)) throw error;
-  if (isCorruption(error)) return { outcome: 'damaged', reason: message };
-  return { outcome: 'left out', reason: message };
+  if (isCorruption(error) || isOfStored(sqlState, message))
+    return { outcome: 'damaged', reason: message };
+  return { outcome: 'left out', reason: message, why: 'unreadable' };
 }
+
+function isOfStored(sqlState: string, message: string): boolean {
+  return STORED.has(sqlState) && !LACKING.test(message);
+}
+
+function changed(reason: string): CountedTable {
+  return { outcome: 'left out', reason, why: 'changed' };
+}
+
+/**
+ * A file that is not there, one that cannot be read, and what PostgreSQL finds where it expects something
+ * else: a length, an entry of the catalogue. A missing library has the same codes.
+ */
+const STORED: ReadonlySet<string> = new Set(['58P01', '58030', 'XX000']);
 
 /** Connections, rights to connect, memory and disk, shutdowns, a snapshot that has gone. */
 const BEYOND_TABLES = /^(?:08|28|53|57|22023)/;

@@ -1,11 +1,11 @@
 /** Reads what stands in one database, in sessions that all see the same: what a snapshot or a standstill gives. */
-import type { DatabaseContent, TableContent } from '../engines/proof-point.ts';
+import type { DatabaseContent, MissedTable, TableContent } from '../engines/proof-point.ts';
 import { utcText } from '../kernel/codecs.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import type { Session } from '../postgres/session.ts';
-import { prepareCounting, readCountables } from '../postgres/table-content.ts';
+import { nameOf, prepareCounting, readCountables } from '../postgres/table-content.ts';
 import type { RecoveryDeps } from '../recovery/deps.ts';
-import { type ContentBudget, planTables, sayKinds, sayTable } from './content.ts';
+import { type ContentBudget, planTables, sayKinds, sayMissed } from './content.ts';
 import { type CountedTable, countTables, type PlannedTable } from './count-tables.ts';
 
 export interface ReadDatabase {
@@ -67,21 +67,23 @@ export async function readDatabase(means: Means, request: ReadDatabase): Promise
     await request.alsoRead(leader, database);
   }
   const seen = planned.map((one, index) => ({ ...one, answer: counted[index] }));
+  const missed = seen.flatMap(missedOf);
   return {
     database,
     lsn,
     at: utcText(at),
     tables: seen.flatMap(({ answer, ...one }) => contentOf(one, answer)).toReversed(),
-    leftOut: [
-      ...sayKinds(kinds),
-      ...leftOut,
-      ...seen.flatMap(({ table, answer }) =>
-        answer === undefined || answer.outcome === 'counted'
-          ? []
-          : [sayTable(table, answer.reason)],
-      ),
-    ],
+    leftOut: [...sayKinds(kinds), ...leftOut, ...missed.map(sayMissed)],
+    missed,
   };
+}
+
+type Seen = PlannedTable & { readonly answer: CountedTable | undefined };
+
+function missedOf({ table, answer }: Seen): readonly MissedTable[] {
+  if (answer === undefined || answer.outcome === 'counted') return [];
+  const why = answer.outcome === 'left out' ? answer.why : 'unreadable';
+  return [{ table: nameOf(table), why, reason: answer.reason }];
 }
 
 function contentOf(

@@ -24,7 +24,8 @@ const OBJECT = /^(heap table|btree index|relation) "(.+)"(?:, (.+))?:$/;
 /** pg_amcheck.c, progress_report(). */
 const PAGES = /(\d+)\/(\d+) pages/g;
 /** dfmgr.c and extensions that want to be preloaded. */
-const LACKING = /could not (?:access file|load library|find function)|must be (?:pre)?loaded/;
+export const LACKING =
+  /could not (?:access file|load library|find function)|must be (?:pre)?loaded/;
 
 export function readStructureReport(stdout: string, stderr: string): StructureReport {
   const damaged: DamagedObject[] = [];

@@ -14,6 +14,7 @@ export function sampleProofPoint(lsn: Lsn | string, untilLsn: Lsn | string): Pro
           table('orders', 30),
         ],
         leftOut: ['public.basket is unlogged'],
+        missed: [],
       },
     ],
     untilLsn: toLsn(untilLsn),

@@ -1,7 +1,11 @@
 /** Tests of comparing contents at one position: no tolerance, and nothing unseen is called equal. */
 import { describe, expect, test } from 'vitest';
 
-import type { DatabaseContent, TableContent } from '../../../src/engines/proof-point.ts';
+import type {
+  DatabaseContent,
+  MissedTable,
+  TableContent,
+} from '../../../src/engines/proof-point.ts';
 import { toLsn } from '../../../src/kernel/lsn.ts';
 import type { ComparedTable } from '../../../src/verification/compare.ts';
 import {
@@ -9,6 +13,7 @@ import {
   exactShows,
   judgeContents,
   type RestoredTable,
+  standsElsewhere,
 } from '../../../src/verification/compare-exact.ts';
 
 const ORDERS: TableContent = {
@@ -28,6 +33,7 @@ function compare(
   return compareContent('orders', { ...ORDERS, ...changes }, restored);
 }
 
+const LOCKED = { outcome: 'left out', reason: 'held locked', why: 'locked' } as const;
 const EQUAL = { outcome: 'counted', rows: 1000, hash: '-77' } as const;
 
 describe('compareContent()', () => {
@@ -58,19 +64,32 @@ describe('compareContent()', () => {
   });
 
   test('calls neither what could not be read', () => {
-    expect(compare({ outcome: 'left out', reason: 'locked' })).toMatchObject({
+    expect(compare(LOCKED)).toMatchObject({
       equal: null,
       outcome: 'not compared',
-      reason: 'locked',
+      reason: 'held locked',
     });
     expect(compare(undefined)).toMatchObject({ equal: null, outcome: 'not compared' });
   });
 
-  test('compares by count alone what was rewritten since its pages were hashed', () => {
+  test('calls nothing equal that was hashed in production and not in the copy', () => {
     const pages = { fromPage: 0, toPage: 1200 };
+    for (const change of [{ pages }, {}])
+      expect(compare({ ...EQUAL, hash: null }, change)).toMatchObject({
+        equal: null,
+        outcome: 'not compared',
+      });
 
-    expect(compare({ ...EQUAL, hash: null }, { pages })).toMatchObject({ equal: true, pages });
+    expect(compare({ ...EQUAL, hash: null }, { hash: null })).toMatchObject({ equal: true });
     expect(compare({ ...EQUAL, rows: 3, hash: null }, { pages })).toMatchObject({ equal: false });
+  });
+
+  test('takes another file in the copy for another position, however the rows were hashed', () => {
+    expect(standsElsewhere(ORDERS, ORDERS.fileNode)).toBeUndefined();
+    const restored = standsElsewhere(ORDERS, '16999');
+
+    expect(compare(restored)).toMatchObject({ equal: null, outcome: 'not compared' });
+    expect(judgeContents([compare(EQUAL), compare(restored)], []).verdict).toBe('ERROR');
   });
 });
 
@@ -78,7 +97,9 @@ describe('judgeContents()', () => {
   test('passes when all that was looked at is equal, and names what was not', () => {
     const seen = [compare(EQUAL), compare(EQUAL, { pages: { fromPage: 0, toPage: 9 } })];
 
-    const { verdict, detail } = judgeContents(seen, ['carts: it was dropped meanwhile']);
+    const { verdict, detail } = judgeContents(seen, [
+      missing({ table: 'carts', why: 'changed', reason: 'it was dropped meanwhile' }),
+    ]);
 
     expect(verdict).toBe('PASS');
     expect(detail).toBe(
@@ -96,12 +117,55 @@ describe('judgeContents()', () => {
   });
 
   test('never passes what nobody could look at', () => {
-    const missed = compare({ outcome: 'left out', reason: 'locked' });
-
-    expect(judgeContents([missed], []).verdict).toBe('ERROR');
+    expect(judgeContents([compare(LOCKED)], []).verdict).toBe('ERROR');
     expect(judgeContents([], []).verdict).toBe('SKIPPED');
   });
+
+  test.each(['locked', 'out of time', 'changed', 'denied', 'unreadable'] as const)(
+    'cannot tell when all that production has was missed there: %s',
+    (why) => {
+      const { verdict, detail } = judgeContents(
+        [],
+        [missing({ table: 'carts', why, reason: 'x' })],
+      );
+
+      expect(verdict).toBe('ERROR');
+      expect(detail).toContain('no table could be compared: carts: x');
+    },
+  );
+
+  test('passes what was locked or late beside what is equal, and not what is denied every day', () => {
+    const reason = 'permission denied (`GRANT pg_read_all_data TO …;` would let us)';
+    const seen = (['locked', 'out of time', 'unreadable', 'denied'] as const).map((why) =>
+      judgeContents([compare(EQUAL)], [missing({ table: 'carts', why, reason })]),
+    );
+
+    expect(seen.map(({ verdict }) => verdict)).toEqual(['PASS', 'PASS', 'ERROR', 'ERROR']);
+    expect(seen.at(-1)?.detail).toBe(`could not be told of carts: ${reason}`);
+  });
+
+  test('passes only what is locked or late in the copy beside what is equal', () => {
+    for (const why of ['locked', 'out of time', 'changed', 'denied', 'unreadable'] as const)
+      expect(judgeContents([compare(EQUAL), compare({ ...LOCKED, why })], []).verdict).toBe(
+        why === 'locked' || why === 'out of time' ? 'PASS' : 'ERROR',
+      );
+    expect(judgeContents([compare(EQUAL), compare(undefined)], []).verdict).toBe('ERROR');
+  });
+
+  test('skips a database of which nothing was meant to be compared', () => {
+    const leftOut = ['unlogged tables: cache'];
+    const { verdict } = judgeContents([], [{ database: 'shop', leftOut, missed: [] }]);
+
+    expect(verdict).toBe('SKIPPED');
+  });
 });
+
+function missing(
+  ...missed: MissedTable[]
+): Pick<DatabaseContent, 'database' | 'leftOut' | 'missed'> {
+  const leftOut = missed.map(({ table, reason }) => `${table}: ${reason}`);
+  return { database: 'shop', leftOut, missed };
+}
 
 function content(table: Partial<TableContent>, leftOut: string[] = []): DatabaseContent {
   const at = '2026-11-24T04:20:00.000000Z';
@@ -111,6 +175,7 @@ function content(table: Partial<TableContent>, leftOut: string[] = []): Database
     at,
     tables: [{ ...ORDERS, ...table }],
     leftOut,
+    missed: [],
   };
 }
 
@@ -121,7 +186,16 @@ describe('exactShows()', () => {
     );
     const counted = exactShows([content({ hash: null })], false);
     expect(counted).toContain('every count had to be equal');
-    expect(counted).toContain('does not show that contents are equal');
+    expect(counted).toContain('Counts only: it does not show that contents are equal');
+    const both = { ...content({}), tables: [ORDERS, { ...ORDERS, hash: null }, ORDERS] };
+    expect(exactShows([both], false)).toContain('Of 1 table only the rows were counted.');
+  });
+
+  test('speaks of nothing equal where no table was compared', () => {
+    const shows = exactShows([{ ...content({}, ['unlogged tables: cache']), tables: [] }], false);
+
+    expect(shows).not.toMatch(/equal|Exact/);
+    expect(shows).toContain('Not compared: unlogged tables: cache.');
   });
 
   test('says when only a part was hashed, and what was not compared', () => {

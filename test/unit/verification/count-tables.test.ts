@@ -52,8 +52,9 @@ function unused(): never {
   throw new Error('Nobody copies rows here');
 }
 
-function failing(sqlState: string): Problem {
-  return new Problem(QUERY_FAILED, 'Cannot run a statement', { facts: { sqlState } });
+function failing(sqlState: string, message = 'Cannot run a statement'): Problem {
+  const cause = new Error(message);
+  return new Problem(QUERY_FAILED, 'Cannot run a statement', { facts: { sqlState }, cause });
 }
 
 function answering(rows: string, hash: string | null, node = '7'): Answer {
@@ -94,22 +95,23 @@ describe('countTables()', () => {
   });
 
   test.each([
-    ['42P01', 'it was dropped meanwhile'],
-    ['42703', 'its columns were changed meanwhile'],
-    ['55P03', 'it was locked for longer than 5 s'],
-    ['57014', 'the time allowed for it was over'],
-    ['42501', 'Cannot run a statement (`GRANT pg_read_all_data TO …;` would let us)'],
-  ])('leaves out what cannot be read, for %s: %s', async (sqlState, reason) => {
+    ['42P01', 'changed', 'it was dropped meanwhile'],
+    ['42703', 'changed', 'its columns were changed meanwhile'],
+    ['55P03', 'locked', 'it was locked for longer than 5 s'],
+    ['57014', 'out of time', 'the time allowed for it was over'],
+    ['42501', 'denied', 'Cannot run a statement (`GRANT pg_read_all_data TO …;` would let us)'],
+    ['22P02', 'unreadable', 'Cannot run a statement'],
+  ])('leaves out what cannot be read, for %s as %s: %s', async (sqlState, why, reason) => {
     const counted = await count(() => {
       throw failing(sqlState);
     });
 
-    expect(counted).toMatchObject([{ outcome: 'left out', reason }]);
+    expect(counted).toEqual([{ outcome: 'left out', reason, why }]);
   });
 
   test('leaves out what was emptied or rewritten: an older snapshot sees nothing in it', async () => {
     expect(await count(answering('0', null, '8'))).toEqual([
-      { outcome: 'left out', reason: 'it was rewritten or emptied meanwhile' },
+      { outcome: 'left out', reason: 'it was rewritten or emptied meanwhile', why: 'changed' },
     ]);
   });
 
@@ -119,12 +121,31 @@ describe('countTables()', () => {
     ]);
   });
 
-  test('tells of damage as damage', async () => {
+  test.each([
+    ['XX001', 'invalid page in block 3 of relation base/5/16384'],
+    ['58P01', 'could not open file "base/5/16384": No such file or directory'],
+    ['58P01', 'could not access status of transaction 734'],
+    ['58030', 'could not read block 3 in file "base/5/16384": Input/output error'],
+    ['XX000', 'invalid memory alloc request size 18446744073709551613'],
+    ['XX000', 'cache lookup failed for type 16400'],
+  ])('tells of damage as damage: %s, %s', async (sqlState, message) => {
     const counted = await count(() => {
-      throw failing('XX001');
+      throw failing(sqlState, message);
     });
 
-    expect(counted).toMatchObject([{ outcome: 'damaged' }]);
+    expect(counted).toEqual([{ outcome: 'damaged', reason: message }]);
+  });
+
+  test.each([
+    ['58P01', 'could not access file "$libdir/postgis-3": No such file or directory'],
+    ['XX000', 'could not load library "/usr/lib/postgis-3.so"'],
+    ['XX000', 'timescaledb must be preloaded'],
+  ])('takes a library that is missing for no damage: %s, %s', async (sqlState, message) => {
+    const counted = await count(() => {
+      throw failing(sqlState, message);
+    });
+
+    expect(counted).toEqual([{ outcome: 'left out', reason: message, why: 'unreadable' }]);
   });
 
   test('throws what says nothing about a table, when every session has been given back', async () => {
