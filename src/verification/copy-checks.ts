@@ -5,6 +5,7 @@ import { formatSeconds, formatUtc } from '../kernel/moment.ts';
 import type { Session } from '../postgres/session.ts';
 import type { RecoveryDeps } from '../recovery/deps.ts';
 import type { ScratchRestore } from '../recovery/point-in-time/restore.ts';
+import { withoutPreloads } from '../recovery/point-in-time/restored-copy.ts';
 import type { Seen } from './checks.ts';
 import { type ComparedTable, compareTable, type SourceTable } from './compare.ts';
 import { isInability } from './damage.ts';
@@ -84,7 +85,8 @@ export async function compareWithCopy(
 /** Every database that accepts connections must do so in the copy. */
 export async function openEveryDatabase(context: CopyContext): Promise<Seen> {
   const { restored } = context;
-  const names = await databaseNames(context);
+  const databases = await listDatabases(context);
+  const names = namesOf(databases);
   const broken: string[] = [];
   for (const name of names) {
     try {
@@ -100,16 +102,36 @@ export async function openEveryDatabase(context: CopyContext): Promise<Seen> {
     }
   }
   if (broken.length > 0) return { verdict: 'FAIL', detail: broken.join('; ') };
-  return { verdict: 'PASS', detail: `${names.join(', ')} opened as ${restored.superuser}` };
+  const opened = `${names.join(', ')} opened as ${restored.superuser}`;
+  const dropped = databases.flatMap(({ name, isHalfDropped }) => (isHalfDropped ? [name] : []));
+  if (dropped.length === 0) return { verdict: 'PASS', detail: opened };
+  const detail = `${opened}; a DROP DATABASE that was cut short in production left: ${dropped.join(', ')}`;
+  return { verdict: 'PASS', detail };
 }
 
 /** Those that accept connections. */
 export async function databaseNames(context: CopyContext): Promise<readonly string[]> {
+  return namesOf(await listDatabases(context));
+}
+
+interface CopyDatabase {
+  readonly name: string;
+  /** Nobody may connect to what an interrupted DROP DATABASE leaves, in production neither. */
+  readonly isHalfDropped: boolean;
+}
+
+// pg_database.h, DATCONNLIMIT_INVALID_DB.
+const DATABASES = `
+  SELECT datname AS name, datconnlimit = -2 AS "isHalfDropped"
+    FROM pg_database WHERE datallowconn ORDER BY datname`;
+
+async function listDatabases(context: CopyContext): Promise<readonly CopyDatabase[]> {
   await using session = await enter(context, context.restored.database);
-  const rows = await session.query<{ name: string }>(
-    'SELECT datname AS name FROM pg_database WHERE datallowconn ORDER BY datname',
-  );
-  return rows.map(({ name }) => name);
+  return await session.query<CopyDatabase>(DATABASES);
+}
+
+function namesOf(databases: readonly CopyDatabase[]): readonly string[] {
+  return databases.flatMap(({ name, isHalfDropped }) => (isHalfDropped ? [] : [name]));
 }
 
 /** From here on the copy is a server of its own: nothing is compared any more. */
@@ -126,9 +148,9 @@ export async function promote(context: CopyContext): Promise<Seen> {
   return { verdict: 'FAIL', detail: `it did not open for writing in ${PROMOTE_SECONDS} s` };
 }
 
-/** As superuser of the copy; a statement may take as long as it takes. */
+/** As superuser of the copy, without production's libraries; a statement may take as long as it takes. */
 export async function enter(context: CopyContext, database: string): Promise<Session> {
   const { restored, recovery, signal } = context;
-  const url = restored.cluster.url(database, restored.superuser);
+  const url = withoutPreloads(restored.cluster.url(database, restored.superuser));
   return recovery.connect(url, { signal, statementTimeoutMs: 0 });
 }

@@ -17,8 +17,13 @@ export function isCorruption(error: unknown): error is Problem {
 export function isInability(error: unknown): boolean {
   if (!isProblem(error)) return true;
   const sqlState = sqlStateOf(error);
-  if (sqlState !== '') return INABILITY.test(sqlState);
+  if (sqlState !== '') return INABILITY.test(sqlState) || isLibraryLacking(error, sqlState);
   return error.kind.retry === 'later' || isProblem(error, POSTGRES_UNREACHABLE);
+}
+
+/** dfmgr.c: a library that production has and this machine has not. Data files have other words. */
+function isLibraryLacking({ message }: Problem, sqlState: string): boolean {
+  return sqlState === '58P01' && message.includes('could not access file');
 }
 
 function sqlStateOf(error: unknown): string {

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 
 import type { Programs } from '../postgres/programs.ts';
 import type { Session } from '../postgres/session.ts';
+import { NO_PRELOADS } from '../recovery/point-in-time/restored-copy.ts';
 import { runProgram } from '../subprocess/run.ts';
 import type { Seen } from './checks.ts';
 import { type CopyContext, databaseNames, enter } from './copy-checks.ts';
@@ -57,7 +58,7 @@ async function runAmcheck(
     signal,
     deadlineMs: AMCHECK_MS,
     cwd: '/',
-    environment: { LC_ALL: 'C', PATH: '/usr/bin:/bin' },
+    environment: { LC_ALL: 'C', PATH: '/usr/bin:/bin', PGOPTIONS: NO_PRELOADS },
     user: recovery.scratch.user,
   });
   const { damaged, unread, pages } = readStructureReport(end.stdout, end.stderr);

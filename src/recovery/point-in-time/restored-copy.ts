@@ -21,20 +21,35 @@ export interface CopyAccessRequest {
   readonly signal: AbortSignal;
 }
 
+/**
+ * For libpq's `options`. What production sets for a database or a role wins over the copy's own
+ * configuration, and what a client asks for over both: such a library need not be on this machine.
+ */
+export const NO_PRELOADS = '-c session_preload_libraries= -c local_preload_libraries=';
+
+/** The same place, entered without production's libraries. Only a superuser may ask for it. Pure. */
+export function withoutPreloads(url: string): string {
+  return `${url}&options=${encodeURIComponent(NO_PRELOADS)}`;
+}
+
 /** @throws Problem RECOVERY_COPY_UNUSABLE when no role that we can guess exists in it. */
 export async function findCopyAccess(request: CopyAccessRequest): Promise<CopyAccess> {
   const { cluster, connect, signal } = request;
   let failure: unknown;
-  for (const role of new Set([request.role, 'postgres', 'dbdr'])) {
+  const urls = [...new Set([request.role, 'postgres', 'dbdr'])].flatMap((role) => {
+    const url = cluster.url('template1', role);
+    return [url, withoutPreloads(url)];
+  });
+  for (const entrance of urls) {
     try {
-      await using session = await connect(cluster.url('template1', role), { signal });
+      await using session = await connect(entrance, { signal });
       const superuser = await oneName(
         session,
         'SELECT rolname AS name FROM pg_roles WHERE rolsuper AND rolcanlogin ORDER BY oid LIMIT 1',
       );
       const database = await oneName(
         session,
-        `SELECT datname AS name FROM pg_database WHERE datallowconn
+        `SELECT datname AS name FROM pg_database WHERE datallowconn AND datconnlimit <> -2
          ORDER BY datname = $1 DESC, datname = 'postgres' DESC, datname LIMIT 1`,
         request.database,
       );

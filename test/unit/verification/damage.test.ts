@@ -31,3 +31,16 @@ test('isInability() takes a copy that accepts no connection for one that cannot 
   expect(isInability(connectProblem({ code: 'ECONNREFUSED', message: '' }, context))).toBe(true);
   expect(isInability(connectProblem({ code: '58P01', message: 'gone' }, context))).toBe(false);
 });
+
+test('isInability() takes a library that this machine lacks for no damage, and a lost file for damage', () => {
+  const context = { place: 'shop at /s:5432', user: 'postgres', replication: false };
+  const library = {
+    code: '58P01',
+    message: 'could not access file "anon": No such file or directory',
+  };
+  const file = { code: '58P01', message: 'could not open file "base/5/1259": No such file' };
+
+  expect(isInability(connectProblem(library, context))).toBe(true);
+  expect(isInability(connectProblem(file, context))).toBe(false);
+  expect(isInability(failedQuery(file.code, file.message))).toBe(false);
+});
