@@ -74,11 +74,14 @@ export function judgeCoverage(
   const { systemId, timeline, storedLsn } = progress;
   if (systemId !== base.systemId || !isLsn(storedLsn) || lsnBytes(storedLsn) === 0n)
     return { outcome: 'unknown' };
+  if (timeline < base.timeline) return { outcome: 'unknown' };
   const reach = follow(base, inventory);
   const end = reach?.toLsn ?? base.beginLsn;
   const isWhole = reach?.timeline === timeline && !reach.broken;
   if (isWhole && compareLsn(end, storedLsn) >= 0) return { outcome: 'unbroken' };
   const hole = { systemId, timeline, fromLsn: end, toLsn: holeEnd(end, inventory, progress) };
+  // Nothing lies between: positions of a timeline that was left may be higher than any of the next.
+  if (compareLsn(hole.fromLsn, hole.toLsn) >= 0) return { outcome: 'unknown' };
   return { outcome: 'broken', hole };
 }
 

@@ -63,6 +63,25 @@ test('judgeCoverage() knows nothing while another cluster, or nothing at all, wa
   expect(judgeCoverage({ ...facts, progress: none }, followWal).outcome).toBe('unknown');
 });
 
+test('judgeCoverage() knows nothing while the timeline of the base was not told of', () => {
+  const runs = [run(1, '0/3000000', '0/5000000'), run(1, '0/6000000', '0/9000000')];
+  const progress = { systemId: '73', timeline: 1, storedLsn: '0/9000000' };
+  const base = { ...BASE, timeline: 2 };
+
+  expect(judgeCoverage({ base, inventory: inventory(runs), progress }, followWal).outcome).toBe(
+    'unknown',
+  );
+});
+
+test('judgeCoverage() tells no hole that ends where it begins', () => {
+  const runs = [run(1, '0/3000000', '0/9000000'), run(2, '0/6000000', '0/7000000')];
+  const progress = { systemId: '73', timeline: 2, storedLsn: '0/7000000' };
+
+  expect(
+    judgeCoverage({ base: BASE, inventory: inventory(runs), progress }, followWal).outcome,
+  ).toBe('unknown');
+});
+
 test('holeRanges() takes segments that follow on each other for one hole, over a change of the high part', () => {
   const names = [
     '0000000100000000000000FE',
