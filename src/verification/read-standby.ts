@@ -10,6 +10,7 @@ import { Problem } from '../kernel/problem.ts';
 import { readServerFacts } from '../postgres/server-facts.ts';
 import { quoteIdentifier, type Session } from '../postgres/session.ts';
 import { namesInUrl } from '../recovery/server-url.ts';
+import { readBeyondTables } from './beyond-tables.ts';
 import type { ContentRequest, TakenContent } from './content.ts';
 import type { VerificationDeps } from './deps.ts';
 import { CANNOT_PAUSE } from './problems.ts';
@@ -61,7 +62,11 @@ export async function takeFromStandby(
       const content = { ...place, leader, begin: READ_ONLY, lsn, at, deadlineMs };
       // What else is read of it may need a transaction.
       taken.push(
-        await leader.transaction(READ_ONLY, async () => readDatabase(deps.recovery, content)),
+        await leader.transaction(READ_ONLY, async () => {
+          const beyond = await readBeyondTables(leader, place);
+          const read = await readDatabase(deps.recovery, content);
+          return { ...read, leftOut: [...read.leftOut, ...beyond] };
+        }),
       );
       // Each table is read in a transaction of its own: only a standstill makes them see the same.
       if (!(await standsStillAt(standby, lsn)))

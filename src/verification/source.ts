@@ -8,6 +8,7 @@ import { type Lsn, toLsn } from '../kernel/lsn.ts';
 import { isProblem } from '../kernel/problem.ts';
 import { type ConnectOptions, quoteIdentifier, type Session } from '../postgres/session.ts';
 import { nameOf, readCountables } from '../postgres/table-content.ts';
+import { readBeyondTables } from './beyond-tables.ts';
 import type { SourceTable } from './compare.ts';
 import type { ContentBudget } from './content.ts';
 import { openReader } from './read-databases.ts';
@@ -31,6 +32,8 @@ export interface Source {
   /** When the proof began, by our clock. RFC 3339. */
   readonly at: string;
   readonly tables: readonly SourceTable[];
+  /** What else is there and not compared, one clause each. */
+  readonly leftOut: readonly string[];
   /**
    * The same tables with bounds that no lag of the statistics can make too narrow: for the case that a
    * count lies outside. Waits until every backend has told of what it did meanwhile.
@@ -71,6 +74,9 @@ export async function readSource(request: SourceRequest): Promise<Source> {
 
   const at = utcText(clock.now());
   const chosen = await largestTables(open, budget.tables);
+  const leftOut: string[] = [];
+  for (const { database, session } of open)
+    leftOut.push(...(await readBeyondTables(session, { database, databases })));
   // Statistics outside, counts inside: what happens between them only widens the bounds.
   const statisticsBefore = await takeStatistics(open, chosen);
   const before = await takeCounts(open, chosen, {
@@ -110,6 +116,7 @@ export async function readSource(request: SourceRequest): Promise<Source> {
     laterLsn,
     at,
     tables: tablesBy(statisticsAfter),
+    leftOut,
     widen: async () =>
       tablesBy(statisticsAfter, await takeLateStatistics(request, chosen, countedMs)),
   };

@@ -10,6 +10,7 @@ import { isProblem } from '../kernel/problem.ts';
 import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
 import type { Session } from '../postgres/session.ts';
 import { readSnapshot, type TransactionSnapshot } from '../postgres/snapshot.ts';
+import { readBeyondTables } from './beyond-tables.ts';
 import type { ContentRequest, TakenContent } from './content.ts';
 import type { VerificationDeps } from './deps.ts';
 import { findPosition, type Position } from './position.ts';
@@ -116,7 +117,9 @@ async function takeOnce(deps: VerificationDeps, request: DatabaseRequest): Promi
       return { outcome: 'again', reason: `it lies at ${lsn}, before the end of the backup` };
     const begin = `${READ_ONLY}; SET TRANSACTION SNAPSHOT '${exported}'`;
     const place = { ...request, leader, begin, lsn, at, deadlineMs, signal };
-    const content = await readDatabase(deps.recovery, place);
+    const beyond = await readBeyondTables(leader, request);
+    const read = await readDatabase(deps.recovery, place);
+    const content = { ...read, leftOut: [...read.leftOut, ...beyond] };
     return { outcome: 'taken', content, untilLsn: last.untilLsn };
   });
 }

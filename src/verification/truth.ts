@@ -67,9 +67,15 @@ export function wordsOf(truth: Truth | undefined, compared: Truth | undefined): 
   return {
     mode: truth?.kind ?? 'bounded',
     shows: showsOf(compared),
-    leftOut: truth?.kind === 'exact' ? truth.point.databases.flatMap(({ leftOut }) => leftOut) : [],
+    leftOut: leftOutOf(truth),
     sourceLsn: truth === undefined ? null : sourceLsn(truth),
   };
+}
+
+function leftOutOf(truth: Truth | undefined): string[] {
+  if (truth === undefined) return [];
+  if (truth.kind === 'bounded') return [...truth.source.leftOut];
+  return truth.point.databases.flatMap(({ leftOut }) => leftOut);
 }
 
 function showsOf(truth: Truth | undefined): string {

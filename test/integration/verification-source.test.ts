@@ -100,6 +100,17 @@ test('widen() counts what the statistics had not told yet', async () => {
   expect(table?.deletedMeanwhile).toBe(5);
 });
 
+test('names large objects and databases that are not proved', async () => {
+  await postgres.query(`SELECT lo_from_bytea(0, 'a'), lo_from_bytea(0, 'b')`);
+  await postgres.query('CREATE DATABASE crm');
+  await postgres.query('CREATE DATABASE pattern IS_TEMPLATE true');
+
+  const { leftOut } = await askProduction();
+  await postgres.query('DROP DATABASE crm');
+
+  expect(leftOut).toEqual(['2 large objects', 'database crm']);
+});
+
 test('sets no bounds where a table was emptied and filled again meanwhile', async () => {
   await postgres.query('CREATE TABLE reloaded AS SELECT n FROM generate_series(1, 50) AS n');
 

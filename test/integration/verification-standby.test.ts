@@ -92,6 +92,7 @@ async function whyNone(): Promise<string> {
 describe('verification.read_from', () => {
   test('proves equality with what the standby stood at while production went on, and lets it go on', async () => {
     await mayPause(true);
+    await server.query(`SELECT lo_from_bytea(0, 'a photo')`);
     await using people = startBusyPeople([server.url()], 3);
 
     const result = await setting.verify();
@@ -101,6 +102,7 @@ describe('verification.read_from', () => {
     ).toEqual([]);
     expect(result).toMatchObject({ verdict: 'PASS', mode: 'exact' });
     expect(result.tables).toMatchObject([{ table: 'ledger', outcome: 'equal' }]);
+    expect(result.leftOut).toEqual(['1 large object']);
     expect(await pauseState()).toBe('not paused');
     expect(people.committed()).toBeGreaterThan(10);
   });
