@@ -3,7 +3,8 @@
  * answer the same: rows are hashed as text under equal settings, and the sum of the hashes does not depend on
  * their order. Only reads. A table is named by its schema and name; its columns are those of the snapshot.
  */
-import { isProblem } from '../kernel/problem.ts';
+import { isProblem, Problem } from '../kernel/problem.ts';
+import { QUERY_FAILED } from './problems.ts';
 import { quoteIdentifier, type Session } from './session.ts';
 
 /**
@@ -186,13 +187,32 @@ export interface RowsSeen {
 export async function countAndHash(session: Session, request: RowsRequest): Promise<RowsSeen> {
   const [row] = await session.query<{ rows: string; hash: string | null }>(rowsSql(request));
   // The statement before holds the table, so that it is what was read.
-  const [file] = await session.query<{ node: string | null }>(
-    'SELECT pg_relation_filenode(to_regclass($1))::text AS node',
-    [sqlNameOf(request)],
-  );
+  const [file] = await session.query<{ node: string | null; changed: boolean }>(AS_IT_WAS_READ, [
+    sqlNameOf(request),
+  ]);
+  if (request.columns !== undefined && file?.changed === true)
+    throw new Problem(QUERY_FAILED, `Cannot hash ${sqlNameOf(request)}: its columns were changed`, {
+      facts: { sqlState: UNDEFINED_COLUMN },
+    });
   const hash = request.columns === undefined ? null : BigInt(row?.hash ?? 0);
   return { rows: BigInt(row?.rows ?? 0), hash, fileNode: file?.node ?? null };
 }
+
+/** Source: PostgreSQL docs, Appendix A: `undefined_column`. */
+const UNDEFINED_COLUMN = '42703';
+
+/**
+ * A statement finds columns by the catalogue of this moment, whatever its snapshot: where one was dropped and
+ * another took its name, it reads that one. `pg_attribute` is what the snapshot sees, the functions tell what is.
+ */
+const AS_IT_WAS_READ = `
+  SELECT pg_relation_filenode(r.oid)::text AS node,
+         EXISTS (SELECT FROM pg_attribute t
+                  WHERE t.attrelid = r.oid AND t.attnum > 0 AND NOT t.attisdropped
+                    AND right((pg_identify_object('pg_class'::regclass, r.oid, t.attnum)).identity,
+                              length(quote_ident(t.attname)) + 1)
+                        IS DISTINCT FROM '.' || quote_ident(t.attname)) AS changed
+    FROM (SELECT to_regclass($1)::oid AS oid) r`;
 
 /** Pure. */
 export function rowsSql({ columns, fromPage, toPage, ...name }: RowsRequest): string {

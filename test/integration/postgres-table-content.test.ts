@@ -119,6 +119,34 @@ describe('countAndHash()', () => {
     await locking.query('ROLLBACK');
   });
 
+  test('refuses to hash a column that took the name of one that the snapshot sees', async () => {
+    await server.query(
+      'CREATE TABLE moving AS SELECT i AS a, i AS "B ""b" FROM generate_series(1, 9) i',
+    );
+    await using session = await openCounting();
+    const request: RowsRequest = { ...WIDE, table: 'moving', columns: ['a', 'B "b'] };
+
+    await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const seen = await countAndHash(session, request);
+    await session.query('COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    await session.query('SELECT 1 FROM pg_class');
+    await server.query('ALTER TABLE moving ADD COLUMN other int DEFAULT 9');
+    await session.query('SAVEPOINT wider');
+    const wider = await countAndHash(session, request);
+    await session.query('ROLLBACK TO wider');
+    await server.query('ALTER TABLE moving DROP COLUMN a');
+    await server.query('ALTER TABLE moving ADD COLUMN a int DEFAULT 9');
+
+    await expect(countAndHash(session, request)).rejects.toMatchObject({
+      facts: { sqlState: '42703' },
+    });
+    const counted = await countAndHash(session, { ...request, columns: undefined });
+    await session.query('ROLLBACK');
+    await server.query('DROP TABLE moving');
+    expect(wider).toEqual(seen);
+    expect(counted.rows).toBe(9n);
+  });
+
   test('refuses to count what row security hides, rather than counting less', async () => {
     await server.query('CREATE TABLE hidden (id int); INSERT INTO hidden VALUES (1)');
     await server.query('ALTER TABLE hidden ENABLE ROW LEVEL SECURITY');
