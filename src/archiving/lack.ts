@@ -13,8 +13,10 @@ import type { ArchivingServer } from './deps.ts';
 
 export interface Lack {
   readonly systemId: string;
-  /** On which the stored log ends. */
+  /** On which the stored log ends: `fromLsn` is a position on it. */
   readonly timeline: number;
+  /** On which the server is: `toLsn` is a position on it. */
+  readonly keptTimeline: number;
   readonly fromLsn: Lsn;
   readonly toLsn: Lsn;
   /** RFC 3339: everything that had been written by then is stored. */
@@ -32,7 +34,10 @@ interface Calling {
   readonly signal: AbortSignal;
 }
 
-/** Undefined: the slot follows on what is stored, or nothing of this cluster is. */
+/**
+ * Undefined: the slot follows on what is stored, or nothing of this cluster is. After a change of timeline
+ * there may turn out to be none.
+ */
 export async function findLack(
   { known, facts, keptFrom }: LackFacts,
   server: ArchivingServer,
@@ -42,12 +47,21 @@ export async function findLack(
   if (known.systemId !== systemId) return undefined;
   const toLsn = segmentBegin(keptFrom, segmentBytes);
   const stored = await storedEnd(known, facts, server, calling);
-  if (stored === undefined || compareLsn(toLsn, stored.toLsn) <= 0) return undefined;
+  if (stored === undefined) return undefined;
+  const lack = {
+    systemId,
+    timeline: stored.timeline,
+    keptTimeline: timeline,
+    fromLsn: stored.toLsn,
+    toLsn,
+    after: known.at,
+  };
+  // Only the receiver, which reads the server's history, can tell how far one timeline leads into another.
+  if (stored.timeline !== timeline) return lack;
+  if (compareLsn(toLsn, stored.toLsn) <= 0) return undefined;
   const range = { timeline: stored.timeline, fromLsn: stored.toLsn, toLsn };
-  // What is remembered may be old; of a timeline that was left, nothing more has come.
-  if (stored.timeline === timeline && (await isThere(range, facts, server, calling)))
-    return undefined;
-  return { systemId, ...range, after: known.at };
+  // What is remembered may be old.
+  return (await isThere(range, facts, server, calling)) ? undefined : lack;
 }
 
 type End = Pick<WalRun, 'timeline' | 'toLsn'>;

@@ -8,8 +8,10 @@ import { WAL_REMOVED } from '../engines/streaming/wal-problems.ts';
 import { receiveWal } from '../engines/streaming/wal-receiver.ts';
 import type { ReceiveWalRequest, WalConflict } from '../engines/streaming/wal-request.ts';
 import type { WalStored } from '../engines/wal-archive.ts';
+import { compareLsn, isLsn } from '../kernel/lsn.ts';
 import { isProblem } from '../kernel/problem.ts';
 import type { Service } from '../kernel/service.ts';
+import type { LogHole } from './coverage.ts';
 import { type ArchivingDeps, type ArchivingServer, archivingLease } from './deps.ts';
 import { noteStore, storeAnswers } from './first-store.ts';
 import { beatWhenIdle } from './heartbeat.ts';
@@ -115,9 +117,21 @@ async function receiveAll(
   } catch (error) {
     if (!isProblem(error, WAL_REMOVED) || request.signal.aborted) throw error;
     const why = 'was not kept by the server: no backup taken before can be brought past it';
-    await openHole({ server: server.name, code: LOG_HOLE, hole: lack, why, after }, deps);
+    const hole = holeOf(lack, error.facts['lsn']);
+    // What the slot begins with is gone: no hole before it, and the next attempt says so.
+    if (compareLsn(hole.fromLsn, hole.toLsn) < 0)
+      await openHole({ server: server.name, code: LOG_HOLE, hole, why, after }, deps);
     await receiveWal(request);
   }
+}
+
+/** It begins where the receiver asked: where the server's log was left for a newer timeline, not behind. */
+function holeOf(
+  { systemId, keptTimeline, fromLsn, toLsn }: Lack,
+  asked: string | number | boolean | undefined,
+): LogHole {
+  const begin = typeof asked === 'string' && isLsn(asked) ? asked : fromLsn;
+  return { systemId, timeline: keptTimeline, fromLsn: begin, toLsn };
 }
 
 async function noteConflict(

@@ -6,8 +6,8 @@
  * A store that fails ends the receiver, and the slot keeps the rest; whoever starts it again begins at
  * the last segment that is not wholly reported. Memory is bounded: a slow store stops the reading.
  */
-import { compareLsn, type Lsn, lsnBytes, toLsn } from '../../kernel/lsn.ts';
-import { Problem } from '../../kernel/problem.ts';
+import { compareLsn, type Lsn, lsnBytes, lsnFromBytes, toLsn } from '../../kernel/lsn.ts';
+import { isProblem, Problem } from '../../kernel/problem.ts';
 import { historyName, segmentBegin } from '../../kernel/wal-name.ts';
 import { SLOT_LOST } from '../../postgres/problems.ts';
 import {
@@ -17,20 +17,25 @@ import {
 import { identifyServer, type ServerIdentity } from '../../postgres/server-facts.ts';
 import type { ClusterFolder } from '../engine.ts';
 import { historyKey } from './wal-format.ts';
+import { placeInHistory, readTimelines, type TimelineEnd } from './wal-history.ts';
 import { putWal } from './wal-objects.ts';
 import { WAL_GAP, WAL_OTHER_CLUSTER, WAL_REMOVED, WAL_SLOT_MISSING } from './wal-problems.ts';
 import type { ReceiveWalRequest, TimelinePlace } from './wal-request.ts';
+import { walStore } from './wal-store.ts';
 import { WalTimeline } from './wal-timeline.ts';
 
 /** The server recognises us by it, in `pg_stat_replication` and `synchronous_standby_names`. */
 export const RECEIVER_APPLICATION = 'dbdr_archiving';
 /** How long the last stores may take after `signal` has aborted. */
 const STOP_MS = 10_000;
+/** No position is higher. */
+const LAST_LSN = toLsn('FFFFFFFF/FFFFFFFF');
 
 /**
  * Resolves when `signal` has aborted and what was received is stored.
  *
- * @throws Problem POSTGRES_*, STORAGE_*, KEY_*, WAL_GAP, WAL_SLOT_MISSING, POSTGRES_SLOT_LOST
+ * @throws Problem POSTGRES_*, STORAGE_*, KEY_*, WAL_GAP, WAL_SLOT_MISSING, POSTGRES_SLOT_LOST;
+ * WAL_REMOVED with the facts `timeline` and `lsn`: from there on the server no longer has it
  */
 export async function receiveWal(request: ReceiveWalRequest): Promise<void> {
   const { signal, log } = request;
@@ -94,7 +99,10 @@ async function receiveTimeline(reception: Reception): Promise<TimelinePlace | un
     // A segment is stored whole, so it is received whole, also when a part of it is stored already.
     beginLsn: lsnBytes(segmentBegin(place.lsn, identity.segmentBytes)),
   });
-  const next = await timeline.run();
+  const next = await timeline.run().catch((error: unknown) => {
+    if (!isProblem(error, WAL_REMOVED)) throw error;
+    throw new Problem(WAL_REMOVED, error.message, { facts: { ...place }, cause: error });
+  });
   if (next !== undefined) log.info('The server has gone on to another timeline', { ...next });
   return next;
 }
@@ -121,43 +129,30 @@ function requireCluster({ systemId }: ServerIdentity, request: ReceiveWalRequest
 
 async function beginPlace(
   connection: ReplicationConnection,
-  { timeline }: ServerIdentity,
-  { slot, resume }: ReceiveWalRequest,
+  identity: ServerIdentity,
+  request: ReceiveWalRequest,
 ): Promise<TimelinePlace> {
+  const { timeline } = identity;
+  const { slot, resume } = request;
   const kept = await slotPlace(connection, slot);
   if (resume === undefined) return kept;
   const history = timeline === 1 ? '' : await readHistory(connection, timeline);
-  const place = placeInHistory(resume, readTimelines(history, timeline));
+  const place = await placeInHistory(resume, readTimelines(history, timeline), (end) =>
+    storedEnd(end, identity, request),
+  );
   return compareLsn(place.lsn, kept.lsn) < 0 ? place : kept;
 }
 
-interface TimelineEnd {
-  readonly timeline: number;
-  /** Undefined: it is the one that is being written. */
-  readonly endLsn: Lsn | undefined;
-}
-
-/** Source: PostgreSQL, timeline.c: a line for each ancestor, with where it was left. */
-function readTimelines(history: string, current: number): readonly TimelineEnd[] {
-  const ancestors = [...history.matchAll(/^\s*(\d+)\s+([0-9A-F]+\/[0-9A-F]+)/gim)].map(
-    ([, timeline, endLsn = '']) => ({ timeline: Number(timeline), endLsn: toLsn(endLsn) }),
-  );
-  return [...ancestors, { timeline: current, endLsn: undefined }];
-}
-
-/** What was received of a timeline behind the point where it was left is no part of this log. */
-function placeInHistory(place: TimelinePlace, timelines: readonly TimelineEnd[]): TimelinePlace {
-  const at = timelines.findIndex(({ timeline }) => timeline === place.timeline);
-  const own = timelines[at];
-  if (own === undefined)
-    throw new Problem(
-      WAL_REMOVED,
-      `Cannot go on from timeline ${place.timeline}: the server's log does not come from it`,
-    );
-  const { endLsn } = own;
-  const next = timelines[at + 1];
-  if (endLsn === undefined || next === undefined || compareLsn(place.lsn, endLsn) < 0) return place;
-  return { timeline: next.timeline, lsn: endLsn };
+/** Names sort the way positions do: only that timeline is listed. */
+async function storedEnd(
+  { timeline, endLsn = LAST_LSN }: TimelineEnd,
+  { systemId, major, segmentBytes }: ServerIdentity,
+  { server, store, ring, signal }: ReceiveWalRequest,
+): Promise<Lsn | undefined> {
+  const range = { timeline, fromLsn: lsnFromBytes(0n), toLsn: endLsn };
+  const folder: ClusterFolder = { server, major, systemId };
+  const { runs } = await walStore.inventory({ store, ring, folder, segmentBytes, range, signal });
+  return runs.findLast((run) => run.timeline === timeline)?.toLsn;
 }
 
 /** Where the slot keeps WAL from. */
