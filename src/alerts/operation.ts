@@ -39,7 +39,7 @@ const WaitingPage = z.strictObject({
   server: z.string(),
   code: z.string(),
   action: z.enum(['trigger', 'resolve']),
-  /** `refused` is not tried again before `serve` is restarted. */
+  /** `refused` is tried again each hour, and when `serve` is restarted. */
   state: z.enum(['waiting', 'refused']),
   since: z.string(),
   attempts: z.number(),

@@ -1,7 +1,8 @@
 /**
  * Brings what waits in the outbox to the pager: of each key in order, of different keys at once. What is
- * not taken is tried again after a growing wait for as long as it takes; what is refused is tried once by
- * each process, for the config of the next may be another. Nothing is ever struck off unheard.
+ * not taken is tried again after a growing wait for as long as it takes; what is refused after long waits,
+ * and by each process at once, for its config may be another. Nothing that still stands is ever struck off:
+ * only a trigger that was refused and has ended meanwhile, so that it holds up nothing that comes after it.
  */
 import type { OutboxRecord } from '../catalog/records.ts';
 import type { RunEvent } from '../catalog/runs.ts';
@@ -16,6 +17,9 @@ import { type Pager, type PagerAnswer, readPage } from './pager.ts';
 import { ALERT_UNDELIVERED, dedupKeyOf, readFindings } from './route.ts';
 
 const BACKOFF: BackoffPolicy = { firstMs: 2000, capMs: 60_000 };
+/** Who refuses answers the same until somebody mends it: asked rarely, and still without a restart. */
+const REFUSED_BACKOFF_MS = [600_000, 3_600_000] as const;
+const OVER = 'over before it was taken';
 /** A pager that is down must not be asked for everything at once. */
 const AT_ONCE_MAX = 8;
 
@@ -26,24 +30,30 @@ export interface Delivery {
 
 type DeliveryDeps = Pick<AlertsDeps, 'clock' | 'log' | 'random'> & {
   readonly pager: Pager;
-  readonly catalog: Pick<AlertsDeps['catalog'], 'outbox' | 'findings' | 'installation'>;
+  readonly catalog: Pick<AlertsDeps['catalog'], 'findings' | 'installation'> & {
+    readonly outbox: Pick<AlertsDeps['catalog']['outbox'], 'undelivered' | 'note' | 'strikeOff'>;
+  };
 };
 
 /** How often each row was tried and when it is due again, on the clock that never jumps. */
-type Waits = Map<number, { readonly attempt: number; readonly dueMs: number }>;
+type Waits = Map<
+  number,
+  { readonly attempt: number; readonly refusals: number; readonly dueMs: number }
+>;
 
 export function openDelivery(deps: DeliveryDeps): Delivery {
   const waits: Waits = new Map();
-  const refused = new Set<number>();
   return {
     async deliver({ signal }) {
-      const heads = headsOf(await deps.catalog.outbox.undelivered(), refused);
+      const undelivered = await deps.catalog.outbox.undelivered();
+      const struck = endedUntaken(undelivered);
+      for (const pair of struck) await strikeOff(deps, waits, pair);
+      const gone = new Set(struck.flat().map(({ seq }) => seq));
+      const heads = headsOf(undelivered.filter(({ seq }) => !gone.has(seq)));
       const nowMs = deps.clock.elapsedMs();
       const due = heads.filter(({ seq }) => (waits.get(seq)?.dueMs ?? nowMs) <= nowMs);
       await Promise.all(
-        due
-          .slice(0, AT_ONCE_MAX)
-          .map(async (row) => deliverOne(deps, { waits, refused }, { row, signal })),
+        due.slice(0, AT_ONCE_MAX).map(async (row) => deliverOne(deps, waits, { row, signal })),
       );
       if (due.length > 0) return deps.clock.elapsedMs();
       const next = heads.flatMap(({ seq }) => waits.get(seq)?.dueMs ?? []);
@@ -52,20 +62,42 @@ export function openDelivery(deps: DeliveryDeps): Delivery {
   };
 }
 
-/** What of each key comes next. What this process was refused holds up what comes after it. Pure. */
-export function headsOf(
-  undelivered: readonly OutboxRecord[],
-  refused: ReadonlySet<number>,
-): readonly OutboxRecord[] {
+/** What of each key comes next. Pure. */
+export function headsOf(undelivered: readonly OutboxRecord[]): readonly OutboxRecord[] {
   const first = new Map<string, OutboxRecord>();
   for (const row of undelivered) if (!first.has(row.dedupKey)) first.set(row.dedupKey, row);
-  return [...first.values()].filter(({ seq }) => !refused.has(seq));
+  return [...first.values()];
 }
 
-interface Memory {
-  readonly waits: Waits;
-  /** By this process's pager. */
-  readonly refused: Set<number>;
+/**
+ * Of each key the trigger that was refused and its resolve. What was only not answered may have been taken:
+ * its resolve must still arrive. Pure.
+ */
+export function endedUntaken(
+  undelivered: readonly OutboxRecord[],
+): readonly (readonly [OutboxRecord, OutboxRecord])[] {
+  return headsOf(undelivered).flatMap((head) => {
+    if (head.action !== 'trigger' || head.state !== 'refused') return [];
+    const next = undelivered.find(({ dedupKey, seq }) => {
+      return dedupKey === head.dedupKey && seq > head.seq;
+    });
+    return next?.action === 'resolve' ? [[head, next] as const] : [];
+  });
+}
+
+async function strikeOff(
+  deps: DeliveryDeps,
+  waits: Waits,
+  [trigger, resolve]: readonly [OutboxRecord, OutboxRecord],
+): Promise<void> {
+  const at = utcText(deps.clock.now());
+  const runs = await runsOf(deps, trigger);
+  const events = runs.map((runId) => pagedEvent(runId, at, { outcome: 'over' }));
+  const seqs = [trigger.seq, resolve.seq];
+  await deps.catalog.outbox.strikeOff(seqs, OVER, events);
+  for (const seq of seqs) waits.delete(seq);
+  const { server, dedupKey: page } = trigger;
+  deps.log.warn('A page was over before the pager took it', { server, page });
 }
 
 interface Delivered {
@@ -75,7 +107,7 @@ interface Delivered {
 
 async function deliverOne(
   deps: DeliveryDeps,
-  { waits, refused }: Memory,
+  waits: Waits,
   { row, signal }: Delivered,
 ): Promise<void> {
   const { clock, catalog, log, pager, random } = deps;
@@ -94,9 +126,14 @@ async function deliverOne(
     log.info('The pager took a page', fields);
     return;
   }
-  if (answer.outcome === 'refused') refused.add(seq);
-  const attempt = (waits.get(seq)?.attempt ?? 0) + 1;
-  waits.set(seq, { attempt, dueMs: clock.elapsedMs() + backoffMs(attempt, BACKOFF, random()) });
+  const before = waits.get(seq) ?? { attempt: 0, refusals: 0 };
+  const attempt = before.attempt + 1;
+  const refusals = answer.outcome === 'refused' ? before.refusals + 1 : 0;
+  const waitMs =
+    refusals === 0
+      ? backoffMs(attempt, BACKOFF, random())
+      : REFUSED_BACKOFF_MS[refusals === 1 ? 0 : 1];
+  waits.set(seq, { attempt, refusals, dueMs: clock.elapsedMs() + waitMs });
   log.error('The pager did not take a page', { code: ALERT_UNDELIVERED, ...fields });
 }
 

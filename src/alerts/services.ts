@@ -32,6 +32,9 @@ const LOOK_EVERY_MS = 2000;
 const RETRIES_EVERY_MS = 15_000;
 /** Rows that another process has written are found then. */
 const DELIVER_EVERY_MS = 1000;
+/** What was told and taken back long ago nobody asks for; what is open is looked for in all the others. */
+const KEPT_DAYS = 90;
+const FORGET_EVERY_MS = 3_600_000;
 /** What a run's message says of the page is of interest for a day. */
 const NEWS_HOURS = 24;
 
@@ -126,17 +129,17 @@ async function decide(
   const { gate, catalog, clock } = deps;
   let saved = await catalog.cursors.get(NAME);
   let read = saved;
-  let retriesMs = Number.NEGATIVE_INFINITY;
+  const isForRetries = every(clock, RETRIES_EVERY_MS);
+  const isForForgetting = every(clock, FORGET_EVERY_MS);
   ready();
   while (!signal.aborted) {
     const events = await gate.eventsAfter(read, BATCH);
     const ended = await takeEvents(deps, events);
     read = events.at(-1)?.seq ?? read;
     await forgetGone(deps);
-    if (clock.elapsedMs() - retriesMs >= RETRIES_EVERY_MS) {
-      retriesMs = clock.elapsedMs();
-      await tryAgain(deps, signal);
-    }
+    if (isForRetries()) await tryAgain(deps, signal);
+    if (isForForgetting())
+      await catalog.outbox.forget(utcText(clock.now().subtract({ hours: 24 * KEPT_DAYS })));
     // There is more to read: what stands now may be over at its end.
     const isBehind = events.length === BATCH;
     const written = { ended, isBehind, ...(read === saved ? {} : { cursor: read }) };
@@ -146,6 +149,17 @@ async function decide(
     await judgeDelivery(deps);
     await eventsOrTime(deps, read, signal);
   }
+}
+
+/** True the first time it is asked, and not again before its time has passed. */
+function every(clock: AlertsDeps['clock'], ms: number): () => boolean {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    const nowMs = clock.elapsedMs();
+    if (nowMs - lastMs < ms) return false;
+    lastMs = nowMs;
+    return true;
+  };
 }
 
 interface Ended {

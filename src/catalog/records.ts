@@ -206,8 +206,11 @@ export interface OutboxRecord {
   /** The run that it is about. */
   readonly runId: RunId | null;
   readonly madeAt: string;
-  /** `refused`: it was not taken, and asking again would change nothing as long as nobody mends it. */
-  readonly state: 'waiting' | 'accepted' | 'refused';
+  /**
+   * `refused`: it was not taken, and asking again would change nothing as long as nobody mends it. `over`: it
+   * was not taken, and what it told ended first; it is not told any more.
+   */
+  readonly state: 'waiting' | 'accepted' | 'refused' | 'over';
   readonly attempts: number;
   readonly triedAt: string | null;
   /** When whoever was told took it. */
@@ -232,7 +235,7 @@ export interface OutboxRecords {
     readonly cursor?: { readonly follower: string; readonly seq: number };
     readonly events?: (open: readonly OutboxRecord[]) => readonly Omit<RunEvent, 'seq'>[];
   }): Promise<void>;
-  /** Not accepted, oldest first. */
+  /** Neither accepted nor over, oldest first. */
   undelivered(): Promise<readonly OutboxRecord[]>;
   /** The trigger of each key that was not resolved since, oldest first. */
   open(): Promise<readonly OutboxRecord[]>;
@@ -244,4 +247,12 @@ export interface OutboxRecords {
     told: Pick<OutboxRecord, 'state' | 'said'> & { readonly at: string },
     events: readonly Omit<RunEvent, 'seq'>[],
   ): Promise<void>;
+  /** A trigger that was not taken, and its resolve, in one step; events as with `note()`. */
+  strikeOff(
+    seqs: readonly number[],
+    said: string,
+    events: readonly Omit<RunEvent, 'seq'>[],
+  ): Promise<void>;
+  /** Triggers and their resolves, both told or over, that were made before; how many. The last accepted stays. */
+  forget(before: string): Promise<number>;
 }

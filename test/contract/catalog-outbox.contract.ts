@@ -71,4 +71,52 @@ export function outboxContract(open: OpenCatalog): void {
     ]);
     expect(await runs.eventsOf(untold.runId)).toHaveLength(1);
   });
+
+  test('strikes off a trigger and its resolve in one step, but nothing that was taken', async () => {
+    await using opened = await open();
+    const { outbox } = opened.catalog;
+    await outbox.add({ rows: [trigger, resolve, trigger] });
+    const [first, second, third] = await outbox.undelivered();
+    await outbox.note(third?.seq ?? 0, { state: 'accepted', said: '202', at: LATER }, []);
+
+    await outbox.strikeOff(
+      [first, second, third].map((one) => one?.seq ?? 0),
+      'over',
+      [],
+    );
+
+    expect(await outbox.undelivered()).toEqual([]);
+    expect(await outbox.open()).toMatchObject([{ seq: third?.seq, state: 'accepted' }]);
+    expect(await outbox.lastAccepted()).toMatchObject({ seq: third?.seq });
+  });
+
+  test('forgets what ended long ago, but not what is open, waits, or was accepted last', async () => {
+    await using opened = await open();
+    const { outbox } = opened.catalog;
+    async function told(key: string, state: 'accepted' | 'waiting', ...actions: readonly string[]) {
+      for (const action of actions) {
+        const made = action === 'trigger' ? trigger : resolve;
+        await outbox.add({ rows: [{ ...made, dedupKey: key }] });
+        for (const { seq, dedupKey } of await outbox.undelivered())
+          if (dedupKey === key) await outbox.note(seq, { state, said: null, at: AT }, []);
+      }
+    }
+    await told('ended', 'accepted', 'trigger', 'resolve');
+    await told('open', 'accepted', 'trigger', 'resolve', 'trigger');
+    await told('waits', 'waiting', 'trigger', 'resolve');
+    await told('last', 'accepted', 'trigger', 'resolve');
+
+    expect(await outbox.forget(AT)).toBe(0);
+    expect(await outbox.forget(LATER)).toBe(5);
+
+    expect((await outbox.open()).map(({ dedupKey }) => dedupKey)).toEqual(['open']);
+    expect((await outbox.undelivered()).map(({ dedupKey }) => dedupKey)).toEqual([
+      'waits',
+      'waits',
+    ]);
+    expect(await outbox.lastAccepted()).toMatchObject({ dedupKey: 'last', action: 'resolve' });
+    // A key that was forgotten begins anew.
+    await outbox.add({ rows: [{ ...resolve, dedupKey: 'ended' }] });
+    expect(await outbox.undelivered()).toHaveLength(2);
+  });
 }

@@ -3,8 +3,8 @@
  * that two processes cannot both trigger it, and nothing is resolved that was not triggered.
  */
 import type { Selectable } from 'kysely';
-
 import type { NewOutboxRow, OutboxRecord, OutboxRecords } from '../records.ts';
+import type { RunEvent } from '../runs.ts';
 import { type Database, type Session, sql } from './database.ts';
 import { readJson, readRunId, writeJson } from './rows.ts';
 import { addRunEvent } from './run-changes.ts';
@@ -22,7 +22,11 @@ export function outboxRecords(database: Database): OutboxRecords {
     },
 
     async undelivered() {
-      const query = sql.selectFrom('outbox').selectAll().where('state', '<>', 'accepted');
+      const query = sql
+        .selectFrom('outbox')
+        .selectAll()
+        .where('state', '<>', 'accepted')
+        .where('state', '<>', 'over');
       const rows = await database.read((session) => session.all(query.orderBy('seq')));
       return rows.map(toOutbox);
     },
@@ -30,9 +34,7 @@ export function outboxRecords(database: Database): OutboxRecords {
     open: () => database.read(openRows),
 
     async lastAccepted() {
-      const query = sql.selectFrom('outbox').selectAll().where('state', '=', 'accepted');
-      const newest = query.orderBy('accepted_at', 'desc').orderBy('seq', 'desc').limit(1);
-      const row = await database.read((session) => session.first(newest));
+      const row = await database.read(lastAcceptedRow);
       return row === undefined ? undefined : toOutbox(row);
     },
 
@@ -49,9 +51,26 @@ export function outboxRecords(database: Database): OutboxRecords {
         .where('seq', '=', seq)
         .where('state', '<>', 'accepted');
       await database.write((session) => {
-        if (session.change(query) === 0) return;
-        for (const event of events)
-          if (wasToldOf(session, event.runId)) addRunEvent(session, event);
+        if (session.change(query) > 0) addHeard(session, events);
+      });
+    },
+
+    async strikeOff(seqs, said, events) {
+      const query = sql
+        .updateTable('outbox')
+        .set({ state: 'over', said })
+        .where('seq', 'in', seqs)
+        .where('state', '<>', 'accepted');
+      await database.write((session) => {
+        if (session.change(query) > 0) addHeard(session, events);
+      });
+    },
+
+    async forget(before) {
+      return await database.write((session) => {
+        const last = lastAcceptedRow(session)?.seq ?? 0;
+        const query = sql.deleteFrom('outbox').where('seq', 'in', endedBefore(before));
+        return session.change(query.where('seq', '<>', last));
       });
     },
   };
@@ -68,6 +87,41 @@ function openRows(session: Session): readonly OutboxRecord[] {
     .where('action', '=', 'trigger')
     .where('seq', 'in', newest);
   return session.all(query.orderBy('seq')).map(toOutbox);
+}
+
+function lastAcceptedRow(session: Session): Selectable<OutboxTable> | undefined {
+  const query = sql.selectFrom('outbox').selectAll().where('state', '=', 'accepted');
+  return session.first(query.orderBy('accepted_at', 'desc').orderBy('seq', 'desc').limit(1));
+}
+
+const ENDED = ['accepted', 'over'];
+
+/** A resolve is never told before its trigger: where it is through, both are. */
+function endedBefore(before: string) {
+  return sql
+    .selectFrom('outbox as each')
+    .select('each.seq')
+    .where('each.state', 'in', ENDED)
+    .where('each.made_at', '<', before)
+    .where((is) =>
+      is.or([
+        is('each.action', '=', 'resolve'),
+        is.exists(
+          is
+            .selectFrom('outbox as later')
+            .select('later.seq')
+            .whereRef('later.dedup_key', '=', 'each.dedup_key')
+            .whereRef('later.seq', '>', 'each.seq')
+            .where('later.action', '=', 'resolve')
+            .where('later.state', 'in', ENDED)
+            .where('later.made_at', '<', before),
+        ),
+      ]),
+    );
+}
+
+function addHeard(session: Session, events: readonly Omit<RunEvent, 'seq'>[]): void {
+  for (const event of events) if (wasToldOf(session, event.runId)) addRunEvent(session, event);
 }
 
 function wasToldOf(session: Session, runId: string): boolean {
@@ -109,6 +163,8 @@ function setCursor(
   );
 }
 
+const STATES = ['accepted', 'refused', 'over'] as const;
+
 function toOutbox(row: Selectable<OutboxTable>): OutboxRecord {
   return {
     seq: row.seq,
@@ -118,7 +174,7 @@ function toOutbox(row: Selectable<OutboxTable>): OutboxRecord {
     page: readJson(row.page),
     runId: row.run_id === null ? null : readRunId(row.run_id),
     madeAt: row.made_at,
-    state: row.state === 'accepted' || row.state === 'refused' ? row.state : 'waiting',
+    state: STATES.find((state) => state === row.state) ?? 'waiting',
     attempts: row.attempts,
     triedAt: row.tried_at,
     acceptedAt: row.accepted_at,

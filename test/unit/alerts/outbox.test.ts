@@ -1,8 +1,16 @@
 /** What is sent next, and what is told of pages that nobody takes. */
 import { describe, expect, test } from 'vitest';
 
-import { headsOf, undeliveredFindings } from '../../../src/alerts/outbox.ts';
+import {
+  endedUntaken,
+  headsOf,
+  openDelivery,
+  undeliveredFindings,
+} from '../../../src/alerts/outbox.ts';
+import type { PagerAnswer } from '../../../src/alerts/pager.ts';
 import type { OutboxRecord } from '../../../src/catalog/records.ts';
+import { silentLog } from '../../../src/kernel/log.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
 
 const MADE = '2026-11-22T04:09:00.000000Z';
 const NOW = Temporal.Instant.from('2026-11-22T04:14:00Z');
@@ -33,15 +41,102 @@ describe('headsOf()', () => {
   test('sends of each key the oldest first: no resolve overtakes its trigger', () => {
     const rows = [row(1), row(2, { action: 'resolve' }), row(3, { dedupKey: 'other' })];
 
-    expect(headsOf(rows, new Set()).map(({ seq }) => seq)).toEqual([1, 3]);
-    expect(headsOf(rows.slice(1), new Set()).map(({ seq }) => seq)).toEqual([2, 3]);
+    expect(headsOf(rows).map(({ seq }) => seq)).toEqual([1, 3]);
+    expect(headsOf(rows.slice(1)).map(({ seq }) => seq)).toEqual([2, 3]);
+  });
+});
+
+describe('endedUntaken()', () => {
+  const refused = row(1, { state: 'refused' });
+  const resolve = row(3, { action: 'resolve' });
+  const other = row(2, { dedupKey: 'other', action: 'resolve' });
+
+  test('is a trigger that was refused, with its resolve; what comes after it is sent', () => {
+    const rows = [refused, other, resolve, row(4)];
+
+    expect(endedUntaken(rows)).toEqual([[refused, resolve]]);
   });
 
-  test('sends nothing behind what this process was refused, but what another was', () => {
-    const rows = [row(1, { state: 'refused' }), row(2, { action: 'resolve' })];
+  test('is nothing that still stands, was perhaps taken, or takes back what was taken', () => {
+    expect(endedUntaken([refused, other])).toEqual([]);
+    expect(endedUntaken([row(1, { attempts: 4, said: 'timeout' }), resolve])).toEqual([]);
+    expect(endedUntaken([row(3, { action: 'resolve', state: 'refused' }), row(4)])).toEqual([]);
+  });
+});
 
-    expect(headsOf(rows, new Set([1]))).toEqual([]);
-    expect(headsOf(rows, new Set()).map(({ seq }) => seq)).toEqual([1]);
+/** A delivery over rows in memory, to a pager that answers what it is told to. */
+function delivering(...given: readonly OutboxRecord[]) {
+  const rows = [...given];
+  const clock = fakeClock();
+  const sent: string[] = [];
+  const pager = { answers: 'refused' as PagerAnswer['outcome'] };
+  function change(seqs: readonly number[], changed: Partial<OutboxRecord>): void {
+    for (const [index, one] of rows.entries())
+      if (seqs.includes(one.seq)) rows[index] = { ...one, ...changed };
+  }
+  const delivery = openDelivery({
+    clock,
+    log: silentLog,
+    random: () => 0,
+    pager: {
+      name: 'P',
+      place: 'p',
+      async send({ action, dedupKey }) {
+        sent.push(`${action} ${dedupKey}`);
+        return Promise.resolve({ outcome: pager.answers, said: pager.answers });
+      },
+    },
+    catalog: {
+      installation: { id: async () => Promise.resolve('i') },
+      findings: {
+        open: async () => Promise.resolve(true),
+        close: async () => Promise.resolve(true),
+        list: async () => Promise.resolve([]),
+      },
+      outbox: {
+        undelivered: async () =>
+          Promise.resolve(rows.filter(({ state }) => state !== 'accepted' && state !== 'over')),
+        async note(seq, { state, said }) {
+          change([seq], { state, said });
+          return Promise.resolve();
+        },
+        async strikeOff(seqs, said) {
+          change(seqs, { state: 'over', said });
+          return Promise.resolve();
+        },
+      },
+    },
+  });
+  async function deliver(): Promise<readonly string[]> {
+    sent.length = 0;
+    await delivery.deliver({ signal: new AbortController().signal });
+    return [...sent];
+  }
+  return { rows, clock, pager, deliver };
+}
+
+describe('openDelivery()', () => {
+  test('asks who has refused again after ten minutes, then hourly', async () => {
+    const at = delivering(row(1));
+
+    expect(await at.deliver()).toHaveLength(1);
+    for (const waitMs of [600_000, 3_600_000, 3_600_000]) {
+      await at.clock.advance(waitMs - 1);
+      expect(await at.deliver()).toEqual([]);
+      await at.clock.advance(1);
+      expect(await at.deliver()).toEqual(['trigger k']);
+    }
+  });
+
+  test('lets no page that was refused and is over hold up the next one of its key', async () => {
+    const at = delivering(row(1), row(2, { action: 'resolve' }), row(3));
+    expect(await at.deliver()).toEqual(['trigger k']);
+    at.pager.answers = 'accepted';
+
+    expect(await at.deliver()).toEqual(['trigger k']);
+
+    expect(at.rows.map(({ state }) => state)).toEqual(['over', 'over', 'accepted']);
+    expect(at.rows[0]?.said).toBe('over before it was taken');
   });
 });
 
