@@ -26,6 +26,19 @@ export type TakenProofPoint =
   /** `why` is a sentence without its stop. */
   | { readonly outcome: 'none'; readonly why: string };
 
+/**
+ * What stands in a manifest cannot be mended: one that the role was not let read, or that holds nothing of what
+ * there is, could never be more than ERROR. Without it production is asked, once the right is given.
+ */
+function keepUseful(proofPoint: ProofPoint): TakenProofPoint {
+  const { databases } = proofPoint;
+  const missed = databases.flatMap((one) => one.missed);
+  const isEmpty = databases.every(({ tables }) => tables.length === 0);
+  const bad = missed.find(({ why }) => why === 'denied') ?? (isEmpty ? missed[0] : undefined);
+  if (bad === undefined) return { outcome: 'taken', proofPoint };
+  return { outcome: 'none', why: `${bad.table} could not be read: ${bad.reason}` };
+}
+
 /** Throws only for an abort. */
 export async function takeProofPoint(
   deps: VerificationDeps,
@@ -40,7 +53,7 @@ export async function takeProofPoint(
   try {
     const request = { server: name, url, databases, budget, systemId, notBefore: endLsn };
     const taken = await takeContent(deps, { ...request, ...asked });
-    if (taken.outcome === 'taken') return { outcome: 'taken', proofPoint: taken.point };
+    if (taken.outcome === 'taken') return keepUseful(taken.point);
     const other = 'the server is another cluster by now';
     return { outcome: 'none', why: taken.outcome === 'no position' ? taken.reason : other };
   } catch (error) {

@@ -208,6 +208,24 @@ test('a proof point that cannot be taken leaves a backup that is as good as any,
   expect((await shop.newest()).proofLsn).toBeUndefined();
 });
 
+test('a proof point of what the role may not read is none, and says which right is missing', async () => {
+  const { server, setting } = shop;
+  const { shop: known } = setting.deps.servers;
+  if (known === undefined) throw new Error('There is no server');
+  await server.query('CREATE ROLE blind LOGIN');
+  await server.query('GRANT SELECT ON orders TO blind');
+  const servers = { shop: { ...known, url: server.url().replace('postgres@', 'blind@') } };
+
+  const result = await shop.backUp(async (request) =>
+    takeProofPoint({ ...setting.deps, servers }, request),
+  );
+
+  expect(result).toMatchObject({ proofPoint: null, damage: [] });
+  expect(result.withoutProofPoint).toMatch(
+    /^customers could not be read: permission denied .*`GRANT pg_read_all_data TO …;`/,
+  );
+});
+
 test('what stops a backup while its proof point is taken leaves nothing of it', async () => {
   const run = testRun();
   const before = await shop.objects();
