@@ -80,7 +80,7 @@ export async function serve(
         ...keysServices(rooms),
         recoverService({ ...gateDeps, sweepers: sweepersOf(rooms) }),
         probeService(monitoring),
-        requestsService({ path: requestsPath(config), counts: parts.requests, clock }),
+        requestsService({ path: requestsPath(config), counts: parts.requests, clock, log }),
         instanceReaper(recovery),
         incidentFollower({ gate, cursors, incidents }),
         thinningOut(house),

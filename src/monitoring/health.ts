@@ -3,6 +3,7 @@
  * services are into a small file, whole or not at all; any other process reads it. A file that is not
  * written again in time is that of a dead bot.
  */
+import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 
@@ -56,17 +57,19 @@ export function healthService({ path, clock, services, onWell }: HealthWriter): 
     name: 'health',
     async run({ signal, ready }) {
       ready();
+      // Another process that serves the same config writes one of its own.
+      const made = `${path}.${randomUUID()}.new`;
       let well: readonly string[] = [];
       while (!signal.aborted) {
         const before = well;
         well = steadyServices(services(), clock.now());
         for (const name of well.filter((one) => !before.includes(one))) await onWell(name);
         const file = { pid: process.pid, at: utcText(clock.now()), services: services() };
-        await writeFile(`${path}.new`, JSON.stringify(file), { mode: 0o644 });
-        await rename(`${path}.new`, path);
+        await writeFile(made, JSON.stringify(file), { mode: 0o644 });
+        await rename(made, path);
         await clock.sleep(WRITE_EVERY_MS, { signal }).catch(() => undefined);
       }
-      await rm(path, { force: true });
+      for (const one of [made, path]) await rm(one, { force: true });
     },
   };
 }

@@ -1,13 +1,15 @@
 /**
  * What the bot asks of buckets, day by day, in a small file beside the catalogue: `serve` adds to it,
  * whoever wants to know reads it. A week is kept. What other processes ask (a backup typed at a terminal,
- * a restore) is not in it.
+ * a restore) is not in it. What cannot be written now is written the next time.
  */
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 
 import type { Clock } from '../kernel/clock.ts';
 import { utcText } from '../kernel/codecs.ts';
+import type { Log } from '../kernel/log.ts';
 import type { Service } from '../kernel/service.ts';
 import type { RequestCounts, Requests } from '../storage/request-counts.ts';
 
@@ -53,21 +55,48 @@ export interface RequestsWriter {
   readonly path: string;
   readonly counts: RequestCounts;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
-export function requestsService({ path, counts, clock }: RequestsWriter): Service {
+export function requestsService({ path, counts, clock, log }: RequestsWriter): Service {
   return {
     name: 'requests',
     async run({ signal, ready }) {
       ready();
+      let unwritten: ReadonlyMap<string, Requests> = new Map();
       while (!signal.aborted) {
         await clock.sleep(WRITE_EVERY_MS, { signal }).catch(() => undefined);
-        const added = addRequests(await readRequests(path), counts.take(), clock.now());
-        await writeFile(`${path}.new`, JSON.stringify(added), { mode: 0o644 });
-        await rename(`${path}.new`, path);
+        unwritten = together(unwritten, counts.take());
+        try {
+          await write(path, addRequests(await readRequests(path), unwritten, clock.now()));
+          unwritten = new Map();
+        } catch (error) {
+          // Nobody's backups are worse for it: no reason to call the service broken.
+          log.warn('Cannot write what buckets were asked', { path, error });
+        }
       }
     },
   };
+}
+
+/** Whole or not at all. Another process that serves the same config has a file of its own until then. */
+async function write(path: string, file: RequestsFile): Promise<void> {
+  const made = `${path}.${randomUUID()}.new`;
+  try {
+    await writeFile(made, JSON.stringify(file), { mode: 0o644 });
+    await rename(made, path);
+  } finally {
+    await rm(made, { force: true });
+  }
+}
+
+function together(
+  some: ReadonlyMap<string, Requests>,
+  more: ReadonlyMap<string, Requests>,
+): ReadonlyMap<string, Requests> {
+  const all = new Map(some);
+  for (const [store, counts] of more) all.set(store, sum(all.get(store), counts));
+  return all;
 }
 
 /** Empty: nothing was counted yet, or it cannot be read. */
