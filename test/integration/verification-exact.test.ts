@@ -246,12 +246,12 @@ describe('verify, mode exact, with a role that may not read', () => {
     { grants: [], words: /^no table could be compared: .*permission denied for table/ },
     { grants: ['users'], words: /^could not be told of .*permission denied for table/ },
   ])('cannot tell, and names the right that is missing: $grants', async ({ grants, words }) => {
-    await server.query('DROP ROLE IF EXISTS blind');
-    await server.query('CREATE ROLE blind LOGIN');
-    for (const name of grants) await server.query(`GRANT SELECT ON ${name} TO blind`);
+    const role = `blind_${grants.length}`;
+    await server.query(`CREATE ROLE ${role} LOGIN`);
+    for (const name of grants) await server.query(`GRANT SELECT ON ${name} TO ${role}`);
     const { shop } = setting.deps.servers;
     if (shop === undefined) throw new Error('There is no server');
-    const url = server.url().replace('postgres@', 'blind@');
+    const url = server.url().replace('postgres@', `${role}@`);
     const blind = { ...shop, url, databases: ['postgres'] as const };
 
     const result = await setting.verify({ ...setting.deps, servers: { shop: blind } });
