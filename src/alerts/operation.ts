@@ -9,7 +9,7 @@ import { z } from 'zod';
 import type { Explanation, Operation, Run } from '../gate/operation.ts';
 import { type BackoffPolicy, backoffMs } from '../kernel/backoff.ts';
 import { utcText } from '../kernel/codecs.ts';
-import { Problem, type ProblemKind } from '../kernel/problem.ts';
+import { isProblem, Problem, type ProblemKind } from '../kernel/problem.ts';
 import type { AlertsDeps } from './deps.ts';
 import { type Pager, type PagerEvent, readPage } from './pager.ts';
 import { NO_PAGER, PAGER_REFUSED, PAGER_UNREACHABLE, TEST_LEFT_OPEN } from './problems.ts';
@@ -162,17 +162,52 @@ async function tryPager(
     details: { 'what to do next': 'Nothing: it is taken back at once.', 'run id': run.id },
     runbook: null,
   };
-  const trigger = await run.step('Send a test page', ({ signal }) =>
-    sendSurely(deps, pager, { event: { action: 'trigger', dedupKey, page }, signal }),
-  );
-  const resolve = await run.step('Take it back', ({ signal }) =>
-    sendSurely(deps, pager, {
-      event: { action: 'resolve', dedupKey, page },
-      signal,
-      kind: TEST_LEFT_OPEN,
-    }),
-  );
-  return { dedupKey, trigger, resolve };
+  let isSent = false;
+  let taken: Promise<string> | undefined;
+  function takeItBack(): Promise<string> {
+    return (taken ??= takeBack(deps, pager, { action: 'resolve', dedupKey, page }));
+  }
+  try {
+    const trigger = await run.step('Send a test page', ({ signal }) => {
+      isSent = true;
+      return sendSurely(deps, pager, { event: { action: 'trigger', dedupKey, page }, signal });
+    });
+    const resolve = await run.step('Take it back', takeItBack);
+    return { dedupKey, trigger, resolve };
+  } catch (error) {
+    // What was not answered may have been taken, and whoever cancels wants nobody woken.
+    if (isSent && taken === undefined)
+      await takeItBack().catch((left: unknown) => {
+        run.log.warn('Cannot take back a test page', { error: left, page: dedupKey });
+        throw leftOpen(error, run.signal);
+      });
+    throw error;
+  }
+}
+
+/** Whoever stops the run must hear it: the same reason, with more words. */
+function leftOpen(error: unknown, { reason }: AbortSignal): unknown {
+  if (!isProblem(reason)) return error;
+  const words = `${reason.message}; the test page may be left open: resolve it by hand`;
+  return new Problem(reason.kind, words, { cause: reason });
+}
+
+const TAKE_BACK_LIMIT_MS = 30_000;
+
+/** Also when the run is being stopped, so it has a limit of its own. @throws Problem ALERTS_TEST_LEFT_OPEN */
+async function takeBack(deps: OperationDeps, pager: Pager, event: PagerEvent): Promise<string> {
+  const signal = AbortSignal.timeout(TAKE_BACK_LIMIT_MS);
+  try {
+    return await sendSurely(deps, pager, { event, signal, kind: TEST_LEFT_OPEN });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const limit = `${TAKE_BACK_LIMIT_MS / 1000} seconds`;
+    throw new Problem(
+      TEST_LEFT_OPEN,
+      `Cannot resolve a test page: ${pager.name} did not accept it in ${limit}`,
+      { cause: error },
+    );
+  }
 }
 
 interface Sending {

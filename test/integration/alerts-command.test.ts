@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { alertsOperation } from '../../src/alerts/operation.ts';
+import type { Pager } from '../../src/alerts/pager.ts';
 import { pagerDuty } from '../../src/alerts/pagerduty.ts';
 import type { RunRecord } from '../../src/catalog/runs.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -54,7 +55,8 @@ test('one that is refused says so, and what to compare', async () => {
     state: 'failed',
     problem: { code: 'ALERTS_PAGER_REFUSED', message: expect.stringContaining('400') as unknown },
   });
-  expect(api.asked).toBe(1);
+  // The page, and the taking back of what was perhaps taken.
+  expect(api.asked).toBe(2);
 });
 
 test('one that hangs is tried a few times, then it is told', async () => {
@@ -64,7 +66,56 @@ test('one that hangs is tried a few times, then it is told', async () => {
     state: 'failed',
     problem: { code: 'ALERTS_PAGER_UNREACHABLE' },
   });
-  expect(api.asked).toBe(3);
+  expect(api.asked).toBe(6);
+});
+
+test.each(['before the answer', 'after it'])(
+  'whoever cancels it, %s, leaves no page open',
+  async (when) => {
+    const stopping = new AbortController();
+    const real = pagerDuty({ routingKey: ROUTING_KEY, url: api.url, limitMs: 5000 });
+    const pager: Pager = {
+      ...real,
+      async send(event, options) {
+        const answer = await real.send(event, options);
+        if (event.action === 'resolve') return answer;
+        stopping.abort(new Error('Cancelled'));
+        if (when === 'before the answer') options.signal.throwIfAborted();
+        return answer;
+      },
+    };
+    const { catalog } = at;
+    const operation = alertsOperation({ pager, catalog, clock: systemClock, random: () => 0 });
+    await using gate = await toyGate({ operations: [operation], path: at.path });
+    const run = await gate.row('alerts', { input: { test: true }, actor: ANA });
+
+    const ended = await gate.gate.perform(run.runId, { signal: stopping.signal });
+
+    expect(ended.state).not.toBe('done');
+    expect(api.taken.map(({ event_action: action }) => action)).toEqual(['trigger', 'resolve']);
+    expect(api.ringing()).toEqual([]);
+  },
+);
+
+test('whoever stops it while the pager takes nothing is told that the page may be left open', async () => {
+  const stopping = new AbortController();
+  const pager: Pager = {
+    name: 'P',
+    place: 'p',
+    async send(_event, { signal }) {
+      stopping.abort(new Error('serve stops'));
+      return Promise.resolve({ outcome: 'refused', said: signal.aborted ? 'gone' : 'no' });
+    },
+  };
+  const { catalog } = at;
+  const operation = alertsOperation({ pager, catalog, clock: systemClock, random: () => 0 });
+  await using gate = await toyGate({ operations: [operation], path: at.path });
+  const run = await gate.row('alerts', { input: { test: true }, actor: ANA });
+
+  expect(await gate.gate.perform(run.runId, { signal: stopping.signal })).toMatchObject({
+    state: 'interrupted',
+    problem: { message: expect.stringContaining('left open') as unknown },
+  });
 });
 
 test('without a pager it is refused before anything is written', async () => {
