@@ -22,10 +22,14 @@ export interface WalPath {
   readonly thinned?: boolean;
 }
 
-/** Undefined when not even the first byte that replay needs is stored. */
+/**
+ * Undefined when not even the first byte that replay needs is stored. Onto timelines up to `newest` only; default: as
+ * far as they lead.
+ */
 export function followWal(
   base: Pick<BackupSummary, 'timeline' | 'beginLsn' | 'segmentBytes'>,
   inventory: WalInventory,
+  newest = Number.POSITIVE_INFINITY,
 ): WalPath | undefined {
   const need = segmentBegin(base.beginLsn, base.segmentBytes);
   const first = inventory.runs.find(
@@ -37,10 +41,13 @@ export function followWal(
   if (first === undefined) return undefined;
   const runs = [first];
   for (let last = first; ; ) {
-    const next = nextTimeline(last, inventory);
+    const next = nextTimeline(last, inventory, { newest, beginLsn: base.beginLsn });
     if (next === undefined) break;
-    runs.push(next);
-    last = next;
+    const { run, leftAt } = next;
+    if (leftAt !== undefined && compareLsn(leftAt, last.toLsn) < 0)
+      runs[runs.length - 1] = { ...last, toLsn: leftAt };
+    runs.push(run);
+    last = run;
   }
   const end = runs.at(-1) ?? first;
   const broken = inventory.runs.some(
@@ -61,15 +68,44 @@ function isThinnedBehind({ timeline, toLsn }: WalRun, { thinned = [] }: WalInven
   return thinned.some((mark) => timeline <= mark.timeline && compareLsn(toLsn, mark.lsn) < 0);
 }
 
-/** The run of a newer timeline that branches off inside this one: its history file must be stored. */
-function nextTimeline(last: WalRun, inventory: WalInventory): WalRun | undefined {
-  return inventory.runs.find(
-    (run) =>
-      run.timeline > last.timeline &&
-      compareLsn(run.fromLsn, last.toLsn) <= 0 &&
-      compareLsn(run.toLsn, last.fromLsn) > 0 &&
-      inventory.histories.some((name) => Number.parseInt(name.slice(0, 8), 16) === run.timeline),
-  );
+interface NextRun {
+  readonly run: WalRun;
+  /** Where the older timeline was left; undefined: nobody has read the history. */
+  readonly leftAt: Lsn | undefined;
+}
+
+/** Of a newer timeline, up to `newest`, that branches off inside this run behind the base. */
+function nextTimeline(
+  last: WalRun,
+  inventory: WalInventory,
+  { newest, beginLsn }: { readonly newest: number; readonly beginLsn: Lsn },
+): NextRun | undefined {
+  for (const run of inventory.runs) {
+    if (run.timeline <= last.timeline || run.timeline > newest) continue;
+    if (compareLsn(run.fromLsn, last.toLsn) > 0 || compareLsn(run.toLsn, last.fromLsn) <= 0)
+      continue;
+    const leftAt = leftFor(run, last, inventory);
+    if (leftAt === 'never') continue;
+    // Its first segment holds what the older timeline had of it: that one may end before.
+    if (leftAt !== undefined && compareLsn(run.fromLsn, leftAt) > 0) continue;
+    if (leftAt !== undefined && compareLsn(beginLsn, leftAt) >= 0) continue;
+    return { run, leftAt };
+  }
+  return undefined;
+}
+
+/** Positions that overlap do not say which timeline comes from which: its history must be stored. */
+function leftFor(
+  { timeline }: WalRun,
+  last: WalRun,
+  { histories, forks }: WalInventory,
+): Lsn | 'never' | undefined {
+  if (forks !== undefined) {
+    const fork = forks.find((one) => one.timeline === timeline && one.parent === last.timeline);
+    return fork?.lsn ?? 'never';
+  }
+  const isKnown = histories.some((name) => Number.parseInt(name.slice(0, 8), 16) === timeline);
+  return isKnown ? undefined : 'never';
 }
 
 function missingBehind(

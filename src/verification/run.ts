@@ -9,19 +9,19 @@ import { lastProofAt } from '../catalog/last-proof.ts';
 import type { Run } from '../gate/operation.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { compareLsn } from '../kernel/lsn.ts';
-import type { WalPath } from '../recovery/coverage.ts';
 import { COPY_DAMAGED } from '../recovery/point-in-time/restore-notes.ts';
-import { findTruth } from './ask-production.ts';
 import { watchCatalogue } from './catalogue-production.ts';
 import { openCheckBook } from './checks.ts';
 import type { VerificationDeps } from './deps.ts';
 import { ownVerdict } from './own-verdict.ts';
 import type { VerifyPlan } from './plan.ts';
+import { findTimedTruth } from './production-timeline.ts';
 import { NO_COPY, proveCopy } from './prove-copy.ts';
 import { type Proving, requireStore, roundSeconds } from './proving.ts';
 import { type VerifyResult, withWords } from './result.ts';
 import {
   checkObjects,
+  type FoundPath,
   findPath,
   noteManifests,
   notePassedOver,
@@ -45,11 +45,12 @@ export async function prove(
 
   noteManifests(proving);
   notePassedOver(proving);
-  const truth = await findTruth(proving);
+  const timed = await findTimedTruth(proving);
+  const { truth } = timed;
   await checkObjects(proving);
   if (truth !== undefined && !isOwnPoint(truth)) await waitForLog(proving, truth);
   const rpoSeconds = await readRpo(proving);
-  const path = await findPath(proving, truth);
+  const path = await findPath(proving, timed);
   const isLate = isBehind(proving, path, truth);
   const isAlone = path?.isAlone === true && !isOwnPoint(truth);
   const aim = { truth: isLate || isAlone ? undefined : truth, isLate, isAlone };
@@ -94,12 +95,16 @@ async function remember({ deps, plan, run, book }: Proving, isWhole: boolean): P
   if (verdict === 'PASS') await closeDamage(deps, plan);
 }
 
-/** The first store is where the log goes: there nothing may be missing. Others follow it. */
+/**
+ * The first store is where the log goes: there nothing may be missing. Others follow it. Log that does not lead onto
+ * production's timeline is as good as late in every store.
+ */
 function isBehind(
   { deps, plan, store }: Proving,
-  path: WalPath | undefined,
+  path: FoundPath | undefined,
   truth: Truth | undefined,
 ): boolean {
+  if (path?.isElsewhere === true) return true;
   if (path === undefined || truth === undefined || isOwnPoint(truth)) return false;
   if (deps.recovery.storesOf(plan.server)[0]?.name === store.name) return false;
   return compareLsn(path.toLsn, neededLsn(truth)) < 0;

@@ -1,7 +1,9 @@
 /** What is looked at before anything is restored: production, the store, the log. */
 import { compareLsn, type Lsn } from '../kernel/lsn.ts';
 import { followWal, type WalPath } from '../recovery/coverage.ts';
-import type { Seen } from './checks.ts';
+import type { RecoveryDeps } from '../recovery/deps.ts';
+import { couldNotTell, type Seen } from './checks.ts';
+import type { TimedTruth } from './production-timeline.ts';
 import { type Proving, roundSeconds } from './proving.ts';
 import { isOwnPoint, neededLsn, type Truth } from './truth.ts';
 
@@ -77,12 +79,29 @@ export async function readRpo({ deps, plan }: Proving): Promise<number | null> {
 export interface FoundPath extends WalPath {
   /** Retention has left the backup no more than its own log: nothing after it can be reached. */
   readonly isAlone: boolean;
+  /** It does not lead onto the timeline of what the copy is compared with. */
+  readonly isElsewhere: boolean;
+}
+
+export interface PathRequest extends Pick<Proving, 'book' | 'store'> {
+  readonly plan: Pick<Proving['plan'], 'server'> & {
+    readonly base: Pick<
+      Proving['plan']['base'],
+      'major' | 'systemId' | 'segmentBytes' | 'timeline' | 'beginLsn' | 'endLsn'
+    >;
+  };
+  readonly run: Pick<Proving['run'], 'signal'>;
+  readonly deps: {
+    readonly recovery: Pick<RecoveryDeps, 'ring' | 'storesOf'> & {
+      readonly walArchive: Pick<RecoveryDeps['walArchive'], 'inventory'>;
+    };
+  };
 }
 
 /** The unbroken log behind the backup. Undefined: not even the backup's own is whole. */
 export async function findPath(
-  { deps, plan, run, book, store }: Proving,
-  truth: Truth | undefined,
+  { deps, plan, run, book, store }: PathRequest,
+  { truth, timeline }: TimedTruth,
 ): Promise<FoundPath | undefined> {
   const { walArchive, ring } = deps.recovery;
   const { server, base } = plan;
@@ -91,14 +110,15 @@ export async function findPath(
     const folder = { server, major: base.major, systemId: base.systemId };
     const place = { store: store.store, ring, folder, signal: run.signal };
     const inventory = await walArchive.inventory({ ...place, segmentBytes: base.segmentBytes });
-    const found = followWal(base, inventory);
+    const found = followWal(base, inventory, timeline);
     if (found === undefined || compareLsn(found.toLsn, base.endLsn) < 0) {
       const missing = sayMissing(found?.missing ?? inventory.missing);
       const detail = `the log that makes the backup whole is not all there${missing}`;
       return { verdict: 'FAIL', detail };
     }
     const isAlone = found.thinned === true;
-    path = { ...found, isAlone };
+    const wanted = isAlone || found.timeline === timeline ? undefined : timeline;
+    path = { ...found, isAlone, isElsewhere: wanted !== undefined };
     const isFirst = deps.recovery.storesOf(server)[0]?.name === store.name;
     const own = `${found.fromLsn} to ${found.toLsn}`;
     const needed = truth === undefined ? undefined : neededLsn(truth);
@@ -106,19 +126,28 @@ export async function findPath(
     // Nothing is damaged where retention has left a backup no more than its own log.
     if (isAlone && (!isOwn || compareLsn(found.toLsn, truth.point.untilLsn) >= 0))
       return { verdict: 'PASS', detail: `${own}, its own log: what came after was thinned out` };
-    return judgePath(found, needed, { isFirst, isOwn });
+    return judgePath(found, needed, { isFirst, isOwn, wanted });
   });
   return path;
+}
+
+interface PathFacts {
+  readonly isFirst: boolean;
+  readonly isOwn: boolean;
+  /** Production's timeline, where the log does not lead onto it. */
+  readonly wanted: number | undefined;
 }
 
 function judgePath(
   path: WalPath,
   needed: Lsn | undefined,
-  { isFirst, isOwn }: { readonly isFirst: boolean; readonly isOwn: boolean },
+  { isFirst, isOwn, wanted }: PathFacts,
 ): Seen {
   const range = `${path.fromLsn} to ${path.toLsn}`;
   if (path.broken)
     return { verdict: 'FAIL', detail: `${range}, then a hole${sayMissing(path.missing)}` };
+  // As good as late: the log of a promoted server is stored a little after it was promoted.
+  if (wanted !== undefined) return couldNotTell(new Error(sayElsewhere(path, wanted)));
   if (needed !== undefined && compareLsn(path.toLsn, needed) < 0) {
     if (isOwn)
       return { verdict: 'FAIL', detail: `${range} only, its proof point needs it up to ${needed}` };
@@ -129,6 +158,10 @@ function judgePath(
       : { verdict: 'ERROR', detail: `${detail}: the copy is late` };
   }
   return { verdict: 'PASS', detail: `${range}, no holes` };
+}
+
+function sayElsewhere({ fromLsn, toLsn, timeline }: WalPath, wanted: number): string {
+  return `${fromLsn} to ${toLsn} on timeline ${timeline}, production is on timeline ${wanted}, and what is stored does not lead there`;
 }
 
 function sayMissing(names: readonly string[]): string {

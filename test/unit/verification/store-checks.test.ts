@@ -1,0 +1,64 @@
+/** Which stored log leads to what a copy is compared with. */
+import { expect, test } from 'vitest';
+
+import { keyRing } from '../../../src/encryption/file-key-ring.ts';
+import type { WalInventory } from '../../../src/engines/wal-archive.ts';
+import { toLsn } from '../../../src/kernel/lsn.ts';
+import { memoryStore } from '../../../src/storage/memory.ts';
+import { openCheckBook } from '../../../src/verification/checks.ts';
+import { type FoundPath, findPath } from '../../../src/verification/store-checks.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
+import { sampleBackup } from '../../support/sample-backup.ts';
+
+const STRAY: WalInventory = {
+  runs: [
+    { timeline: 1, fromLsn: toLsn('0/2000000'), toLsn: toLsn('0/5000000') },
+    { timeline: 2, fromLsn: toLsn('0/3000000'), toLsn: toLsn('0/8000000') },
+  ],
+  missing: [],
+  histories: ['00000002.history'],
+  segments: 8,
+  storedBytes: 1,
+};
+
+async function lookFor(
+  timeline: number | undefined,
+): Promise<{ readonly path: FoundPath | undefined; readonly words: string }> {
+  const { signal } = new AbortController();
+  const book = openCheckBook(fakeClock(), signal);
+  const base = sampleBackup();
+  const store = { name: 'here', store: memoryStore() };
+  const recovery = {
+    ring: keyRing(new Map([['k', Buffer.alloc(32, 1)]])),
+    storesOf: () => [store],
+    walArchive: { inventory: async () => Promise.resolve(STRAY) },
+  };
+  const request = {
+    deps: { recovery },
+    plan: { server: base.server, base },
+    run: { signal },
+    book,
+    store,
+  };
+  const path = await findPath(request, { truth: undefined, timeline });
+  const [check] = book.checks;
+  return { path, words: `${check?.verdict ?? ''}: ${check?.detail ?? ''}` };
+}
+
+test('findPath() stays on the timeline of production, whatever else was put into the store', async () => {
+  const { path, words } = await lookFor(1);
+
+  expect(path).toMatchObject({ timeline: 1, isElsewhere: false });
+  expect(words).toBe('PASS: 0/2000028 to 0/5000000, no holes');
+});
+
+test('findPath() cannot tell where the log does not lead onto the timeline of production', async () => {
+  const { path, words } = await lookFor(3);
+
+  expect(path).toMatchObject({ timeline: 2, isElsewhere: true });
+  expect(words).toMatch(/^ERROR: could not be told: .* on timeline 2, production is on timeline 3/);
+});
+
+test('findPath() follows the log as far as it leads where nobody said on which timeline', async () => {
+  expect((await lookFor(undefined)).path).toMatchObject({ timeline: 2, isElsewhere: false });
+});
