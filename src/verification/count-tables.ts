@@ -173,10 +173,10 @@ function changed(reason: string): CountedTable {
 }
 
 /**
- * A file that is not there, one that cannot be read, and what PostgreSQL finds where it expects something
- * else: a length, an entry of the catalogue. A missing library has the same codes.
+ * A file that is not there, and what PostgreSQL finds where it expects something else: a length, an entry of
+ * the catalogue. A missing library has the same codes; a disk that cannot be read is this machine's (58030).
  */
-const STORED: ReadonlySet<string> = new Set(['58P01', '58030', 'XX000']);
+const STORED: ReadonlySet<string> = new Set(['58P01', 'XX000']);
 
 /** Connections, rights to connect, memory and disk, shutdowns, a snapshot that has gone. */
 const BEYOND_TABLES = /^(?:08|28|53|57|22023)/;
