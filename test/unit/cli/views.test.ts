@@ -63,6 +63,7 @@ Nothing to do.`);
       monthlyCost: 0.92,
       unpricedBytes: 0,
       pricesAsOf: '2026-11-01',
+      requests: null,
     };
     const usage = {
       at: '2026-11-22T15:00:00.000000Z',
