@@ -140,7 +140,7 @@ describe('countTables()', () => {
     ['XX000', 'could not load library "/usr/lib/postgis-3.so"'],
     ['XX000', 'timescaledb must be preloaded'],
     ['58030', 'could not read block 3 in file "base/5/16384": Input/output error'],
-  ])('takes what this machine lacks, or cannot read, for no damage: %s, %s', async (sqlState, message) => {
+  ])('takes a fault of this machine for no damage: %s, %s', async (sqlState, message) => {
     const counted = await count(() => {
       throw failing(sqlState, message);
     });
