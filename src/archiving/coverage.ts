@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 import type { WalProgressRecord } from '../catalog/records.ts';
 import type { BackupSummary } from '../engines/engine.ts';
-import type { WalInventory } from '../engines/wal-archive.ts';
+import type { WalFork, WalInventory, WalRun } from '../engines/wal-archive.ts';
 import type { Json } from '../kernel/codecs.ts';
 import { compareLsn, isLsn, type Lsn, lsnBytes, lsnFromBytes } from '../kernel/lsn.ts';
 import { type SegmentName, segmentPlace } from '../kernel/wal-name.ts';
@@ -71,18 +71,71 @@ export function judgeCoverage(
   { base, inventory, progress }: CoverageFacts,
   follow: FollowWal,
 ): Coverage {
-  const { systemId, timeline, storedLsn } = progress;
-  if (systemId !== base.systemId || !isLsn(storedLsn) || lsnBytes(storedLsn) === 0n)
-    return { outcome: 'unknown' };
-  if (timeline < base.timeline) return { outcome: 'unknown' };
-  const reach = follow(base, inventory);
-  const end = reach?.toLsn ?? base.beginLsn;
+  const { systemId, timeline } = progress;
+  const storedLsn = toldOf(progress, base);
+  if (storedLsn === undefined) return { outcome: 'unknown' };
+  const reach = follow(base, along(inventory, timeline));
+  const end = endOf(reach, { base, inventory, progress });
   const isWhole = reach?.timeline === timeline && !reach.broken;
   if (isWhole && compareLsn(end, storedLsn) >= 0) return { outcome: 'unbroken' };
   const hole = { systemId, timeline, fromLsn: end, toLsn: holeEnd(end, inventory, progress) };
-  // Nothing lies between: positions of a timeline that was left may be higher than any of the next.
-  if (compareLsn(hole.fromLsn, hole.toLsn) >= 0) return { outcome: 'unknown' };
-  return { outcome: 'broken', hole };
+  if (compareLsn(hole.fromLsn, hole.toLsn) < 0) return { outcome: 'broken', hole };
+  // Nothing lies between, and yet it is not reached: positions of the older timeline may well be higher.
+  const isOther = (reach?.timeline ?? base.timeline) !== timeline;
+  const begin = isOther ? beginOf(timeline, inventory) : undefined;
+  if (begin === undefined || compareLsn(begin, storedLsn) >= 0) return { outcome: 'unknown' };
+  return { outcome: 'broken', hole: { systemId, timeline, fromLsn: begin, toLsn: storedLsn } };
+}
+
+/** Undefined: nothing of the base's log, on its timeline or a newer one. */
+function toldOf(
+  { systemId, timeline, storedLsn }: CoverageFacts['progress'],
+  base: CoverageFacts['base'],
+): Lsn | undefined {
+  if (systemId !== base.systemId || timeline < base.timeline) return undefined;
+  return isLsn(storedLsn) && lsnBytes(storedLsn) > 0n ? storedLsn : undefined;
+}
+
+function beginOf(timeline: number, { runs }: WalInventory): Lsn | undefined {
+  return runs.find((run) => run.timeline === timeline)?.fromLsn;
+}
+
+/** Without what was given up: no moment of it is asked for. */
+function along(inventory: WalInventory, timeline: number): WalInventory {
+  const { forks, runs } = inventory;
+  if (forks === undefined) return inventory;
+  const line = lineOf(timeline, forks);
+  const oldest = line.at(-1)?.timeline ?? timeline;
+  function isOn(run: WalRun): boolean {
+    return run.timeline < oldest || line.some((one) => one.timeline === run.timeline);
+  }
+  return { ...inventory, runs: runs.filter(isOn) };
+}
+
+interface Ancestor {
+  readonly timeline: number;
+  /** Where it was left; undefined: it is the newest. */
+  readonly leftAt: Lsn | undefined;
+}
+
+/** From that timeline back to the oldest that is known. */
+function lineOf(timeline: number, forks: readonly WalFork[]): readonly Ancestor[] {
+  const line: Ancestor[] = [{ timeline, leftAt: undefined }];
+  for (let child = timeline; ; ) {
+    // Numbers only grow, so this ends whatever is stored.
+    const fork = forks.find((one) => one.timeline === child && one.parent < child);
+    if (fork === undefined) return line;
+    line.push({ timeline: fork.parent, leftAt: fork.lsn });
+    child = fork.parent;
+  }
+}
+
+/** What was stored of a timeline behind where it was left does not count. */
+function endOf(reach: Reach | undefined, { base, inventory, progress }: CoverageFacts): Lsn {
+  if (reach === undefined) return base.beginLsn;
+  const line = lineOf(progress.timeline, inventory.forks ?? []);
+  const leftAt = line.find((one) => one.timeline === reach.timeline)?.leftAt;
+  return leftAt !== undefined && compareLsn(leftAt, reach.toLsn) < 0 ? leftAt : reach.toLsn;
 }
 
 /** Where log is stored again; where none is, as far as was told. */

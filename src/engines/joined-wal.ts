@@ -22,12 +22,15 @@ export function joinInventories(
     })),
   );
   const thinned = inventories.flatMap((one) => one.thinned ?? []);
+  const forks = inventories.flatMap((one) => one.forks ?? []);
+  const isRead = inventories.some((one) => one.forks !== undefined);
   const { runs, holes } = findRuns(pieces, segmentBytes, thinned);
   return {
     runs,
     thinned,
     missing: holes.map(({ timeline, lsn }) => segmentNameAt(timeline, lsn, segmentBytes)),
     histories: [...new Set(inventories.flatMap(({ histories }) => histories))].toSorted(),
+    ...(isRead ? { forks } : {}),
     segments: inventories.reduce((sum, { segments }) => sum + segments, 0),
     storedBytes: inventories.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
   };

@@ -21,6 +21,14 @@ export interface WalThinned {
   readonly lsn: Lsn;
 }
 
+/** Where a timeline was left for a newer one. */
+export interface WalFork {
+  /** The newer one. */
+  readonly timeline: number;
+  readonly parent: number;
+  readonly lsn: Lsn;
+}
+
 export interface WalInventory {
   /** Runs by timeline, then position; two runs on one timeline have a hole between them. */
   readonly runs: readonly WalRun[];
@@ -30,6 +38,8 @@ export interface WalInventory {
   readonly conflicts?: readonly SegmentName[];
   /** Names of history files that are stored. */
   readonly histories: readonly string[];
+  /** What they say; one that cannot be read says nothing. Default: nobody has read them. */
+  readonly forks?: readonly WalFork[];
   /** Default: nothing was thinned out. */
   readonly thinned?: readonly WalThinned[];
   readonly segments: number;

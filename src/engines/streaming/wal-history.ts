@@ -4,6 +4,7 @@
  */
 import { compareLsn, type Lsn, toLsn } from '../../kernel/lsn.ts';
 import { Problem } from '../../kernel/problem.ts';
+import type { WalFork } from '../wal-archive.ts';
 import { WAL_REMOVED } from './wal-problems.ts';
 import type { TimelinePlace } from './wal-request.ts';
 
@@ -19,6 +20,13 @@ export function readTimelines(history: string, current: number): readonly Timeli
     ([, timeline, endLsn = '']) => ({ timeline: Number(timeline), endLsn: toLsn(endLsn) }),
   );
   return [...ancestors, { timeline: current, endLsn: undefined }];
+}
+
+/** Undefined: the history names no ancestor. */
+export function readFork(history: string, timeline: number): WalFork | undefined {
+  const parent = readTimelines(history, timeline).at(-2);
+  if (parent?.endLsn === undefined) return undefined;
+  return { timeline, parent: parent.timeline, lsn: parent.endLsn };
 }
 
 /** Where the last stored run of a timeline ends that begins before `endLsn`; undefined: there is none. */

@@ -16,7 +16,7 @@ import {
 } from '../../kernel/wal-name.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
 import { OBJECT_MISSING } from '../../storage/problems.ts';
-import type { WalArchive, WalInventory, WalRun, WalThinned } from '../wal-archive.ts';
+import type { WalArchive, WalFork, WalInventory, WalRun, WalThinned } from '../wal-archive.ts';
 import {
   clusterPrefix,
   historyKey,
@@ -28,6 +28,7 @@ import {
   thinnedPrefix,
   type WalObject,
 } from './wal-format.ts';
+import { readFork } from './wal-history.ts';
 import { HISTORY_BYTES_MAX, readWal, type WalPlace } from './wal-objects.ts';
 import { WAL_DAMAGED } from './wal-problems.ts';
 import { findRuns, joinTails, type StoredPiece } from './wal-runs.ts';
@@ -61,7 +62,29 @@ async function inventory(request: InventoryRequest): Promise<WalInventory> {
   const thinned = await thinnedMarks(request);
   const { runs, holes } = findRuns(pieces, segmentBytes, thinned);
   const missing = holes.map(({ timeline, lsn }) => segmentNameAt(timeline, lsn, segmentBytes));
-  return { runs, missing, conflicts, histories, thinned, segments: segments.size, storedBytes };
+  const forks = await readForks(request, histories);
+  const found = { runs, missing, conflicts, histories, forks, thinned, storedBytes };
+  return { ...found, segments: segments.size };
+}
+
+/** They are few, and of a few lines each. */
+async function readForks(
+  request: InventoryRequest,
+  histories: readonly string[],
+): Promise<readonly WalFork[]> {
+  const forks: WalFork[] = [];
+  for (const name of histories) {
+    try {
+      const content = await readHistory(request, name);
+      const timeline = Number.parseInt(name.slice(0, 8), 16);
+      const fork = content && readFork(content.toString('utf8'), timeline);
+      if (fork !== undefined) forks.push(fork);
+    } catch (error) {
+      // Nobody can be brought over it; what lies beside it is as good as before.
+      if (!isProblem(error) || error.kind.retry !== 'never') throw error;
+    }
+  }
+  return forks;
 }
 
 async function thinnedMarks({

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { holeRanges, judgeCoverage, readBase } from '../../../src/archiving/coverage.ts';
-import type { WalInventory, WalRun } from '../../../src/engines/wal-archive.ts';
+import type { WalFork, WalInventory, WalRun } from '../../../src/engines/wal-archive.ts';
 import { toLsn } from '../../../src/kernel/lsn.ts';
 import { isSegmentName, type SegmentName } from '../../../src/kernel/wal-name.ts';
 import { followWal } from '../../../src/recovery/coverage.ts';
@@ -74,12 +74,36 @@ test('judgeCoverage() knows nothing while the timeline of the base was not told 
 });
 
 test('judgeCoverage() tells no hole that ends where it begins', () => {
-  const runs = [run(1, '0/3000000', '0/9000000'), run(2, '0/6000000', '0/7000000')];
-  const progress = { systemId: '73', timeline: 2, storedLsn: '0/7000000' };
+  expect(judge([], '0/3000000').outcome).toBe('unknown');
+});
 
-  expect(
-    judgeCoverage({ base: BASE, inventory: inventory(runs), progress }, followWal).outcome,
-  ).toBe('unknown');
+test('judgeCoverage() tells of a timeline without a history from its own beginning', () => {
+  const runs = [run(1, '0/3000000', '0/9000000'), run(2, '0/6000000', '0/7000000')];
+
+  expect(judgeForks(runs, [], 2)).toMatchObject({
+    hole: { timeline: 2, fromLsn: '0/6000000', toLsn: '0/7000000' },
+  });
+});
+
+test('judgeCoverage() tells what a newer timeline lacks from where it branched off', () => {
+  const runs = [run(1, '0/3000000', '0/9000000'), run(2, '0/7000000', '0/7800000')];
+
+  expect(judgeForks(runs, [fork(2, 1, '0/5800000')], 2)).toMatchObject({
+    outcome: 'broken',
+    hole: { timeline: 2, fromLsn: '0/5800000', toLsn: '0/7000000' },
+  });
+});
+
+test('judgeCoverage() asks for no timeline that was given up', () => {
+  const runs = [
+    run(1, '0/3000000', '0/5800000'),
+    run(2, '0/4000000', '0/5000000'),
+    run(3, '0/5000000', '0/7800000'),
+  ];
+
+  expect(judgeForks(runs, [fork(2, 1, '0/4800000'), fork(3, 1, '0/5800000')], 3)).toEqual({
+    outcome: 'unbroken',
+  });
 });
 
 test('holeRanges() takes segments that follow on each other for one hole, over a change of the high part', () => {
@@ -110,6 +134,20 @@ test('readBase() takes nothing for a base that lacks a position', () => {
 function judge(runs: readonly WalRun[], storedLsn: string): ReturnType<typeof judgeCoverage> {
   const progress = { systemId: '73', timeline: 1, storedLsn };
   return judgeCoverage({ base: BASE, inventory: inventory(runs), progress }, followWal);
+}
+
+function judgeForks(
+  runs: readonly WalRun[],
+  forks: readonly WalFork[],
+  timeline: number,
+): ReturnType<typeof judgeCoverage> {
+  const progress = { systemId: '73', timeline, storedLsn: runs.at(-1)?.toLsn ?? '0/0' };
+  const stored = { ...inventory(runs), forks };
+  return judgeCoverage({ base: BASE, inventory: stored, progress }, followWal);
+}
+
+function fork(timeline: number, parent: number, lsn: string): WalFork {
+  return { timeline, parent, lsn: toLsn(lsn) };
 }
 
 function inventory(runs: readonly WalRun[], histories: readonly string[] = []): WalInventory {

@@ -63,3 +63,11 @@ test('isOwnLogStored() wants it up to behind the proof point, where there is one
     isOwnLogStored(backup, [run('0/2000000', '0/3000000'), run('0/3000000', '0/3000200', 2)]),
   ).toBe(false);
 });
+
+test('joinInventories() knows every fork that a store knows, and none where nobody has looked', () => {
+  const fork = { timeline: 2, parent: 1, lsn: toLsn('0/3000000') };
+  const [one, other] = [inventory(run('0/1000000', '0/2000000')), inventory()];
+
+  expect(joinInventories([one, { ...other, forks: [fork] }], SEGMENT).forks).toEqual([fork]);
+  expect(joinInventories([one, other], SEGMENT).forks).toBeUndefined();
+});

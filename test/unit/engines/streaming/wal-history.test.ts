@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 
 import {
   placeInHistory,
+  readFork,
   readTimelines,
   type StoredEnd,
 } from '../../../../src/engines/streaming/wal-history.ts';
@@ -52,6 +53,13 @@ test('goes on nowhere when no timeline of the server is older', async () => {
   await expect(placeInHistory(place, readTimelines('', 2), stored())).rejects.toSatisfy((error) =>
     isProblem(error, WAL_REMOVED),
   );
+});
+
+test('readFork() takes the parent from the last line', () => {
+  const history = '1\t0/5000000\treason\n\n2\t0/7000028\treason\n';
+
+  expect(readFork(history, 4)).toEqual({ timeline: 4, parent: 2, lsn: '0/7000028' });
+  expect(readFork('', 2)).toBeUndefined();
 });
 
 function stored(end?: string): StoredEnd {
