@@ -223,7 +223,13 @@ async function tryAgain(deps: AlertsDeps, signal: AbortSignal): Promise<void> {
   for (const server of deps.servers)
     for (const untold of await askAgain(deps, server, { signal })) {
       const at = utcText(deps.clock.now());
-      await apply(deps, undecidedChange(server.name, { ...untold, at }));
+      const change = undecidedChange(server.name, { ...untold, at });
+      // It stands until somebody can tell: it need not be written again each time.
+      const known = readFindings(await deps.catalog.findings.list(server.name));
+      const isKnown = known.some(
+        ({ runId, summary }) => runId === untold.run.runId && summary === change.finding?.summary,
+      );
+      if (!isKnown) await apply(deps, change);
     }
 }
 

@@ -146,6 +146,41 @@ describe('a proof that cannot tell', () => {
     expect(told()).toEqual([]);
   });
 
+  test('pages as not verified when the bot was down for so long that no try is worth it', async () => {
+    await setting.prove({ verdict: 'ERROR' });
+    const { catalog } = setting.at;
+    let writes = 0;
+    let looks = 0;
+    const findings = {
+      ...catalog.findings,
+      async open(row: Parameters<typeof catalog.findings.open>[0]) {
+        writes += 1;
+        return catalog.findings.open(row);
+      },
+    };
+
+    const outbox = {
+      ...catalog.outbox,
+      async open() {
+        looks += 1;
+        return catalog.outbox.open();
+      },
+    };
+
+    for (const [turn, minutes] of [361, 362].entries()) {
+      const deps = { ...later(minutes), catalog: { ...catalog, findings, outbox } };
+      await setting.serving(deps, async () => {
+        await waitUntil(() => looks > turn && told().length === 1);
+      });
+      looks = turn + 1;
+    }
+
+    expect(told()).toEqual(['trigger shop/NOT_VERIFIED']);
+    expect(await setting.codes()).toEqual(['PROOF_UNDECIDED']);
+    expect(await proofs()).toHaveLength(1);
+    expect(writes).toBe(1);
+  });
+
   test('pages as not verified when the last try could not tell either; a PASS takes it back', async () => {
     await setting.serving(setting.depsOf(api.url), async () => {
       await setting.prove({ verdict: 'ERROR' }, { ...SCHEDULE, id: 'verify:shop#again-1' });
