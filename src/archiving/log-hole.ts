@@ -3,6 +3,8 @@
  * its place, size and time. It closes when every later moment can be reached again (`watch-coverage.ts`),
  * which the next base backup brings about.
  */
+import { isDeepStrictEqual } from 'node:util';
+
 import { z } from 'zod';
 
 import { type Json, utcText } from '../kernel/codecs.ts';
@@ -34,21 +36,30 @@ export interface ToldHole {
   readonly severity?: Finding['severity'];
 }
 
-/** One that is open already grows, so that none is forgotten. */
+/**
+ * One that is open already grows, so that none is forgotten, and keeps the time that was told with it; what
+ * it covers is not told again.
+ */
 export async function openHole(told: ToldHole, { catalog, clock }: HoleDeps): Promise<void> {
-  const { server, code, why, after, severity = 'page' } = told;
+  const { server, code, why, severity = 'page' } = told;
   const known = (await openHoles(server, { catalog })).find((one) => one.code === code);
-  const hole = known === undefined ? told.hole : joined(known.hole, told.hole);
+  const isSame = known !== undefined && isOfOneLog(known.hole, told.hole);
+  const hole = isSame ? joined(known.hole, told.hole) : told.hole;
+  const isCovered = isSame && isDeepStrictEqual(hole, known.hole);
+  if (isCovered && known.severity === severity) return;
   const at = utcText(clock.now());
+  const after = (isSame ? known.after : undefined) ?? told.after;
+  const until = (isCovered ? known.until : undefined) ?? at;
   const finding: Finding = {
     code,
     server,
     severity,
-    summary: `The log of ${server} ${sayHole(hole, { after, until: at })} ${why}`,
+    summary: `The log of ${server} ${sayHole(hole, { after, until })} ${why}`,
     hint: `Take a backup now with \`backup ${server}\`: from then on every moment can be reached again.`,
     since: at,
   };
-  await catalog.findings.open({ code, server, finding: { ...finding, hole }, at });
+  const when = { ...(after === undefined ? {} : { after }), until };
+  await catalog.findings.open({ code, server, finding: { ...finding, hole, ...when }, at });
 }
 
 /** `between 0/3000000 and 0/5000000 (33.6 MB, written from … to …)`. Pure. */
@@ -65,9 +76,12 @@ function say(at: string): string {
   return formatUtc(Temporal.Instant.from(at).round('second'));
 }
 
-/** Of another cluster's log nothing is asked any more. */
+/** Of another cluster's log nothing is asked any more, and positions of two timelines make no stretch. */
+function isOfOneLog(a: LogHole, b: LogHole): boolean {
+  return a.systemId === b.systemId && a.timeline === b.timeline;
+}
+
 function joined(a: LogHole, b: LogHole): LogHole {
-  if (a.systemId !== b.systemId || a.timeline !== b.timeline) return b;
   return {
     ...a,
     fromLsn: lsnBytes(a.fromLsn) < lsnBytes(b.fromLsn) ? a.fromLsn : b.fromLsn,
@@ -75,7 +89,14 @@ function joined(a: LogHole, b: LogHole): LogHole {
   };
 }
 
-const Row = z.object({ code: z.enum([LOG_HOLE, LOG_CONFLICT]), hole: LogHole });
+const Row = z.object({
+  code: z.enum([LOG_HOLE, LOG_CONFLICT]),
+  hole: LogHole,
+  severity: z.string(),
+  /** RFC 3339: what is lost was written after it, and before `until`. */
+  after: z.string().optional(),
+  until: z.string().optional(),
+});
 export type OpenHole = z.infer<typeof Row>;
 
 /** Those that people were told of and that are not over. */
