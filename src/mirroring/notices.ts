@@ -108,7 +108,8 @@ export class Notices {
   async #open(noticed: Omit<Finding, 'server' | 'since'>): Promise<void> {
     const { server } = this.#route;
     const at = utcText(this.#deps.clock.now());
-    const finding = { ...noticed, server, since: at };
+    // Whoever tells people of it tells each store's apart.
+    const finding = { ...noticed, server, store: this.#route.target.name, since: at };
     await this.#deps.catalog.findings.open({ code: this.#row(noticed.code), server, finding, at });
   }
 
