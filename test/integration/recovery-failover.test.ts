@@ -6,14 +6,17 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
+import { backupOperation } from '../../src/backup/backup-operation.ts';
 import { walStore } from '../../src/engines/streaming/wal-store.ts';
 import { type Lsn, toLsn } from '../../src/kernel/lsn.ts';
 import { followWal } from '../../src/recovery/coverage.ts';
 import { restoreToScratch, type ScratchRestore } from '../../src/recovery/point-in-time/restore.ts';
 import { runProgramWell } from '../../src/subprocess/run.ts';
+import { verifyOperation } from '../../src/verification/operation.ts';
+import { takeProofPoint } from '../../src/verification/proof-point.ts';
 import { testServerName } from '../support/folder-archive.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
-import { proofSetting } from '../support/proof-setting.ts';
+import { type ProofSetting, proofSetting } from '../support/proof-setting.ts';
 import { testRun } from '../support/test-run.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -108,3 +111,53 @@ test('a restore goes along the timeline of the standby, and holds nothing that o
     await early.discard();
   }
 });
+
+test('a backup whose proof point a failover left behind is proved by it, on its own timeline', async () => {
+  await using server = await startPostgres();
+  await using setting = await proofSetting(server, {
+    verification: { hash: 'all', proof_point_seconds: 60 },
+  });
+  await server.query('CREATE TABLE orders (note text)');
+  const standby = join(server.socketDirectory, 'standby');
+  await backUpWithPoint(setting, server, async () => {
+    await leaveBehind(server, standby);
+    await insert(server, 'lost');
+  });
+  await failOver(server, standby);
+  // Over the positions of the backup, where this timeline has other contents.
+  for (let switches = 0; switches < 4; switches += 1) {
+    await insert(server, 'new');
+    await server.query('SELECT pg_switch_wal()');
+  }
+  await setting.archive();
+
+  const verify = verifyOperation(setting.deps);
+  const { plan } = await verify.prepare({ older: false }, { actor: testRun().actor, signal });
+  const result = await verify.run({ ...plan, isNewest: false }, testRun());
+
+  expect(result.checks.filter(({ verdict }) => !['PASS', 'SKIPPED'].includes(verdict))).toEqual([]);
+  expect(result).toMatchObject({ verdict: 'PASS', mode: 'exact', isProofPoint: true });
+  expect(result.tables.find(({ table }) => table === 'orders')).toMatchObject({
+    restoredRows: 100,
+    equal: true,
+  });
+});
+
+async function backUpWithPoint(
+  { deps, catalog }: ProofSetting,
+  server: TestPostgres,
+  beforePoint: () => Promise<void>,
+): Promise<void> {
+  const shop = { ...deps.servers['shop'], url: server.url(), archiving: { tail_seconds: 1 } };
+  const operation = backupOperation({
+    ...deps.recovery,
+    catalog,
+    servers: { shop },
+    async takeProofPoint(request) {
+      await beforePoint();
+      return takeProofPoint(deps, request);
+    },
+  });
+  const { plan } = await operation.prepare({}, { actor: testRun().actor, signal });
+  await operation.run(plan, testRun());
+}
