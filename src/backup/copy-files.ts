@@ -10,6 +10,8 @@ import { type BackupDeps, type NamedStore, type ProofPointRequest, requireServer
 import { BACKUP_PACKS, packsReference } from './packs-sweeper.ts';
 import { type AskingForProofPoint, askForProofPoint, type ProofPointTold } from './proof-point.ts';
 
+const NEXT_SECOND_MS = 100;
+
 export interface Copying {
   readonly server: ServerName;
   readonly store: NamedStore;
@@ -24,7 +26,7 @@ export interface Copied {
 
 export async function copyFiles(deps: BackupDeps, copying: Copying, run: Run): Promise<Copied> {
   const { server, store, untilStored } = copying;
-  const backupId = backupIdAt(deps.clock.now());
+  const backupId = await freshId(deps, server, run);
   const claim = await run.claim({
     kind: BACKUP_PACKS,
     reference: packsReference({ server, store: store.name, backupId }),
@@ -40,6 +42,20 @@ export async function copyFiles(deps: BackupDeps, copying: Copying, run: Run): P
   });
   await run.release(claim);
   return { summary, told: asking.told(summary), warnings: asking.warnings(summary) };
+}
+
+/** A backup is named after its second: where that has one already, the next second is waited for. */
+async function freshId(
+  { catalog, clock }: BackupDeps,
+  server: ServerName,
+  { signal }: Run,
+): Promise<BackupSummary['backupId']> {
+  const known = new Set((await catalog.backups.list(server)).map((row) => row.backupId));
+  for (;;) {
+    const backupId = backupIdAt(clock.now());
+    if (!known.has(backupId)) return backupId;
+    await clock.sleep(NEXT_SECOND_MS, { signal });
+  }
 }
 
 interface Taking extends Copying {
