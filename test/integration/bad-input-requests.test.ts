@@ -19,7 +19,7 @@ afterAll(async () => {
 describe('a request that makes no sense', () => {
   const table: readonly (readonly [string, RegExp])[] = [
     ['stauts', /no such operation\nDid you mean `status`/],
-    ['status shp', /"shp"(.|\n)*`status shop`/],
+    ['status shp', /"shp"(.|\n)*`shop`/],
     ['backup shp', /"shp"(.|\n)*shop/],
     ['verify shp', /"shp"(.|\n)*shop/],
     ['restore shp', /"shp"(.|\n)*shop/],
