@@ -75,7 +75,8 @@ test('max_slot_wal_keep_size exceeded: the slot is made anew, what is lost is to
     Number(lsnBytes(kept) - lsnBytes(stored)) - 2 * SEGMENT_BYTES,
   );
   expect(wal.slot).toMatchObject({ walStatus: 'reserved', active: true });
-  expect(wal.slot?.headroomSeconds).toBeGreaterThan(0);
+  // A slot that may keep so little holds less than a second of a quick server's log.
+  expect(wal.slot?.headroomSeconds).toBeGreaterThanOrEqual(0);
 
   await nextSecond();
   await archived.recordBase(await currentLsn(postgres));
