@@ -26,15 +26,7 @@ export function lastDue(
   zone: string,
   now: Temporal.Instant,
 ): Temporal.Instant | undefined {
-  let date = now.toZonedDateTimeISO(zone).toPlainDate();
-  for (let day = 0; day < DAYS_MAX; day += 1) {
-    if (isDueOn(fields, date)) {
-      const due = lastDueOf(fields, { date, zone, now });
-      if (due !== undefined) return due;
-    }
-    date = date.subtract({ days: 1 });
-  }
-  return undefined;
+  return onDays(fields, zone, now, { step: { days: -1 }, find: lastDueOf });
 }
 
 /** The first due moment after `now`; undefined when there is none in eight years. */
@@ -43,17 +35,35 @@ export function nextDue(
   zone: string,
   now: Temporal.Instant,
 ): Temporal.Instant | undefined {
+  return onDays(fields, zone, now, { step: { days: 1 }, find: nextDueOf });
+}
+
+interface Search {
+  readonly step: { readonly days: 1 | -1 };
+  readonly find: (fields: CronFields, day: Day) => Temporal.Instant | undefined;
+}
+
+/** From today on, day by day, the first that `find` answers. */
+function onDays(
+  fields: CronFields,
+  zone: string,
+  now: Temporal.Instant,
+  { step, find }: Search,
+): Temporal.Instant | undefined {
   let date = now.toZonedDateTimeISO(zone).toPlainDate();
   for (let day = 0; day < DAYS_MAX; day += 1) {
-    if (isDueOn(fields, date)) {
-      const [due] = duesOf(fields, { date, zone, now })
-        .filter((one) => Temporal.Instant.compare(one, now) > 0)
-        .toSorted((a, b) => Temporal.Instant.compare(a, b));
-      if (due !== undefined) return due;
-    }
-    date = date.add({ days: 1 });
+    const due = isDueOn(fields, date) ? find(fields, { date, zone, now }) : undefined;
+    if (due !== undefined) return due;
+    date = date.add(step);
   }
   return undefined;
+}
+
+function nextDueOf(fields: CronFields, day: Day): Temporal.Instant | undefined {
+  return duesOf(fields, day)
+    .filter((one) => Temporal.Instant.compare(one, day.now) > 0)
+    .toSorted((a, b) => Temporal.Instant.compare(a, b))
+    .at(0);
 }
 
 /** Undefined: this house understands every part of the day fields; else the part it does not. */
