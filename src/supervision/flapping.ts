@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 
-import type { Json } from '../kernel/codecs.ts';
+import type { FindingRecords } from '../catalog/records.ts';
 import type { Finding } from '../kernel/finding.ts';
 
 const CODE = 'SERVICE_FLAPPING';
@@ -12,18 +12,6 @@ const CODE = 'SERVICE_FLAPPING';
 /** A finding that names the service, for a server may have several. */
 export interface FlappingFinding extends Finding {
   readonly service: string;
-}
-
-/** Where it stands open: `catalog.findings`. */
-export interface FlappingRecords {
-  open(row: {
-    readonly code: string;
-    readonly server: string;
-    readonly finding: Json;
-    readonly at: string;
-  }): Promise<boolean>;
-  close(code: string, server: string): Promise<boolean>;
-  list(): Promise<readonly Json[]>;
 }
 
 export function flapping(
@@ -44,7 +32,7 @@ export function flapping(
 
 /** What follows a colon is not always a server's name (`slack:door`): then it is of all `servers`. */
 export async function keepFlapping(
-  findings: Pick<FlappingRecords, 'open'>,
+  findings: Pick<FindingRecords, 'open'>,
   finding: FlappingFinding,
   { at, servers }: { readonly at: string; readonly servers: readonly string[] },
 ): Promise<void> {
@@ -62,7 +50,7 @@ const Kept = z.object({
 
 /** `service` is well. `running`: all that this process has. */
 export async function endFlapping(
-  findings: Pick<FlappingRecords, 'close' | 'list'>,
+  findings: Pick<FindingRecords, 'close' | 'list'>,
   service: string,
   running: readonly string[],
 ): Promise<void> {

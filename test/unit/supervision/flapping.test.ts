@@ -1,20 +1,18 @@
 /** That a service does not stay up is told of it alone, until it is well. */
 import { expect, test } from 'vitest';
 
+import type { FindingRecords } from '../../../src/catalog/records.ts';
 import type { Json } from '../../../src/kernel/codecs.ts';
-import {
-  endFlapping,
-  type FlappingRecords,
-  flapping,
-  keepFlapping,
-} from '../../../src/supervision/flapping.ts';
+import { endFlapping, flapping, keepFlapping } from '../../../src/supervision/flapping.ts';
 
 const AT = '2026-11-22T14:46:00.000000Z';
 const SERVERS = ['shop', 'books'];
 const RUNNING = ['archiving:shop', 'coverage:shop', 'recover', 'runner', 'slack:door'];
 
 /** Findings by row code and server. */
-function recordsOf(): FlappingRecords & { readonly rows: Map<string, Json> } {
+function recordsOf(): Pick<FindingRecords, 'open' | 'close' | 'list'> & {
+  readonly rows: Map<string, Json>;
+} {
   const rows = new Map<string, Json>();
   return {
     rows,
