@@ -16,30 +16,18 @@ import {
   writeLog,
 } from '../support/archived-server.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
+import { dropSlots, SEGMENT_BYTES, startSmallSegments } from '../support/small-segments.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-const SEGMENT_BYTES = 1 << 20;
 let postgres: TestPostgres;
 
 beforeAll(async () => {
-  postgres = await startPostgres({
-    initdbArguments: ['--wal-segsize=1'],
-    settings: {
-      min_wal_size: '2MB',
-      max_wal_size: '64MB',
-      max_slot_wal_keep_size: '64MB',
-      max_prepared_transactions: '2',
-    },
-  });
+  postgres = await startSmallSegments();
 });
 
 afterEach(async () => {
-  await waitUntil(async () => {
-    const active = await postgres.query('SELECT 1 FROM pg_replication_slots WHERE active');
-    return active.length === 0;
-  });
-  await postgres.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
+  await dropSlots(postgres);
 });
 
 afterAll(async () => {

@@ -31,6 +31,7 @@ import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { type AbsentStore, absentStore } from './absent-store.ts';
 import { testServerName } from './folder-archive.ts';
 import type { TestPostgres } from './postgres-cluster.ts';
+import { SEGMENT_BYTES } from './small-segments.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { testRun } from './test-run.ts';
 import { waitUntil } from './wait-until.ts';
@@ -75,7 +76,6 @@ interface ArchivedServerOptions {
   readonly tailSeconds?: number;
 }
 
-const SEGMENT_BYTES = 1 << 20;
 const { signal } = new AbortController();
 
 export async function archivedServer(
