@@ -6,6 +6,7 @@
  */
 import type { OutboxRecord } from '../catalog/records.ts';
 import type { RunEvent, RunRecord } from '../catalog/runs.ts';
+import { type Bell, createBell, rungOrTime } from '../kernel/bell.ts';
 import { utcText } from '../kernel/codecs.ts';
 import type { Finding } from '../kernel/finding.ts';
 import type { Service, ServiceContext } from '../kernel/service.ts';
@@ -74,23 +75,6 @@ async function together(
   if (failed?.status === 'rejected') throw failed.reason;
 }
 
-/** Rings when something is to be told. */
-interface Bell {
-  readonly ring: () => void;
-  readonly next: () => Promise<void>;
-}
-
-function createBell(): Bell {
-  let current = Promise.withResolvers<void>();
-  return {
-    ring() {
-      current.resolve();
-      current = Promise.withResolvers<void>();
-    },
-    next: () => current.promise,
-  };
-}
-
 interface Delivering {
   readonly signal: AbortSignal;
   readonly bell: Bell;
@@ -105,21 +89,8 @@ async function deliver(deps: AlertsDeps, { signal, bell }: Delivering): Promise<
     const due = await delivery?.deliver({ signal });
     const waitMs = due === undefined ? DELIVER_EVERY_MS : due - clock.elapsedMs();
     const bounded = Math.min(DELIVER_EVERY_MS, Math.max(0, waitMs));
-    await rungOrTime(clock, rung, { signal, waitMs: bounded });
+    await rungOrTime(clock, rung, { signal, waitMs: bounded }).catch(unlessAborted(signal));
   }
-}
-
-async function rungOrTime(
-  clock: AlertsDeps['clock'],
-  rung: Promise<void>,
-  { signal, waitMs }: { readonly signal: AbortSignal; readonly waitMs: number },
-): Promise<void> {
-  const enough = new AbortController();
-  const sleep = clock.sleep(waitMs, { signal: AbortSignal.any([signal, enough.signal]) });
-  // When the bell wins, the stopped sleep rejects and nobody is interested.
-  sleep.catch(() => undefined);
-  await Promise.race([rung, sleep]).catch(unlessAborted(signal));
-  enough.abort();
 }
 
 async function decide(

@@ -6,6 +6,7 @@
 import type { ScheduleRecords } from '../catalog/records.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Actor } from '../gate/people.ts';
+import { createBell, rungOrTime } from '../kernel/bell.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { utcText } from '../kernel/codecs.ts';
 import type { Log } from '../kernel/log.ts';
@@ -72,16 +73,9 @@ async function follow(
     const rung = bell.next();
     for (const one of planned) await look(deps, one, signal);
     ready();
-    await wait(deps.clock, rung, signal);
+    // It rejects only when we stop.
+    await rungOrTime(deps.clock, rung, { signal, waitMs: LOOK_EVERY_MS }).catch(() => undefined);
   }
-}
-
-/** Until a timer rings, or a minute has passed, or we stop. */
-async function wait(clock: Clock, rung: Promise<void>, signal: AbortSignal): Promise<void> {
-  const enough = new AbortController();
-  const sleep = clock.sleep(LOOK_EVERY_MS, { signal: AbortSignal.any([signal, enough.signal]) });
-  await Promise.race([rung, sleep.catch(() => undefined)]);
-  enough.abort();
 }
 
 async function look(deps: ScheduleDeps, planned: Planned, signal: AbortSignal): Promise<void> {
@@ -135,20 +129,4 @@ async function ask(deps: ScheduleDeps, schedule: Schedule, due: Due): Promise<bo
 
 function actorOf({ name, zone }: Schedule): Actor {
   return { kind: 'schedule', id: name, name: `schedule ${name}`, zone };
-}
-
-interface Bell {
-  readonly ring: () => void;
-  readonly next: () => Promise<void>;
-}
-
-function createBell(): Bell {
-  let current = Promise.withResolvers<void>();
-  return {
-    ring: () => current.resolve(),
-    next: () => {
-      current = Promise.withResolvers<void>();
-      return current.promise;
-    },
-  };
 }

@@ -1,4 +1,5 @@
 /** `RunVerbs` over a database, and the waiting for events that this or another process writes. */
+import { createBell, rungOrTime } from '../../kernel/bell.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { RunVerbs } from '../run-verbs.ts';
 import { type Database, type Session, sql } from './database.ts';
@@ -71,7 +72,7 @@ export function runVerbs(database: Database, clock: Clock): RunVerbs {
         // Before looking, so that a ring between looking and waiting is heard.
         const rung = bell.next();
         if ((await newestSeq()) > seq) return;
-        await firstOf(rung, clock, signal);
+        await rungOrTime(clock, rung, { signal, waitMs: OTHERS_EVERY_MS });
       }
     },
   };
@@ -80,31 +81,4 @@ export function runVerbs(database: Database, clock: Clock): RunVerbs {
 function readNewestSeq(session: Session): number {
   const newest = sql.selectFrom('run_events').select((max) => max.fn.max('seq').as('seq'));
   return session.first(newest)?.seq ?? 0;
-}
-
-/** Resolves at the bell or after the interval; the loser is stopped. Rejects when aborted. */
-async function firstOf(rung: Promise<void>, clock: Clock, signal: AbortSignal): Promise<void> {
-  const enough = new AbortController();
-  const sleep = clock.sleep(OTHERS_EVERY_MS, { signal: AbortSignal.any([signal, enough.signal]) });
-  // When the bell wins, the stopped sleep rejects and nobody is interested.
-  sleep.catch(() => undefined);
-  await Promise.race([rung, sleep]);
-  enough.abort();
-}
-
-interface Bell {
-  ring(): void;
-  /** Resolves at the next ring. */
-  next(): Promise<void>;
-}
-
-function createBell(): Bell {
-  let current = Promise.withResolvers<void>();
-  return {
-    ring() {
-      current.resolve();
-      current = Promise.withResolvers<void>();
-    },
-    next: () => current.promise,
-  };
 }
