@@ -89,6 +89,11 @@ export interface RestoreFilesRequest extends StoreAndKeys {
    * cluster unless `global/pg_control` is among them. Default: all of them.
    */
   readonly only?: (path: string) => boolean;
+  /**
+   * False: for a copy that is looked at and removed. Nothing is brought to the disk on purpose, and what was
+   * written stays in the machine's cache for whoever looks. Default: true.
+   */
+  readonly durable?: boolean;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
 }
@@ -119,7 +124,7 @@ export interface Engine {
     request: StoreAndKeys & { readonly server: ServerName; readonly signal: AbortSignal },
   ): Promise<BackupListing>;
 
-  /** Writes the backup's files, `pg_control` last, everything fsynced. Each frame is authenticated. */
+  /** Writes the backup's files, `pg_control` last, everything fsynced by default. Each frame is authenticated. */
   restoreFiles(request: RestoreFilesRequest): Promise<RestoredFiles>;
 
   /** Checks that every pack is there with the size the manifest says and that each one decrypts. */

@@ -121,29 +121,36 @@ describe('a base backup', () => {
     expect(check.packs).toBe(summary.packs);
   });
 
-  test('is restored to what PostgreSQL itself accepts, and starts with the same rows', async () => {
-    const directory = join(folder.path, 'restored');
-    const progress: number[] = [];
+  test.each([
+    ['to last', true],
+    ['to be looked at', false],
+  ])(
+    'is restored %s to what PostgreSQL itself accepts, and starts with the same rows',
+    async (_, durable) => {
+      const directory = join(folder.path, `restored-${String(durable)}`);
+      const progress: number[] = [];
 
-    const restored = await engine.restoreFiles({
-      store,
-      ring,
-      summary,
-      directory,
-      signal,
-      onProgress: ({ doneBytes }) => progress.push(doneBytes),
-    });
+      const restored = await engine.restoreFiles({
+        store,
+        ring,
+        summary,
+        directory,
+        durable,
+        signal,
+        onProgress: ({ doneBytes }) => progress.push(doneBytes),
+      });
 
-    expect(restored.writtenBytes).toBe(summary.sourceBytes - (await tablespaceMapBytes()));
-    expect(progress.at(-1)).toBe(restored.writtenBytes);
-    expect((await stat(directory)).mode & 0o777).toBe(0o700);
-    await everyFileAsInManifest(directory);
-    const [oid = ''] = await readdir(join(directory, 'pg_tblspc'));
-    expect(await readlink(join(directory, 'pg_tblspc', oid))).toBe(
-      `${directory}.tablespaces/${oid}`,
-    );
-    await startsWithTheSameRows(directory);
-  });
+      expect(restored.writtenBytes).toBe(summary.sourceBytes - (await tablespaceMapBytes()));
+      expect(progress.at(-1)).toBe(restored.writtenBytes);
+      expect((await stat(directory)).mode & 0o777).toBe(0o700);
+      await everyFileAsInManifest(directory);
+      const [oid = ''] = await readdir(join(directory, 'pg_tblspc'));
+      expect(await readlink(join(directory, 'pg_tblspc', oid))).toBe(
+        `${directory}.tablespaces/${oid}`,
+      );
+      await startsWithTheSameRows(directory);
+    },
+  );
 
   test('is not restored over anything', async () => {
     const directory = join(folder.path, 'taken');

@@ -4,8 +4,8 @@
  *
  * ```
  * base/<backupId>/pack-0001 …   an encrypted object (`encryption/format.ts`), its plain content:
- *                                 frames   back to back, each of at most 1 MiB of source: a zstd frame,
- *                                          or, when as many bytes are stored as plain ones, those bytes
+ *                                 frames   back to back, each of at most 1 MiB of source that cuts no
+ *                                          page of 8 KiB of a file: a zstd frame, or, when as many bytes are stored as plain ones, those bytes
  *                                          as they are
  *                                 footer   one zstd frame: JSON { "version": 1, "frames": [[stored
  *                                          bytes, plain bytes, [[file, offset, length], …]], …] }; a
@@ -39,6 +39,8 @@ import { clusterPrefix } from './wal-format.ts';
 export const FORMAT_VERSION = 1;
 /** Source bytes that are compressed together: one frame is what a range read costs at least. */
 export const FRAME_BYTES = 1 << 20;
+/** A frame never cuts such a page of a file: it ends before one that does not fit. */
+export const FILE_PAGE_BYTES = 8192;
 /** A pack is ended once it holds so many stored bytes … */
 export const PACK_BYTES_MAX = 256 << 20;
 /** … or so many frames, because empty pages compress to almost nothing and footers are held in memory. */

@@ -11,6 +11,7 @@ import type { BackupId } from '../../kernel/ids.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
 import type { ClusterFolder, StoreAndKeys } from '../engine.ts';
 import {
+  FILE_PAGE_BYTES,
   FRAME_BYTES,
   PACK_BYTES_MAX,
   PACK_EXTENTS_MAX,
@@ -102,17 +103,24 @@ export class Packer implements AsyncDisposable {
     return (this.#frames + waiting) * FRAME_BYTES;
   }
 
-  /** Copies `buffer[start, end)`, which belongs to `file` at `offsetBytes`. */
+  /**
+   * Copies `buffer[start, end)`, which belongs to `file` at `offsetBytes`. Frames begin and end at whole
+   * pages of a file, so that each can be written, and any page be read, without its neighbours.
+   */
   add(file: number, offsetBytes: number, buffer: Buffer, [start, end]: [number, number]): void {
     for (let at = start; at < end; ) {
       this.#frame ??= this.#beginFrame();
       const frame = this.#frame;
-      const taken = Math.min(FRAME_BYTES - frame.lengthBytes, end - at);
-      buffer.copy(frame.bytes, frame.lengthBytes, at, at + taken);
-      frame.lengthBytes += taken;
-      extend(frame.extents, [file, offsetBytes + at - start, taken]);
-      at += taken;
-      if (frame.lengthBytes === FRAME_BYTES) this.#cut();
+      const fileBytes = offsetBytes + at - start;
+      const room = roomInPages(FRAME_BYTES - frame.lengthBytes, fileBytes);
+      const taken = Math.min(room, end - at);
+      if (taken > 0) {
+        buffer.copy(frame.bytes, frame.lengthBytes, at, at + taken);
+        frame.lengthBytes += taken;
+        extend(frame.extents, [file, fileBytes, taken]);
+        at += taken;
+      }
+      if (taken === room) this.#cut();
     }
   }
 
@@ -237,6 +245,11 @@ export class Packer implements AsyncDisposable {
     this.#failed = true;
     this.#options.onFailure(error);
   }
+}
+
+/** How much of a file goes into `room` bytes from `offsetBytes` of it on, up to the end of a page. */
+function roomInPages(room: number, offsetBytes: number): number {
+  return Math.max(0, room - ((offsetBytes + room) % FILE_PAGE_BYTES));
 }
 
 /** Joins what continues the last extent. */

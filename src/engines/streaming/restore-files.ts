@@ -1,6 +1,6 @@
 /**
  * Restores the files of a backup into a new directory: several workers take packs from one list. The
- * order protects: files, then everything fsynced, then `pg_control` under its own name; a directory
+ * order protects: files, then everything fsynced (unless nobody wants it to last), then `pg_control` under its own name; a directory
  * without it cannot be started, so half a restore is never mistaken for a cluster. When only a few files
  * are wanted, only the stretches of packs that hold them are read.
  *
@@ -23,6 +23,8 @@ import { restoreRuns } from './restore-runs.ts';
 
 /** Until a file is whole; then it gets its own. */
 const UNFINISHED_MODE = 0o600;
+/** Beyond the workers: a thread that waits for the disk leaves its core to another. */
+const WAITING_LANES = 1;
 /** Files that are made or fsynced at once. */
 const FILES_AT_ONCE = 8;
 
@@ -44,7 +46,7 @@ export async function restoreFiles(
     const done = await writePacks({ ...request, directory }, places, manifest.packs, workers);
     if (done.writtenBytes !== places.totalBytes)
       throw damaged(key, `${places.totalBytes - done.writtenBytes} bytes of its files are missing`);
-    await makeDurable(places, signal);
+    await finish(places, request);
     return { files: places.files.size, ...done };
   } catch (error) {
     signal.throwIfAborted();
@@ -125,7 +127,8 @@ async function writePacks(
     });
   }
 
-  const count = places.files.size === 0 ? 0 : Math.min(workers, packs.length);
+  const lanesMax = isDurable(request) ? workers + WAITING_LANES : workers;
+  const count = places.files.size === 0 ? 0 : Math.min(lanesMax, packs.length);
   const lanes = Array.from({ length: count }, async () => {
     try {
       await lane();
@@ -139,8 +142,12 @@ async function writePacks(
   return { writtenBytes, readBytes };
 }
 
+function isDurable({ durable = true }: RestoreFilesRequest): boolean {
+  return durable;
+}
+
 function packOrder(
-  { summary }: RestoreFilesRequest,
+  request: RestoreFilesRequest,
   places: RestorePlaces,
   pack: OpenPack,
 ): Parameters<RestoreLane['restore']>[0] {
@@ -155,25 +162,27 @@ function packOrder(
     }
   }
   const { header, dataKey, streamBytes } = pack.object.sealed;
-  const associated = associatedData({ systemId: summary.systemId, name: pack.key });
+  const associated = associatedData({ systemId: request.summary.systemId, name: pack.key });
   const { key: name, frames } = pack;
-  return { kind: 'pack', name, header, dataKey, associated, streamBytes, frames, paths };
+  const direct = isDurable(request);
+  return { kind: 'pack', name, header, dataKey, associated, streamBytes, frames, paths, direct };
 }
 
 /** `pg_control` gets its name last, when a power cut can take nothing else away. */
-async function makeDurable(places: RestorePlaces, signal: AbortSignal): Promise<void> {
-  await eachFile(places, signal, async ({ path, mode }) => {
+async function finish(places: RestorePlaces, request: RestoreFilesRequest): Promise<void> {
+  const durable = isDurable(request);
+  await eachFile(places, request.signal, async ({ path, mode }) => {
     await using file = await open(path, 'r');
     await file.chmod(mode);
-    await file.sync();
+    if (durable) await file.sync();
   });
-  for (const { path } of places.folders.toReversed()) await syncPath(path);
+  if (durable) for (const { path } of places.folders.toReversed()) await syncPath(path);
   if (places.control !== undefined) {
     const { unfinished, path } = places.control;
     await rename(unfinished, path);
-    await syncPath(dirname(path));
+    if (durable) await syncPath(dirname(path));
   }
-  await syncPath(dirname(places.directory));
+  if (durable) await syncPath(dirname(places.directory));
 }
 
 async function syncPath(path: string): Promise<void> {

@@ -2,12 +2,12 @@
  * A worker thread that opens a pack's segments, decompresses its frames and writes them to files that
  * exist already. Synchronous: it is the thread's only work. Whatever goes wrong is told as an answer.
  */
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 
 import { StreamOpener } from '../../encryption/tink-stream.ts';
 import { isProblem } from '../../kernel/problem.ts';
-import { damaged, decompressFrame, type Extent, type Frame } from './pack-format.ts';
+import { damaged, decompressFrame, type Frame } from './pack-format.ts';
+import { RestoreOutput } from './restore-output.ts';
 import {
   asBuffer,
   type RestoreAnswer,
@@ -16,14 +16,12 @@ import {
   type WorkerFailure,
 } from './worker-messages.ts';
 
-/** Files kept open; one pack mostly holds runs of few files. */
-const OPEN_FILES_MAX = 64;
-
 interface Pack {
   readonly name: string;
   readonly opener: StreamOpener;
   readonly frames: readonly Frame[];
   readonly paths: ReadonlyMap<number, string>;
+  readonly output: RestoreOutput;
   segment: number;
   frame: number;
   /** Its first `heldBytes` bytes belong to a frame that goes on in the next segment. */
@@ -31,7 +29,6 @@ interface Pack {
   heldBytes: number;
 }
 
-const files = new Map<number, number>();
 let pack: Pack | undefined;
 
 parentPort?.on('message', (order: RestoreOrder) => {
@@ -53,13 +50,13 @@ function obey(order: RestoreOrder): RestoreAnswer | undefined {
   if (order.kind === 'segment')
     return { kind: 'segment', writtenBytes: takeSegment(pack, asBuffer(order.bytes)) };
   if (pack.frame !== pack.frames.length) throw damaged(pack.name, 'frames are missing in it');
-  closeFiles();
+  pack.output.close();
   pack = undefined;
   return { kind: 'end' };
 }
 
 function begin(order: RestoreOrder & { readonly kind: 'pack' }): Pack {
-  const { name, frames, paths, streamBytes } = order;
+  const { name, frames, paths, streamBytes, direct } = order;
   const opener = new StreamOpener({
     header: asBuffer(order.header),
     dataKey: asBuffer(order.dataKey),
@@ -67,7 +64,9 @@ function begin(order: RestoreOrder & { readonly kind: 'pack' }): Pack {
     name,
     streamBytes,
   });
-  return { name, opener, frames, paths, segment: 0, frame: 0, held: Buffer.alloc(0), heldBytes: 0 };
+  const output = new RestoreOutput({ direct });
+  const held = Buffer.alloc(0);
+  return { name, opener, frames, paths, output, segment: 0, frame: 0, held, heldBytes: 0 };
 }
 
 function takeSegment(current: Pack, sealed: Buffer): number {
@@ -123,38 +122,15 @@ function writeFrame(current: Pack, [, plainBytes, extents]: Frame, stored: Buffe
   for (const extent of extents) {
     const path = current.paths.get(extent[0]);
     // Not all files are restored.
-    if (path !== undefined) writtenBytes += writeExtent(path, extent, plain, at);
+    if (path !== undefined) {
+      current.output.write(path, extent, plain, at);
+      writtenBytes += extent[2];
+    }
     at += extent[2];
   }
   // A frame that was not compressed is the segment itself, or what is held.
   if (plain !== stored) release(plain);
   return writtenBytes;
-}
-
-function writeExtent(
-  path: string,
-  [file, offsetBytes, lengthBytes]: Extent,
-  plain: Buffer,
-  at: number,
-): number {
-  const descriptor = openFile(file, path);
-  for (let done = 0; done < lengthBytes; )
-    done += writeSync(descriptor, plain, at + done, lengthBytes - done, offsetBytes + done);
-  return lengthBytes;
-}
-
-function openFile(file: number, path: string): number {
-  const known = files.get(file);
-  if (known !== undefined) return known;
-  if (files.size >= OPEN_FILES_MAX) closeFiles();
-  const descriptor = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW);
-  files.set(file, descriptor);
-  return descriptor;
-}
-
-function closeFiles(): void {
-  for (const descriptor of files.values()) closeSync(descriptor);
-  files.clear();
 }
 
 function failureOf(error: unknown): WorkerFailure {

@@ -44,6 +44,8 @@ export type RestoreOrder =
       readonly frames: readonly Frame[];
       /** Absolute path of each file that a frame speaks of. */
       readonly paths: ReadonlyMap<number, string>;
+      /** Past the page cache. */
+      readonly direct: boolean;
     }
   | { readonly kind: 'segment'; readonly bytes: Handed }
   | { readonly kind: 'end' };
