@@ -130,6 +130,29 @@ test('lets go of the server when the store never answers, so that it can shut do
   await expect(receiving).rejects.toSatisfy((error) => isProblem(error, WAL_STORE_STALLED));
 });
 
+test.each(['wal/', 'tail/'])(
+  'lets go of the server when the store takes everything and does not list "%s"',
+  async (part) => {
+    const stored = storeThat(async () => undefined);
+    const silent: ObjectStore = {
+      ...stored,
+      async *list(prefix, options) {
+        if (prefix.includes(part)) await new Promise(() => undefined);
+        yield* stored.list(prefix, options);
+      },
+    };
+    const stopping = new AbortController();
+    const receiving = receive(silent, stopping, {
+      ...systemClock,
+      elapsedMs: () => systemClock.elapsedMs() * 1000,
+      sleep: (ms, options) => systemClock.sleep(Math.min(ms, 300), options),
+    });
+    await writeLog(6);
+
+    await expect(receiving).rejects.toSatisfy((error) => isProblem(error, WAL_STORE_STALLED));
+  },
+);
+
 test('lets nothing newer appear before an earlier segment, so that whoever dies leaves no hole', async () => {
   let open: (() => void) | undefined;
   const gate = new Promise<void>((resolve) => {

@@ -63,6 +63,8 @@ export interface WalTailsParts {
   readonly cutter: WalCutter;
   /** Resolves when it is durable. */
   readonly put: (key: ObjectKey, bytes: Buffer) => Promise<void>;
+  /** Around whatever else asks the store: one that does not answer must not hold us for ever. */
+  readonly asking: (work: () => Promise<void>) => Promise<void>;
   /** It is durable. */
   readonly stored: (object: StoredTail, from: bigint, to: bigint) => void;
   /** Default: 30. */
@@ -108,10 +110,8 @@ export class WalTails {
 
   /** The whole segment is durable. A store that forbids it keeps its tails: they harm nobody. */
   async segmentStored(name: SegmentName): Promise<void> {
-    const { wal } = this.#parts;
     try {
-      for await (const { key } of wal.store.list(tailPrefix(wal.folder, name), wal))
-        await wal.store.remove(key, wal);
+      for (const { key } of await this.#tailsOf(name)) await this.#remove(key);
     } catch (error) {
       this.#keep(name, error);
     }
@@ -141,7 +141,7 @@ export class WalTails {
     const others = supersedes.filter((other) => other !== key);
     stored({ key, kind: 'tail', ...(others.length > 0 ? { supersedes: others } : {}) }, from, to);
     try {
-      for (const other of others) await wal.store.remove(other, wal);
+      for (const other of others) await this.#remove(other);
     } catch (error) {
       this.#keep(segment, error);
     }
@@ -149,13 +149,26 @@ export class WalTails {
   }
 
   async #tailsUpTo(segment: SegmentName, to: bigint): Promise<readonly ObjectKey[]> {
-    const { wal } = this.#parts;
-    const keys: ObjectKey[] = [];
-    for await (const { key } of wal.store.list(tailPrefix(wal.folder, segment), wal)) {
-      const object = readWalKey(wal.folder, key);
-      if (object?.kind === 'tail' && lsnBytes(object.to) <= to) keys.push(key);
-    }
-    return keys;
+    const tails = await this.#tailsOf(segment);
+    return tails.flatMap((tail) => (tail.to <= to ? [tail.key] : []));
+  }
+
+  async #tailsOf(segment: SegmentName): Promise<readonly Tail[]> {
+    const { wal, asking } = this.#parts;
+    const tails: Tail[] = [];
+    await asking(async () => {
+      for await (const { key } of wal.store.list(tailPrefix(wal.folder, segment), wal)) {
+        const object = readWalKey(wal.folder, key);
+        if (object?.kind === 'tail')
+          tails.push({ key, from: lsnBytes(object.from), to: lsnBytes(object.to) });
+      }
+    });
+    return tails;
+  }
+
+  async #remove(key: ObjectKey): Promise<void> {
+    const { wal, asking } = this.#parts;
+    await asking(() => wal.store.remove(key, wal));
   }
 
   /** What cannot be removed stays. */

@@ -85,6 +85,7 @@ export class WalTimeline implements Conversation {
       cutter: this.#cutter,
       put: (key, bytes) => this.#turns.take((before) => this.#put(key, bytes, before)),
       stored: (tail, from, to) => this.#stored(tail, from, to),
+      asking: (work) => this.#watchdog.store(work),
       joinedCount: parts.request.joinedCount,
     });
     this.#messages = new WalMessages({
@@ -231,7 +232,7 @@ export class WalTimeline implements Conversation {
     const key = segmentKey(wal.folder, name, wal.ring.contentName(bytes));
     // Before anything is waited for: the turn is that of the segment's end.
     const other = await this.#turns.take(async (before) => {
-      const found = await otherContent(wal, name, key);
+      const found = await this.#watchdog.store(() => otherContent(wal, name, key));
       await this.#put(key, bytes, before);
       return found;
     });
