@@ -135,6 +135,7 @@ function paging({ gate, rooms: { parts } }: WiredHouse): Service {
     })),
     pager: openPager(config),
     undeliveredSeconds: secondsOf(config.alerts.undelivered_after),
+    remindSeconds: secondsOf(config.alerts.remind_after),
     gate,
     catalog,
     zone: config.timezone,

@@ -2,7 +2,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { ServerName } from '../kernel/ids.ts';
+import type { RunId, ServerName } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Pager } from './pager.ts';
 
@@ -18,6 +18,10 @@ export interface AlertsDeps {
   readonly pager: Pager | undefined;
   /** A page that was not taken for so long is a finding. */
   readonly undeliveredSeconds: number;
+  /** What was taken so long ago and still stands is told again. */
+  readonly remindSeconds: number;
+  /** Where people see a run's message; undefined: it has none. Absent: there is no chat. */
+  readonly links?: ((runId: RunId) => Promise<string | undefined>) | undefined;
   readonly gate: Pick<Gate, 'ask' | 'find' | 'eventsAfter' | 'waitForEvents'>;
   readonly catalog: Pick<
     Catalog,

@@ -30,6 +30,7 @@ const OpenPage = z.strictObject({
   server: z.string(),
   code: z.string(),
   summary: z.string(),
+  /** Since when it stands, whenever it was told last. */
   since: z.string(),
   /** Null: it waits. */
   acceptedAt: z.string().nullable(),
@@ -130,8 +131,8 @@ async function look({ catalog, pager }: OperationDeps): Promise<Omit<AlertsResul
   return {
     pager: sayPager(pager),
     open: open.map((row) => {
-      const { server, madeAt: since, acceptedAt } = row;
-      const { code, summary } = readPage(row);
+      const { server, acceptedAt } = row;
+      const { code, summary, since } = readPage(row);
       return { server, code, summary, since, acceptedAt };
     }),
     waiting: undelivered.map((row) => {

@@ -2,7 +2,7 @@
  * Brings what waits in the outbox to the pager: of each key in order, of different keys at once. What is
  * not taken is tried again after a growing wait for as long as it takes; what is refused after long waits,
  * and by each process at once, for its config may be another. Nothing that still stands is ever struck off:
- * only a trigger that was refused and has ended meanwhile, so that it holds up nothing that comes after it.
+ * only what was refused and is overtaken by what comes after it, so that it holds that up for no moment.
  */
 import type { OutboxRecord } from '../catalog/records.ts';
 import type { RunEvent } from '../catalog/runs.ts';
@@ -20,6 +20,9 @@ const BACKOFF: BackoffPolicy = { firstMs: 2000, capMs: 60_000 };
 /** Who refuses answers the same until somebody mends it: asked rarely, and still without a restart. */
 const REFUSED_BACKOFF_MS = [600_000, 3_600_000] as const;
 const OVER = 'over before it was taken';
+const OVERTAKEN = 'overtaken before it was taken';
+/** Longer than a look into the catalogue and one question to a chat that is well. */
+const LINK_LIMIT_MS = 2000;
 /** A pager that is down must not be asked for everything at once. */
 const AT_ONCE_MAX = 8;
 
@@ -28,7 +31,7 @@ export interface Delivery {
   deliver(options: { readonly signal: AbortSignal }): Promise<number | undefined>;
 }
 
-type DeliveryDeps = Pick<AlertsDeps, 'clock' | 'log' | 'random'> & {
+type DeliveryDeps = Pick<AlertsDeps, 'clock' | 'log' | 'random' | 'links'> & {
   readonly pager: Pager;
   readonly catalog: Pick<AlertsDeps['catalog'], 'findings' | 'installation'> & {
     readonly outbox: Pick<AlertsDeps['catalog']['outbox'], 'undelivered' | 'note' | 'strikeOff'>;
@@ -46,8 +49,8 @@ export function openDelivery(deps: DeliveryDeps): Delivery {
   return {
     async deliver({ signal }) {
       const undelivered = await deps.catalog.outbox.undelivered();
-      const struck = endedUntaken(undelivered);
-      for (const pair of struck) await strikeOff(deps, waits, pair);
+      const struck = overtaken(undelivered);
+      for (const rows of struck) await strikeOff(deps, waits, rows);
       const gone = new Set(struck.flat().map(({ seq }) => seq));
       const heads = headsOf(undelivered.filter(({ seq }) => !gone.has(seq)));
       const nowMs = deps.clock.elapsedMs();
@@ -70,34 +73,44 @@ export function headsOf(undelivered: readonly OutboxRecord[]): readonly OutboxRe
 }
 
 /**
- * Of each key the trigger that was refused and its resolve. What was only not answered may have been taken:
- * its resolve must still arrive. Pure.
+ * Of each key what was refused and need not be told any more, because of what comes behind it: a trigger and
+ * its resolve together; of a page that was told again only that telling, since the first was taken and must
+ * be taken back; a resolve whose page is triggered anew. What was only not answered may have been taken: it
+ * and what is behind it must still arrive. Pure.
  */
-export function endedUntaken(
+export function overtaken(
   undelivered: readonly OutboxRecord[],
-): readonly (readonly [OutboxRecord, OutboxRecord])[] {
+): readonly (readonly OutboxRecord[])[] {
   return headsOf(undelivered).flatMap((head) => {
-    if (head.action !== 'trigger' || head.state !== 'refused') return [];
     const next = undelivered.find(({ dedupKey, seq }) => {
       return dedupKey === head.dedupKey && seq > head.seq;
     });
-    return next?.action === 'resolve' ? [[head, next] as const] : [];
+    if (head.state !== 'refused' || next === undefined) return [];
+    const isPair = head.action === 'trigger' && next.action === 'resolve' && !isAgain(head);
+    return [isPair ? [head, next] : [head]];
   });
+}
+
+function isAgain(row: OutboxRecord): boolean {
+  return readPage(row).again === true;
 }
 
 async function strikeOff(
   deps: DeliveryDeps,
   waits: Waits,
-  [trigger, resolve]: readonly [OutboxRecord, OutboxRecord],
+  rows: readonly OutboxRecord[],
 ): Promise<void> {
+  const [head] = rows;
+  if (head === undefined) return;
+  const isPair = rows.length > 1;
   const at = utcText(deps.clock.now());
-  const runs = await runsOf(deps, trigger);
+  const runs = isPair ? await runsOf(deps, head) : [];
   const events = runs.map((runId) => pagedEvent(runId, at, { outcome: 'over' }));
-  const seqs = [trigger.seq, resolve.seq];
-  await deps.catalog.outbox.strikeOff(seqs, OVER, events);
+  const seqs = rows.map(({ seq }) => seq);
+  await deps.catalog.outbox.strikeOff(seqs, isPair ? OVER : OVERTAKEN, events);
   for (const seq of seqs) waits.delete(seq);
-  const { server, dedupKey: page } = trigger;
-  deps.log.warn('A page was over before the pager took it', { server, page });
+  const { server, action, dedupKey: page } = head;
+  deps.log.warn('A page was overtaken before the pager took it', { server, action, page });
 }
 
 interface Delivered {
@@ -112,7 +125,8 @@ async function deliverOne(
 ): Promise<void> {
   const { clock, catalog, log, pager, random } = deps;
   const { seq, action, dedupKey, server } = row;
-  const answer = await pager.send({ action, dedupKey, page: readPage(row) }, { signal });
+  const link = await linkOf(deps, row.runId);
+  const answer = await pager.send({ action, dedupKey, page: readPage(row), link }, { signal });
   const at = utcText(clock.now());
   const state = answer.outcome === 'not now' ? 'waiting' : answer.outcome;
   // Why it is not taken may change with each try; that it is not, is told once.
@@ -137,8 +151,29 @@ async function deliverOne(
   log.error('The pager did not take a page', { code: ALERT_UNDELIVERED, ...fields });
 }
 
+/** Of no importance beside the page itself: what is not known in time goes without. */
+async function linkOf(
+  { links, clock }: DeliveryDeps,
+  runId: RunId | null,
+): Promise<string | undefined> {
+  if (runId === null || links === undefined) return undefined;
+  const known = new AbortController();
+  const late = clock.sleep(LINK_LIMIT_MS, { signal: known.signal });
+  try {
+    const waited = late.then(
+      () => undefined,
+      () => undefined,
+    );
+    return await Promise.race([links(runId).catch(() => undefined), waited]);
+  } finally {
+    known.abort();
+  }
+}
+
 /** Whose messages speak of this page: the run that made it, and those that found it made. */
 async function runsOf({ catalog }: DeliveryDeps, row: OutboxRecord): Promise<readonly RunId[]> {
+  // Of one that is told again the others have heard that it was taken.
+  if (isAgain(row)) return row.runId === null ? [] : [row.runId];
   const installation = await catalog.installation.id();
   const told = readFindings(await catalog.findings.list(row.server))
     .filter((finding) => dedupKeyOf(installation, finding) === row.dedupKey)

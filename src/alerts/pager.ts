@@ -22,6 +22,8 @@ const Page = z.object({
   details: z.record(z.string(), z.string()),
   /** File name in `runbooks/`; null: none. */
   runbook: z.string().nullable(),
+  /** It was told before under the same key, was taken, and still stands. */
+  again: z.boolean().optional(),
 });
 export type Page = z.infer<typeof Page>;
 
@@ -45,6 +47,8 @@ export interface PagerEvent {
   /** At most 255 characters; a trigger and its resolve have the same. */
   readonly dedupKey: string;
   readonly page: Page;
+  /** Where people see the run that it is about; undefined: nobody knows one. */
+  readonly link?: string | undefined;
 }
 
 export type PagerAnswer =

@@ -86,6 +86,9 @@ interface Enqueued {
     readonly custom_details: object;
   };
   readonly links: { readonly href: string; readonly text: string }[];
+  /** Who speaks, and where people see more of it: shown as a link in the incident. */
+  readonly client: string;
+  readonly client_url?: string;
 }
 
 async function enqueue(data: Enqueued, { host, protocol, signal }: Place): Promise<PagerAnswer> {
@@ -114,7 +117,7 @@ function answerOf(status: number, body: unknown): PagerAnswer {
 }
 
 function eventOf(
-  { action, dedupKey, page }: PagerEvent,
+  { action, dedupKey, page, link }: PagerEvent,
   { routingKey, runbooksUrl }: PagerDutySettings,
 ): Enqueued {
   const { summary, source, component, code, since, details, runbook } = page;
@@ -134,10 +137,14 @@ function eventOf(
         Object.entries(details).map(([label, value]) => [label, value.slice(0, DETAIL_MAX)]),
       ),
     },
-    links:
-      runbook === null || runbooksUrl === undefined
+    links: [
+      ...(link === undefined ? [] : [{ href: link, text: 'The run in Slack' }]),
+      ...(runbook === null || runbooksUrl === undefined
         ? []
-        : [{ href: `${runbooksUrl.replace(/\/$/, '')}/${runbook}`, text: `Runbook ${runbook}` }],
+        : [{ href: `${runbooksUrl.replace(/\/$/, '')}/${runbook}`, text: `Runbook ${runbook}` }]),
+    ],
+    client: 'dbdr',
+    ...(link === undefined ? {} : { client_url: link }),
   };
 }
 

@@ -2,7 +2,9 @@
  * What the pager is told: findings of severity `page`. An open one is a trigger, a closed one a resolve. What
  * was noticed by looking must stand for a moment: what the next look takes back wakes nobody, such as the log
  * that is behind because the bot has only just started. What a run has said is told at once.
- * One thing is told once, under one key for each server and topic, however many findings say it. Pure.
+ * One thing is told under one key for each server and topic, however many findings say it: once, and again
+ * when a later run says it, or after a quiet time. Whoever resolves a page by hand while what it tells still
+ * stands is not asked by anybody else; where it is open there, telling it again makes no sound. Pure.
  */
 import { createHash } from 'node:crypto';
 
@@ -11,7 +13,7 @@ import { z } from 'zod';
 import type { NewOutboxRow, OutboxRecord } from '../catalog/records.ts';
 import { type Json, utcText } from '../kernel/codecs.ts';
 import { isRunId } from '../kernel/ids.ts';
-import type { Page } from './pager.ts';
+import { type Page, readPage } from './pager.ts';
 import { FailedCopy, PROOF_FAILED } from './run-findings.ts';
 
 export const ALERT_UNDELIVERED = 'ALERT_UNDELIVERED';
@@ -57,22 +59,16 @@ export interface Standing {
   readonly open: readonly OutboxRecord[];
   /** Which installation this is: two that share a service must not resolve each other's pages. */
   readonly installation: string;
+  /** What was taken so long ago and still stands is told again. */
+  readonly remindSeconds: number;
   readonly now: Temporal.Instant;
 }
 
 /** What is to be told now, in order. */
 export function pagesOf(standing: Standing): readonly NewOutboxRow[] {
-  const { findings, servers, open, installation, now } = standing;
+  const { open, now } = standing;
   const madeAt = utcText(now);
-  const wanted = new Map<string, PagedFinding>();
-  for (const finding of findings) {
-    const isOurs = finding.server === '' || servers.includes(finding.server);
-    if (!isOurs || !isPaged(finding)) continue;
-    const key = dedupKeyOf(installation, finding);
-    const before = wanted.get(key);
-    if (before === undefined || (!stands(before, now) && stands(finding, now)))
-      wanted.set(key, finding);
-  }
+  const wanted = wantedOf(standing);
   const triggered = new Set(open.map(({ dedupKey }) => dedupKey));
   const triggers = [...wanted]
     .filter(([key, finding]) => !triggered.has(key) && stands(finding, now))
@@ -87,7 +83,54 @@ export function pagesOf(standing: Standing): readonly NewOutboxRow[] {
     .map(({ dedupKey, server, page }): NewOutboxRow => {
       return { dedupKey, server, action: 'resolve', page, runId: null, madeAt };
     });
-  return [...resolves, ...triggers];
+  const reminders = open.flatMap((row) => reminderOf(row, wanted.get(row.dedupKey), standing));
+  return [...resolves, ...triggers, ...reminders];
+}
+
+/** By key: of several that tell one thing, one that stands. */
+function wantedOf({
+  findings,
+  servers,
+  installation,
+  now,
+}: Standing): ReadonlyMap<string, PagedFinding> {
+  const wanted = new Map<string, PagedFinding>();
+  for (const finding of findings) {
+    const isOurs = finding.server === '' || servers.includes(finding.server);
+    if (!isOurs || !isPaged(finding)) continue;
+    const key = dedupKeyOf(installation, finding);
+    const before = wanted.get(key);
+    if (before === undefined || (!stands(before, now) && stands(finding, now)))
+      wanted.set(key, finding);
+  }
+  return wanted;
+}
+
+/** What is still on its way is told anyway; what nobody took, the outbox tells until somebody does. */
+function reminderOf(
+  row: OutboxRecord,
+  finding: PagedFinding | undefined,
+  { remindSeconds, now }: Standing,
+): readonly NewOutboxRow[] {
+  const { dedupKey, server, acceptedAt } = row;
+  if (finding === undefined || row.state !== 'accepted' || acceptedAt === null) return [];
+  const { runId = '' } = finding;
+  const told = readPage(row).details[RUN_ID] ?? '';
+  const isNews = isRunId(runId) && runId !== told && secondOf(runId) >= secondOf(told);
+  const quietSeconds = now.since(Temporal.Instant.from(acceptedAt)).total('seconds');
+  if (!isNews && quietSeconds < remindSeconds) return [];
+  return [
+    {
+      dedupKey,
+      server,
+      action: 'trigger',
+      page: { ...pageOf(finding), again: true },
+      // A run whose page was taken hears nothing new.
+      runId: isNews ? runId : null,
+      madeAt: utcText(now),
+      again: true,
+    },
+  ];
 }
 
 /** That the pager does not take pages cannot be told to the pager. */
@@ -114,12 +157,20 @@ export function dedupKeyOf(
   return `dbdr/${createHash('sha256').update(key).digest('hex')}`;
 }
 
+const RUN_ID = 'run id';
+
+/** Names of runs begin with the second when they were asked for: `r-20261122T145200`. */
+function secondOf(runId: string): string {
+  return runId.slice(0, 'r-20261122T145200'.length);
+}
+
 function pageOf({ code, server, summary, hint, since, runbook, ...more }: PagedFinding): Page {
   const { runId, backupId, store } = more;
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['what to do next', hint],
     ['runbook', runbook === undefined ? undefined : `runbooks/${runbook}`],
-    ['run id', runId],
+    [RUN_ID, runId],
+    ['run', runId === undefined ? undefined : `npx dbdr runs --run ${runId}`],
     ['backup id', backupId],
     ['store', store],
     ['see', `npx dbdr status${server === '' ? '' : ` ${server}`}`],

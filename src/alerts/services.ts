@@ -223,8 +223,9 @@ async function write(deps: AlertsDeps, { ended, isBehind, cursor }: Written): Pr
   const open = pager === undefined || isBehind ? [] : await catalog.outbox.open();
   const findings = readFindings(await catalog.findings.list());
   const servers = deps.servers.map(({ name }) => name);
-  const rows =
-    pager === undefined || isBehind ? [] : pagesOf({ findings, servers, open, installation, now });
+  const { remindSeconds } = deps;
+  const standing = { findings, servers, open, installation, remindSeconds, now };
+  const rows = pager === undefined || isBehind ? [] : pagesOf(standing);
   if (rows.length === 0 && news.length === 0 && cursor === undefined) return false;
   await catalog.outbox.add({
     rows,

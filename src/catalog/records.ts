@@ -219,16 +219,17 @@ export interface OutboxRecord {
   readonly said: string | null;
 }
 
-export type NewOutboxRow = Pick<
-  OutboxRecord,
-  'dedupKey' | 'server' | 'action' | 'page' | 'runId' | 'madeAt'
->;
+export interface NewOutboxRow
+  extends Pick<OutboxRecord, 'dedupKey' | 'server' | 'action' | 'page' | 'runId' | 'madeAt'> {
+  /** A trigger that is told again although its key is triggered, once the one before was accepted. */
+  readonly again?: boolean;
+}
 
 export interface OutboxRecords {
   /**
    * Rows, the follower's cursor and events in one step: whoever dies before has decided nothing, whoever
-   * dies after has lost nothing. A trigger whose key is triggered and a resolve whose key is not are left
-   * out. `events` is given what is open then, and may be called again.
+   * dies after has lost nothing. A trigger whose key is triggered (unless it is told again) and a resolve
+   * whose key is not are left out. `events` is given what is open then, and may be called again.
    */
   add(decided: {
     readonly rows: readonly NewOutboxRow[];
@@ -247,7 +248,7 @@ export interface OutboxRecords {
     told: Pick<OutboxRecord, 'state' | 'said'> & { readonly at: string },
     events: readonly Omit<RunEvent, 'seq'>[],
   ): Promise<void>;
-  /** A trigger that was not taken, and its resolve, in one step; events as with `note()`. */
+  /** What was not taken and need not be any more, in one step; events as with `note()`. */
   strikeOff(
     seqs: readonly number[],
     said: string,

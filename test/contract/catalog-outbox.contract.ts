@@ -46,6 +46,24 @@ export function outboxContract(open: OpenCatalog): void {
     expect(await outbox.lastAccepted()).toMatchObject({ seq: first?.seq });
   });
 
+  test('tells a page again when it is asked to, and only one that was taken', async () => {
+    await using opened = await open();
+    const { outbox } = opened.catalog;
+    const again = { ...trigger, again: true };
+
+    await outbox.add({ rows: [trigger, again] });
+    const [first] = await outbox.undelivered();
+    await outbox.note(first?.seq ?? 0, { state: 'accepted', said: '202', at: LATER }, []);
+    await outbox.add({ rows: [trigger, again, again] });
+
+    const [second, ...more] = await outbox.undelivered();
+    expect(more).toEqual([]);
+    expect(second).toMatchObject({ action: 'trigger', state: 'waiting', acceptedAt: null });
+    expect(await outbox.open()).toMatchObject([{ seq: second?.seq }]);
+    await outbox.add({ rows: [resolve] });
+    expect(await outbox.open()).toEqual([]);
+  });
+
   test('tells the runs of a page in the same step, and of its end only those that heard of it', async () => {
     await using opened = await open();
     const { outbox, runs } = opened.catalog;

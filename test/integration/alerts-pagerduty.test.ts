@@ -61,6 +61,19 @@ describe('pagerDuty()', () => {
     expect(api.taken[0]?.payload.summary).toHaveLength(1024);
   });
 
+  test('links to the run, so that whoever is woken sees it with one tap', async () => {
+    const link = 'https://acme.slack.com/archives/C0OPS/p1700000000000001';
+
+    await send({}, { ...EVENT, link });
+    await send();
+
+    expect(api.taken).toMatchObject([
+      { client: 'dbdr', client_url: link, links: [{ href: link, text: 'The run in Slack' }] },
+      { client: 'dbdr', links: [] },
+    ]);
+    expect(api.taken[1]).not.toHaveProperty('client_url');
+  });
+
   test('takes a page back under the key that it was sent with', async () => {
     await send();
     await send({}, { ...EVENT, action: 'resolve' });

@@ -77,19 +77,52 @@ describe('a proof that says FAIL', () => {
     });
   });
 
-  test('is told once however often it fails, and each run hears of the page', async () => {
+  test('is one page however often it fails, and each run hears of it', async () => {
     await setting.serving(setting.depsOf(api.url), async () => {
-      await setting.prove({ verdict: 'FAIL' });
-      await waitUntil(() => told().length === 1);
+      const first = await setting.prove({ verdict: 'FAIL' });
+      await waitUntil(async () => (await setting.pagedOf(first)).length === 2);
       const second = await setting.prove({ verdict: 'FAIL', store: 'west' });
-      await waitUntil(async () => (await setting.pagedOf(second)).length === 1);
+      await waitUntil(async () => (await setting.pagedOf(second)).length === 2);
 
-      expect(await setting.pagedOf(second)).toMatchObject([{ outcome: 'accepted' }]);
+      expect((await setting.pagedOf(second)).at(-1)).toMatchObject({ outcome: 'accepted' });
+      expect(await setting.pagedOf(first)).toHaveLength(2);
       // One store is well again, the other is not.
       await setting.prove({ verdict: 'PASS' });
       await setting.caughtUp();
-      expect(told()).toEqual(['trigger shop/PROOF_FAILED']);
+      expect(told()).toEqual(['trigger shop/PROOF_FAILED', 'trigger shop/PROOF_FAILED']);
+      expect(api.ringing()).toHaveLength(1);
     });
+  });
+
+  test('rings again when somebody has resolved it by hand, with the next FAIL or after a quiet time', async () => {
+    const { outbox } = setting.at.catalog;
+    async function quiet(): Promise<boolean> {
+      return (await outbox.undelivered()).length === 0;
+    }
+    await setting.serving(setting.depsOf(api.url), async () => {
+      await setting.prove({ verdict: 'FAIL' });
+      await waitUntil(async () => told().length === 1 && (await quiet()));
+      api.resolveByHand();
+      await setting.caughtUp();
+      expect(api.ringing()).toEqual([]);
+
+      await setting.prove({ verdict: 'FAIL' });
+      await waitUntil(async () => api.ringing().length === 1 && (await quiet()));
+      api.resolveByHand();
+    });
+
+    await setting.serving(later(239), () => setting.caughtUp());
+    expect(api.ringing()).toEqual([]);
+    await setting.serving(later(241), async () => {
+      await waitUntil(async () => api.ringing().length === 1 && (await quiet()));
+      await setting.prove({ verdict: 'PASS' });
+      await waitUntil(() => api.ringing().length === 0);
+    });
+    expect(told()).toEqual([
+      ...Array.from({ length: 3 }, () => 'trigger shop/PROOF_FAILED'),
+      'resolve shop/PROOF_FAILED',
+    ]);
+    expect(api.incidents).toBe(3);
   });
 
   test('is over when retention has removed the copy', async () => {

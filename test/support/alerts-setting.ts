@@ -125,6 +125,7 @@ export async function alertsSetting(path?: string): Promise<AlertsSetting> {
       pager:
         url === undefined ? undefined : pagerDuty({ routingKey: ROUTING_KEY, url, limitMs: 500 }),
       undeliveredSeconds: 300,
+      remindSeconds: 14_400,
       gate: at.gate,
       catalog: at.catalog,
       zone: 'UTC',

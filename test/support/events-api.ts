@@ -20,7 +20,9 @@ const SentEvent = z.object({
     class: z.string(),
     custom_details: z.record(z.string(), z.string()),
   }),
-  links: z.array(z.object({ href: z.string(), text: z.string() })),
+  links: z.array(z.object({ href: z.url(), text: z.string() })),
+  client: z.string(),
+  client_url: z.url().optional(),
 });
 export type SentEvent = z.infer<typeof SentEvent>;
 
@@ -42,15 +44,27 @@ export interface EventsApi extends AsyncDisposable {
   readonly asked: number;
   /** Dedup keys that somebody would be woken for now. */
   ringing(): readonly string[];
+  /** How often a trigger opened an incident: one that finds its key open makes no sound. */
+  readonly incidents: number;
+  /** As a person does with everything that is open. */
+  resolveByHand(): void;
 }
 
 export async function startEventsApi(): Promise<EventsApi> {
   const taken: SentEvent[] = [];
+  const rings = new Set<string>();
   let asked = 0;
+  let incidents = 0;
   const server = createServer((request, response) => {
     asked += 1;
     handle(request, response).catch(() => response.destroy());
   });
+
+  function ring({ event_action: action, dedup_key: key }: SentEvent): void {
+    if (action === 'trigger' && !rings.has(key)) incidents += 1;
+    if (action === 'trigger') rings.add(key);
+    else rings.delete(key);
+  }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { mood } = api;
@@ -73,6 +87,7 @@ export async function startEventsApi(): Promise<EventsApi> {
       return;
     }
     taken.push(read.data);
+    ring(read.data);
     if (mood.kind === 'loses the answer') {
       request.socket.resetAndDestroy();
       return;
@@ -95,13 +110,12 @@ export async function startEventsApi(): Promise<EventsApi> {
       return asked;
     },
     ringing() {
-      const rings = new Set<string>();
-      for (const { event_action: action, dedup_key: key } of taken) {
-        if (action === 'trigger') rings.add(key);
-        else rings.delete(key);
-      }
       return [...rings];
     },
+    get incidents() {
+      return incidents;
+    },
+    resolveByHand: () => rings.clear(),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -129,12 +129,15 @@ function wasToldOf(session: Session, runId: string): boolean {
   return session.first(query.where('kind', '=', 'paged').limit(1)) !== undefined;
 }
 
-/** Not where it was told before, or there is nothing to take back. */
+/** Not where it was told before and is not told again, or there is nothing to take back. */
 function insertRow(session: Session, row: NewOutboxRow): void {
   const ofKey = sql.selectFrom('outbox').selectAll().where('dedup_key', '=', row.dedupKey);
   const newest = ofKey.orderBy('seq', 'desc').limit(1);
-  const isTriggered = session.first(newest)?.action === 'trigger';
-  if (isTriggered === (row.action === 'trigger')) return;
+  const last = session.first(newest);
+  const isTriggered = last?.action === 'trigger';
+  // One that waits is told anyway, and tells the same.
+  const isAgain = row.again === true && last?.state === 'accepted';
+  if (isTriggered === (row.action === 'trigger') && !(isTriggered && isAgain)) return;
   session.change(
     sql.insertInto('outbox').values({
       dedup_key: row.dedupKey,

@@ -24,4 +24,7 @@ export const AlertsSection = z.strictObject({
   pagerduty: PagerDutySection.optional(),
   /** A page that was not taken for so long is told in `status` and in Slack. */
   undelivered_after: durationText.default('PT5M'),
+  /** A page that was taken so long ago, and tells what still stands, is sent again: it may have been
+   * resolved by hand. Where it is open or acknowledged nobody hears it. */
+  remind_after: durationText.default('PT4H'),
 });

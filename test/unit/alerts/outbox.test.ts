@@ -2,15 +2,16 @@
 import { describe, expect, test } from 'vitest';
 
 import {
-  endedUntaken,
   headsOf,
   openDelivery,
+  overtaken,
   undeliveredFindings,
 } from '../../../src/alerts/outbox.ts';
 import type { PagerAnswer } from '../../../src/alerts/pager.ts';
 import type { OutboxRecord } from '../../../src/catalog/records.ts';
 import { silentLog } from '../../../src/kernel/log.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
+import { runIdOf } from '../../support/slack-samples.ts';
 
 const MADE = '2026-11-22T04:09:00.000000Z';
 const NOW = Temporal.Instant.from('2026-11-22T04:14:00Z');
@@ -46,7 +47,7 @@ describe('headsOf()', () => {
   });
 });
 
-describe('endedUntaken()', () => {
+describe('overtaken()', () => {
   const refused = row(1, { state: 'refused' });
   const resolve = row(3, { action: 'resolve' });
   const other = row(2, { dedupKey: 'other', action: 'resolve' });
@@ -54,13 +55,36 @@ describe('endedUntaken()', () => {
   test('is a trigger that was refused, with its resolve; what comes after it is sent', () => {
     const rows = [refused, other, resolve, row(4)];
 
-    expect(endedUntaken(rows)).toEqual([[refused, resolve]]);
+    expect(overtaken(rows)).toEqual([[refused, resolve]]);
   });
 
   test('is nothing that still stands, was perhaps taken, or takes back what was taken', () => {
-    expect(endedUntaken([refused, other])).toEqual([]);
-    expect(endedUntaken([row(1, { attempts: 4, said: 'timeout' }), resolve])).toEqual([]);
-    expect(endedUntaken([row(3, { action: 'resolve', state: 'refused' }), row(4)])).toEqual([]);
+    expect(overtaken([refused, other])).toEqual([]);
+    expect(overtaken([row(1, { attempts: 4, said: 'timeout' }), resolve])).toEqual([]);
+    expect(overtaken([row(3, { action: 'resolve' }), row(4)])).toEqual([]);
+    expect(overtaken([row(3, { action: 'resolve', state: 'refused' })])).toEqual([]);
+  });
+
+  test('is a resolve that was refused when its page is triggered anew, and only that', () => {
+    const taken = row(3, { action: 'resolve', state: 'refused' });
+
+    expect(overtaken([taken, row(4), row(5, { action: 'resolve' })])).toEqual([[taken]]);
+  });
+
+  test('is what was told again and refused, but never the resolve of what was taken before', () => {
+    const page = {
+      summary: 's',
+      source: 'shop',
+      component: 'c',
+      code: 'X',
+      since: MADE,
+      details: {},
+      runbook: null,
+      again: true,
+    };
+    const again = row(2, { state: 'refused', page });
+
+    expect(overtaken([again, resolve])).toEqual([[again]]);
   });
 });
 
@@ -70,6 +94,8 @@ function delivering(...given: readonly OutboxRecord[]) {
   const clock = fakeClock();
   const sent: string[] = [];
   const pager = { answers: 'refused' as PagerAnswer['outcome'] };
+  const links: (string | undefined)[] = [];
+  const seen = { links, link: undefined as string | undefined };
   function change(seqs: readonly number[], changed: Partial<OutboxRecord>): void {
     for (const [index, one] of rows.entries())
       if (seqs.includes(one.seq)) rows[index] = { ...one, ...changed };
@@ -78,11 +104,14 @@ function delivering(...given: readonly OutboxRecord[]) {
     clock,
     log: silentLog,
     random: () => 0,
+    links: async () =>
+      seen.link === 'never' ? new Promise(() => undefined) : Promise.resolve(seen.link),
     pager: {
       name: 'P',
       place: 'p',
-      async send({ action, dedupKey }) {
+      async send({ action, dedupKey, link }) {
         sent.push(`${action} ${dedupKey}`);
+        links.push(link);
         return Promise.resolve({ outcome: pager.answers, said: pager.answers });
       },
     },
@@ -112,7 +141,7 @@ function delivering(...given: readonly OutboxRecord[]) {
     await delivery.deliver({ signal: new AbortController().signal });
     return [...sent];
   }
-  return { rows, clock, pager, deliver };
+  return Object.assign(seen, { rows, clock, pager, deliver });
 }
 
 describe('openDelivery()', () => {
@@ -137,6 +166,33 @@ describe('openDelivery()', () => {
 
     expect(at.rows.map(({ state }) => state)).toEqual(['over', 'over', 'accepted']);
     expect(at.rows[0]?.said).toBe('over before it was taken');
+  });
+
+  test('lets no resolve that was refused hold up the next page of its key for a moment', async () => {
+    const at = delivering(row(1, { action: 'resolve' }));
+    expect(await at.deliver()).toEqual(['resolve k']);
+    at.rows.push(row(2));
+    at.pager.answers = 'accepted';
+
+    expect(await at.deliver()).toEqual(['trigger k']);
+
+    expect(at.rows.map(({ state }) => state)).toEqual(['over', 'accepted']);
+  });
+
+  test('tells where the run is seen, and does not wait for that', async () => {
+    const runId = runIdOf(1);
+    const known = delivering(row(1, { runId }));
+    const silent = delivering(row(1, { runId }));
+    known.link = 'https://acme.slack.com/archives/C0OPS/p1';
+    silent.link = 'never';
+
+    expect(await known.deliver()).toHaveLength(1);
+    const delivered = silent.deliver();
+    await silent.clock.advance(2000);
+    expect(await delivered).toHaveLength(1);
+
+    expect(known.links).toEqual(['https://acme.slack.com/archives/C0OPS/p1']);
+    expect(silent.links).toEqual([undefined]);
   });
 });
 

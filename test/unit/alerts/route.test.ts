@@ -20,7 +20,14 @@ function opened(row: NewOutboxRow, seq = 1): OutboxRecord {
 
 function pages(findings: readonly PagedFinding[], open: readonly OutboxRecord[] = []) {
   const servers = ['shop', 'books'];
-  return pagesOf({ findings, servers, open, installation: INSTALLATION, now: NOW });
+  const remindSeconds = 14_400;
+  return pagesOf({ findings, servers, open, installation: INSTALLATION, remindSeconds, now: NOW });
+}
+
+function taken(row: NewOutboxRow | undefined, minutesAgo: number): OutboxRecord {
+  if (row === undefined) throw new Error('Nothing is told');
+  const acceptedAt = NOW.subtract({ minutes: minutesAgo }).toString();
+  return { ...opened(row), state: 'accepted', acceptedAt };
 }
 
 describe('pagesOf()', () => {
@@ -46,6 +53,7 @@ describe('pagesOf()', () => {
             'what to do next': 'Do this.',
             runbook: 'runbooks/a.md',
             'run id': runId,
+            run: `npx dbdr runs --run ${runId}`,
             'backup id': '20261122T010000Z',
             store: 'west',
             see: 'npx dbdr status shop',
@@ -86,6 +94,37 @@ describe('pagesOf()', () => {
       { action: 'resolve', dedupKey: row.dedupKey },
     ]);
     expect(pages([], open)).toMatchObject([{ action: 'resolve', dedupKey: row.dedupKey }]);
+  });
+
+  test('tells again what still stands after a quiet time: it may have been resolved by hand', () => {
+    const stands = [finding('MIRROR_BEHIND')];
+    const [row] = pages(stands);
+
+    expect(pages(stands, [taken(row, 239)])).toEqual([]);
+    expect(pages(stands, [taken(row, 240)])).toMatchObject([
+      {
+        action: 'trigger',
+        dedupKey: row?.dedupKey,
+        again: true,
+        runId: null,
+        page: { again: true },
+      },
+    ]);
+    expect(pages([], [taken(row, 240)])).toMatchObject([{ action: 'resolve' }]);
+    // What nobody took yet the outbox brings.
+    expect(pages(stands, [{ ...taken(row, 999), state: 'refused', acceptedAt: null }])).toEqual([]);
+  });
+
+  test('tells again at once what a later run says, and nothing because of an earlier one', () => {
+    const [first, second] = ['r-20261121T040000-3fa9c1', 'r-20261122T040000-000001'];
+    const [row] = pages([finding('PROOF_FAILED', { runId: second })]);
+    const [old] = pages([finding('PROOF_FAILED', { runId: first })]);
+
+    expect(pages([finding('PROOF_FAILED', { runId: second })], [taken(old, 1)])).toMatchObject([
+      { action: 'trigger', again: true, runId: second, page: { details: { 'run id': second } } },
+    ]);
+    expect(pages([finding('PROOF_FAILED', { runId: second })], [taken(row, 1)])).toEqual([]);
+    expect(pages([finding('PROOF_FAILED', { runId: first })], [taken(row, 1)])).toEqual([]);
   });
 
   test.each([
