@@ -41,8 +41,8 @@ export const FORMAT_VERSION = 1;
 export const FRAME_BYTES = 1 << 20;
 /** A frame never cuts such a page of a file: it ends before one that does not fit. */
 export const FILE_PAGE_BYTES = 8192;
-/** A pack is ended once it holds so many stored bytes … */
-export const PACK_BYTES_MAX = 256 << 20;
+/** A pack is ended once it holds so many stored bytes: restoring threads take them in turns, and shall end together … */
+export const PACK_BYTES_MAX = 64 << 20;
 /** … or so many frames, because empty pages compress to almost nothing and footers are held in memory. */
 export const PACK_FRAMES_MAX = 4096;
 

@@ -32,7 +32,7 @@ export interface StreamingEngineOptions {
   readonly tuning?: (server: string) => StreamingTuning;
   /** For servers whose tuning says nothing of it. */
   readonly workers?: number;
-  /** Stored bytes after which a pack is ended. Default 256 MiB. */
+  /** Stored bytes after which a pack is ended. Default 64 MiB. */
   readonly packBytesMax?: number;
   /** After so much silence a server that is being backed up counts as gone. Default 15 min. */
   readonly silenceMs?: number;
