@@ -36,6 +36,8 @@ const VIEWS: Readonly<Record<string, View | undefined>> = {
   alerts: (result) => alertLines(result)?.join('\n'),
 };
 
+const Findings = z.array(z.object({ severity: z.string(), summary: z.string(), hint: z.string() }));
+
 const Status = z.object({
   servers: z.array(
     z.object({
@@ -48,37 +50,41 @@ const Status = z.object({
       rpoSeconds: z.number().nullable(),
       rtoSeconds: z.number().nullable(),
       stores: z.json().optional(),
-      findings: z.array(z.object({ severity: z.string(), summary: z.string(), hint: z.string() })),
+      findings: Findings,
     }),
   ),
+  findings: Findings.default([]),
 });
 
 function statusView(result: Json, reader: Reader): string | undefined {
   const read = Status.safeParse(result);
   if (!read.success) return undefined;
-  return read.data.servers
-    .map((one) => {
-      const to = one.recoverableTo;
-      const title =
-        to === null
-          ? `${one.server} is not restorable yet`
-          : `${one.server} is restorable to ${valueText('to', to, reader)}`;
-      const facts = factLines([
-        ['Back as far as', moment(one.recoverableFrom, 'nothing yet', reader)],
-        ['Last backup', moment(one.lastBackupAt, 'none yet', reader)],
-        ['Last proof', moment(one.lastVerifiedAt, 'none yet', reader)],
-        ['Since last PASS', sincePass(one.hoursSinceLastPass)],
-        ['Data at risk now', seconds(one.rpoSeconds)],
-        ['Time to restore', seconds(one.rtoSeconds)],
-        ...copyFacts(one.stores),
-      ]);
-      const findings = one.findings.flatMap(({ severity, summary, hint }) => [
-        `${severity === 'page' ? 'Now' : 'This week'}: ${summary}`,
-        `  ${hint}`,
-      ]);
-      return [title, ...facts, ...findings].join('\n');
-    })
-    .join('\n\n');
+  const servers = read.data.servers.map((one) => {
+    const to = one.recoverableTo;
+    const title =
+      to === null
+        ? `${one.server} is not restorable yet`
+        : `${one.server} is restorable to ${valueText('to', to, reader)}`;
+    const facts = factLines([
+      ['Back as far as', moment(one.recoverableFrom, 'nothing yet', reader)],
+      ['Last backup', moment(one.lastBackupAt, 'none yet', reader)],
+      ['Last proof', moment(one.lastVerifiedAt, 'none yet', reader)],
+      ['Since last PASS', sincePass(one.hoursSinceLastPass)],
+      ['Data at risk now', seconds(one.rpoSeconds)],
+      ['Time to restore', seconds(one.rtoSeconds)],
+      ...copyFacts(one.stores),
+    ]);
+    return [title, ...facts, ...findingLines(one.findings)].join('\n');
+  });
+  const beside = findingLines(read.data.findings);
+  return [...servers, ...(beside.length === 0 ? [] : [beside.join('\n')])].join('\n\n');
+}
+
+function findingLines(findings: z.infer<typeof Findings>): readonly string[] {
+  return findings.flatMap(({ severity, summary, hint }) => [
+    `${severity === 'page' ? 'Now' : 'This week'}: ${summary}`,
+    `  ${hint}`,
+  ]);
 }
 
 const Verified = z.object({ verdict: z.string(), at: z.string() }).nullable();

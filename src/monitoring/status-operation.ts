@@ -44,7 +44,11 @@ const ServerStatus = z.strictObject({
   findings: z.array(StoredFinding),
 });
 
-export const StatusResult = z.strictObject({ servers: z.array(ServerStatus) });
+export const StatusResult = z.strictObject({
+  servers: z.array(ServerStatus),
+  /** Of no one server, such as those of a service or the pager: shown whichever server is asked for. */
+  findings: z.array(StoredFinding),
+});
 export type StatusResult = z.infer<typeof StatusResult>;
 
 export function statusOperation(
@@ -77,7 +81,11 @@ export function statusOperation(
     recheck: () => Promise.resolve(),
     async run({ server }) {
       const wanted = requireServers(deps.servers, server);
-      return { servers: await Promise.all(wanted.map((one) => describe(one, deps))) };
+      const all = readFindings(await deps.catalog.findings.list());
+      return {
+        servers: await Promise.all(wanted.map((one) => describe(one, deps))),
+        findings: all.filter((finding) => finding.server === ''),
+      };
     },
   };
 }

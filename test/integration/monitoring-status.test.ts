@@ -101,7 +101,24 @@ describe('status', () => {
           findings: [],
         },
       ],
+      findings: [],
     });
+  });
+
+  test('says what belongs to no one server, whichever is asked for', async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, 'catalog.sqlite');
+    await using catalog = await openSqliteCatalog({ path, clock: CLOCK });
+    const at = '2026-11-22T14:00:00.000000Z';
+    const words = { summary: 'The service does not stay up', hint: 'Look at the log.', since: at };
+    const row = { code: 'SERVICE_FLAPPING', server: '' } as const;
+    await catalog.findings.open({ ...row, finding: { ...row, severity: 'page', ...words }, at });
+
+    for (const server of [undefined, 'shop'])
+      expect(await statusOf(depsOf(catalog), server)).toMatchObject({
+        servers: [{ server: 'shop' }],
+        findings: [{ code: 'SERVICE_FLAPPING', server: '' }],
+      });
   });
 
   test('refuses a server it does not know, with the near one', async () => {

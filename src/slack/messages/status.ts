@@ -28,7 +28,10 @@ const Server = z.looseObject({
 });
 type Server = z.infer<typeof Server>;
 
-const Status = z.looseObject({ servers: z.array(Server) });
+const Status = z.looseObject({
+  servers: z.array(Server),
+  findings: z.array(Finding).optional().catch(undefined),
+});
 
 export interface Reader {
   readonly zone: string;
@@ -39,8 +42,15 @@ export interface Reader {
 export function statusMessage(result: Json, reader: Reader): Message | undefined {
   const read = Status.safeParse(result);
   if (!read.success) return undefined;
-  const blocks = read.data.servers.flatMap((server) => serverBlocks(server, reader));
-  const text = read.data.servers.map((server) => openingOf(server, reader)).join('\n');
+  const { servers, findings = [] } = read.data;
+  const blocks = [
+    ...servers.flatMap((server) => serverBlocks(server, reader)),
+    ...sections(findings.map(findingLine)),
+  ];
+  const text = [
+    ...servers.map((server) => openingOf(server, reader)),
+    ...findings.map(({ summary }) => summary),
+  ].join('\n');
   return blocks.length === 0 ? undefined : message(text, blocks);
 }
 
@@ -74,12 +84,14 @@ function serverBlocks(server: Server, reader: Reader): readonly KnownBlock[] {
   return sections([
     `*${escapeText(openingOf(server, reader))}*`,
     ...facts.map(([label, value]) => `*${label}*  ${escapeText(value)}`),
-    ...findings.map(
-      (finding) =>
-        `*${finding.severity === 'page' ? 'Now' : 'This week'}:* ${escapeText(finding.summary)} ${escapeText(finding.hint ?? '')}`,
-    ),
+    ...findings.map(findingLine),
     ...(findings.length === 0 ? ['Nothing was noticed.'] : []),
   ]);
+}
+
+function findingLine({ severity, summary, hint = '' }: z.infer<typeof Finding>): string {
+  const when = severity === 'page' ? 'Now' : 'This week';
+  return `*${when}:* ${escapeText(summary)} ${escapeText(hint)}`;
 }
 
 function openingOf(server: Server, reader: Reader): string {

@@ -19,11 +19,14 @@ describe('viewOf()', () => {
       findings: [{ severity: 'page', summary: 'WAL is late', hint: 'Look at `wal`.' }],
     };
 
-    const text = viewOf('status', { servers: [server] }, READER);
+    const beside = { severity: 'page', summary: 'A service is down', hint: 'Look at the log.' };
+
+    const text = viewOf('status', { servers: [server], findings: [beside] }, READER);
 
     expect(text).toContain('shop is restorable to 2026-11-22 14:59:58 UTC (just now)');
     expect(text).toContain('Last proof        none yet');
     expect(text).toContain('Now: WAL is late\n  Look at `wal`.');
+    expect(text.endsWith('\n\nNow: A service is down\n  Look at the log.')).toBe(true);
   });
 
   test('puts the verdict of a proof first, then its checks, every table, and what was measured', () => {

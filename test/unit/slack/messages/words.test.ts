@@ -99,6 +99,7 @@ test('the status says each moment in UTC, in the zone of the reader and as an ag
         findings: [{ severity: 'page', summary: 'The slot is full.', hint: 'Free room.' }],
       },
     ],
+    findings: [{ severity: 'warn', summary: 'A service is down.', hint: 'Look at it.' }],
   };
 
   const message = answerMessage('status', result, READER);
@@ -109,6 +110,8 @@ test('the status says each moment in UTC, in the zone of the reader and as an ag
   expect(readable(message)).toContain('*Last proof*  none yet');
   expect(readable(message)).toContain('*Time to restore*  unknown');
   expect(readable(message)).toContain('*Now:* The slot is full. Free room.');
+  expect(readable(message)).toContain('*This week:* A service is down. Look at it.');
+  expect(message.text).toContain('A service is down.');
   expect(lintMessage(message)).toEqual([]);
 });
 
