@@ -8,6 +8,7 @@ import { concernsKeyFile } from '../encryption/problems.ts';
 import type { BackupSummary } from '../engines/engine.ts';
 import { packKey, parseBackupKey } from '../engines/streaming/format.ts';
 import { openManifest } from '../engines/streaming/manifest.ts';
+import { compareLsn } from '../kernel/lsn.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
 import type { ObjectInfo, ObjectKey, ObjectStore } from '../storage/object-store.ts';
 import { OBJECT_MISSING, REMOVE_DENIED } from '../storage/problems.ts';
@@ -62,12 +63,23 @@ export async function catchUpWal(copying: Copying): Promise<ReadonlySet<string>>
     const tails = planTails(joined(copying, `${folder}tail/`), (tail, where) =>
       isSegmentWhole(copying[where], tail, copying.signal),
     );
-    for await (const step of tails) {
-      if (step.do === 'tidy') await removeTail(copying, step.key);
-      else await copyTail(copying, step, wrong);
-    }
+    await copyTails(copying, tails, wrong);
   }
   return wrong;
+}
+
+async function copyTails(
+  copying: Copying,
+  steps: AsyncIterable<Step>,
+  wrong: Set<string>,
+): Promise<void> {
+  const lacking = new Set<ObjectKey>();
+  for await (const step of steps) {
+    if (step.do === 'tidy') await removeTail(copying, step.key);
+    else if (step.do === 'supersede') {
+      if (!step.by.some((key) => lacking.has(key))) await removeTail(copying, step.key);
+    } else if (!(await copyTail(copying, step, wrong))) lacking.add(step.key);
+  }
 }
 
 function joined(
@@ -93,19 +105,21 @@ async function copyLog(copying: Copying, step: Step, wrong: Set<string>): Promis
 }
 
 /**
- * One that is gone meanwhile has become a part of a joined one, or of a whole segment; either may have
- * come after the listing.
+ * False: the target does not have it. One that is gone meanwhile has become a part of a joined one, or of a
+ * whole segment; either may have come after the listing.
  */
-async function copyTail(copying: Copying, step: Step, wrong: Set<string>): Promise<void> {
+async function copyTail(copying: Copying, step: Step, wrong: Set<string>): Promise<boolean> {
   if (step.do === 'copy') {
     const copied = await copyObject(copying, step);
-    if (copied === 'copied') return;
+    if (copied === 'copied') return true;
     if (copied === 'gone') {
       await copySuccessors(copying, step.key, wrong);
-      return;
+      return false;
     }
   }
-  if (!(await isSameLog(copying, step.key))) wrong.add(MIRROR_CONFLICT.code);
+  const isSame = await isSameLog(copying, step.key);
+  if (!isSame) wrong.add(MIRROR_CONFLICT.code);
+  return isSame;
 }
 
 /** What holds the bytes of a tail that is gone. */
@@ -145,6 +159,20 @@ export async function removeTail(copying: Copying, key: ObjectKey): Promise<void
     if (!isProblem(error)) throw error;
     removing.isDenied = isProblem(error, REMOVE_DENIED);
     deps.log.debug('A tail of a whole segment stays', { key, code: error.kind.code });
+  }
+}
+
+/** Tails whose bytes are all in one that the target has, whoever joined them and whenever. */
+export async function removeCovered(copying: Copying, by: ObjectKey): Promise<void> {
+  const { target, signal, removing } = copying;
+  const whole = walObjectOf(by)?.wal;
+  if (removing.isDenied || whole?.kind !== 'tail') return;
+  const folder = by.slice(0, by.lastIndexOf('/') + 1);
+  for await (const { key } of target.list(folder, { signal })) {
+    const tail = walObjectOf(key)?.wal;
+    if (key === by || tail?.kind !== 'tail') continue;
+    const isIn = compareLsn(tail.from, whole.from) >= 0 && compareLsn(tail.to, whole.to) <= 0;
+    if (isIn) await removeTail(copying, key);
   }
 }
 
@@ -204,6 +232,7 @@ async function performStep(
     case 'held':
       return known.has(step.key) ? undefined : await prove(copying, step.key);
     case 'tidy':
+    case 'supersede':
       return undefined;
     default:
       throw new TypeError(`Unreachable step: ${JSON.stringify(step satisfies never)}`);

@@ -5,7 +5,7 @@
  */
 import type { WalProgressRecord } from '../catalog/records.ts';
 import type { WalObjectStored } from '../engines/wal-archive.ts';
-import { catchUpWal, removeTail, removeTails } from './catch-up.ts';
+import { catchUpWal, removeCovered, removeTail, removeTails } from './catch-up.ts';
 import { type Copying, copyObject, isSameLog, readBack, walObjectOf } from './copy.ts';
 import type { FeedItem, Subscription } from './feed.ts';
 import { MirrorPosition } from './position.ts';
@@ -47,6 +47,8 @@ class LogFollower {
   #behindSinceMs: number | undefined;
   #readBackMs = Number.NEGATIVE_INFINITY;
   #isWhole = true;
+  /** The folder of tails in which nothing is left that was joined. */
+  #tidied = '';
 
   constructor(copying: Copying) {
     this.#copying = copying;
@@ -101,7 +103,17 @@ class LogFollower {
     if (copied === 'copied' && this.#isReadBackDue(kind)) await readBack(this.#copying, key);
     this.#position.copied(object);
     if (kind === 'segment') await removeTails(this.#copying, key);
-    for (const tail of object.supersedes ?? []) await removeTail(this.#copying, tail);
+    await this.#removeJoined(object);
+  }
+
+  /** What was joined while nobody told us is looked for once a segment. */
+  async #removeJoined({ key, supersedes = [] }: WalObjectStored): Promise<void> {
+    if (supersedes.length === 0) return;
+    const folder = key.slice(0, key.lastIndexOf('/') + 1);
+    if (folder === this.#tidied)
+      for (const tail of supersedes) await removeTail(this.#copying, tail);
+    else await removeCovered(this.#copying, key);
+    this.#tidied = folder;
   }
 
   #isReadBackDue(kind: WalObjectStored['kind']): boolean {

@@ -2,10 +2,13 @@
  * What one store lacks of another, from their listings alone, in the order that protects: packs before
  * the manifest that makes them a backup, segments in the order of the log, tails only of segments that
  * are not whole. Pure, and flat in memory however much is stored: both listings are sorted, and are read
- * side by side.
+ * side by side; of tails, those of one segment are remembered.
  */
 import { parseBackupKey } from '../engines/streaming/format.ts';
+import { joinTails } from '../engines/streaming/wal-runs.ts';
+import { lsnBytes } from '../kernel/lsn.ts';
 import type { ObjectInfo, ObjectKey } from '../storage/object-store.ts';
+import { walObjectOf } from './copy.ts';
 
 /** One name in either listing; undefined: that store has no such object. */
 export interface Joined {
@@ -23,7 +26,9 @@ export type Step =
   /** Both have it, and not the same. */
   | { readonly do: 'conflict'; readonly key: ObjectKey }
   /** A tail whose segment the target has whole, and that the source has removed. */
-  | { readonly do: 'tidy'; readonly key: ObjectKey };
+  | { readonly do: 'tidy'; readonly key: ObjectKey }
+  /** A tail that the source has joined with others and removed: only while the target has those of `by`. */
+  | { readonly do: 'supersede'; readonly key: ObjectKey; readonly by: readonly ObjectKey[] };
 
 type Listing = AsyncIterable<ObjectInfo>;
 
@@ -121,23 +126,67 @@ export async function* planTails(
   joined: AsyncIterable<Joined>,
   isWhole: (folder: string, where: 'source' | 'target') => Promise<boolean>,
 ): AsyncGenerator<Step> {
-  let folder = '';
-  const known = { source: false, target: false };
+  let group: TailGroup | undefined;
   for await (const one of joined) {
-    if (one.sourceBytes === one.targetBytes) continue;
-    const its = one.key.slice(0, one.key.lastIndexOf('/') + 1);
-    if (its !== folder) {
-      folder = its;
-      known.source = await isWhole(its, 'source');
-      known.target = await isWhole(its, 'target');
+    const folder = one.key.slice(0, one.key.lastIndexOf('/') + 1);
+    if (group?.folder !== folder) {
+      yield* superseded(group);
+      group = { folder, whole: undefined, held: [], spare: [] };
     }
-    if (one.sourceBytes === undefined) {
-      if (known.target) yield { do: 'tidy', key: one.key };
+    if (one.sourceBytes === one.targetBytes) {
+      group.held.push(one.key);
       continue;
     }
-    const step = known.source ? undefined : copyStep(one);
+    group.whole ??= {
+      source: await isWhole(folder, 'source'),
+      target: await isWhole(folder, 'target'),
+    };
+    if (one.sourceBytes === undefined) {
+      if (group.whole.target) yield { do: 'tidy', key: one.key };
+      else group.spare.push(one.key);
+      continue;
+    }
+    const step = group.whole.source ? undefined : copyStep(one);
+    if (step?.do === 'copy') group.held.push(step.key);
     if (step !== undefined) yield step;
   }
+  yield* superseded(group);
+}
+
+/** The tails of one segment. */
+interface TailGroup {
+  readonly folder: string;
+  whole: { readonly source: boolean; readonly target: boolean } | undefined;
+  /** Both stores have them, once what is copied is there. */
+  readonly held: ObjectKey[];
+  /** Only the target has them. */
+  readonly spare: ObjectKey[];
+}
+
+// What no other tail holds may be the only copy of its bytes: it stays.
+function* superseded(group: TailGroup | undefined): Generator<Step> {
+  if (group === undefined || group.spare.length === 0) return;
+  const held = group.held.flatMap((key) => tailOf(key) ?? []);
+  for (const key of group.spare) {
+    const tail = tailOf(key);
+    if (tail === undefined) continue;
+    const chain = joinTails(tail.from, held);
+    const end = chain.findIndex(({ to }) => to >= tail.to);
+    if (end < 0) continue;
+    yield { do: 'supersede', key, by: chain.slice(0, end + 1).map((one) => one.key) };
+  }
+}
+
+interface Tail {
+  readonly key: ObjectKey;
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+function tailOf(key: ObjectKey): Tail | undefined {
+  const wal = walObjectOf(key)?.wal;
+  if (wal?.kind !== 'tail') return undefined;
+  return { key, from: lsnBytes(wal.from), to: lsnBytes(wal.to) };
 }
 
 /** Undefined: there is nothing to do. */

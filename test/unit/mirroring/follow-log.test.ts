@@ -1,4 +1,6 @@
 /** What the mirror does when nobody tells it, when too much was told, and when a store stumbles. */
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import type { WalProgressRecord } from '../../../src/catalog/records.ts';
@@ -156,7 +158,58 @@ test('removes tails only once the one that joins them is there', async () => {
   expect(await west.stat(tails[0] ?? key, { signal })).toBeUndefined();
 });
 
+test('removes what was joined while nobody was told, and nothing that no other tail holds', async () => {
+  const [inside, across] = [await storeTail(0x100, 0x200), await storeTail(0x200, 0x400)];
+  for (const key of [inside, across]) {
+    await put(west, key);
+    await here.remove(key, { signal });
+  }
+  const key = await storeTail(0x100, 0x300);
+  rows.set('here', row(0x300));
+
+  await until(async () => (await west.stat(inside, { signal })) === undefined, 60_000);
+
+  expect(await west.stat(key, { signal })).toBeDefined();
+  expect(await west.stat(across, { signal })).toBeDefined();
+});
+
+test('the first join it is told of takes along what others had joined before', async () => {
+  const old = await storeTail(0x100, 0x180);
+  await put(west, old);
+  const [before, outside] = [await storeTail(0x180, 0x200), await storeTail(0x300, 0x400)];
+  await put(west, outside);
+  for (const key of [old, outside]) await here.remove(key, { signal });
+  const key = await storeTail(0x100, 0x200);
+  await here.remove(before, { signal });
+
+  const joined = { ...PLACE, server: shop(), key, kind: 'tail' } as const;
+  feed.object({ ...joined, range: range(0x100, 0x200), supersedes: [before] });
+  await until(async () => (await west.stat(old, { signal })) === undefined, 0);
+
+  expect(await west.stat(key, { signal })).toBeDefined();
+  expect(await west.stat(outside, { signal })).toBeDefined();
+});
+
+test('keeps a tail while the one that holds its bytes cannot be copied', async () => {
+  const old = await storeTail(0x100, 0x200);
+  await put(west, old);
+  await here.remove(old, { signal });
+  const key = await storeTail(0x100, 0x300);
+  await west.put(key, Readable.from([Buffer.from('other bytes')]), { signal });
+  rows.set('here', row(0x300));
+
+  await until(async () => findings.has('MIRROR_CONFLICT:west'), 60_000);
+
+  expect(await west.stat(old, { signal })).toBeDefined();
+});
+
 const PLACE = { systemId: '73', timeline: 1 };
+
+/** As a copy that was made before. */
+async function put(store: ObjectStore, key: ObjectKey): Promise<void> {
+  const bytes = await buffer(await here.open(key, { signal }));
+  await store.put(key, Readable.from([bytes]), { signal });
+}
 
 /** Lets time pass, a second at a time, as far as it takes. */
 async function until(condition: () => Promise<boolean>, limitMs: number): Promise<void> {

@@ -227,6 +227,15 @@ function tail(segment: string, part: string): [string, number] {
   return [`${FOLDER}/tail/00000001/${segment}/${part}`, 3];
 }
 
+function piece(segment: string, from: number, to: number): [string, number] {
+  const [begin, end] = [from, to].map((at) => at.toString(16).toUpperCase().padStart(16, '0'));
+  return tail(segment, `${begin}-${end}`);
+}
+
+function short([name]: [string, number]): string {
+  return name.slice(FOLDER.length + 1);
+}
+
 describe('planTails()', () => {
   const [S1, S2] = ['000000010000000000000001', '000000010000000000000002'];
 
@@ -249,6 +258,38 @@ describe('planTails()', () => {
     const steps = planTails(joined(new Map(), target), async (folder) => folder.includes(S1));
 
     expect(await stepsOf(steps)).toEqual([`tidy tail/00000001/${S1}/10-20`]);
+  });
+
+  test('removes tails that the source has joined, behind what holds their bytes, and no other', async () => {
+    const [joinedTail, next] = [piece(S2, 0x10, 0x30), piece(S2, 0x30, 0x40)];
+    const source = new Map([joinedTail, next]);
+    const old = [
+      [0x10, 0x20],
+      [0x20, 0x30],
+      [0x20, 0x38],
+      [0x30, 0x50],
+      [0x60, 0x70],
+    ] as const;
+    const target = new Map([next, ...old.map(([from, to]) => piece(S2, from, to))]);
+
+    const steps = planTails(joined(source, target), async () => false);
+
+    expect(await stepsOf(steps)).toEqual([
+      `copy ${short(joinedTail)}`,
+      `supersede ${short(piece(S2, 0x10, 0x20))}`,
+      `supersede ${short(piece(S2, 0x20, 0x30))}`,
+      `supersede ${short(piece(S2, 0x20, 0x38))}`,
+    ]);
+  });
+
+  test('names what holds the bytes of a tail that was joined', async () => {
+    const held = [piece(S2, 0x10, 0x30), piece(S2, 0x30, 0x40)];
+    const spare = piece(S2, 0x20, 0x38);
+    const steps = planTails(joined(new Map(held), new Map([...held, spare])), async () => false);
+
+    expect(await Array.fromAsync(steps)).toEqual([
+      { do: 'supersede', key: spare[0], by: held.map(([name]) => name) },
+    ]);
   });
 
   test('asks nothing where both stores have the same', async () => {
