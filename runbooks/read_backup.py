@@ -330,7 +330,7 @@ class Backup:
         try:
             self.head = json.loads(self._part(4, head_length))
             self.summary = json.loads(preamble[12:])
-            parts = self.head["filesBytes"], self.head["postgresManifestBytes"]
+            parts = self.head["filesBytes"], self.head["postgresManifestBytes"], self.head.get("cataloguesBytes", 0)
             digest = self.head["preambleSha256"]
             place = "{server}/{major}-{systemId}/base/{backupId}".format(**self.summary)
         except (ValueError, KeyError, TypeError):
@@ -339,7 +339,8 @@ class Backup:
         require(place == folder, name, f"it speaks of another backup, {place}")
         self.files_at = 4 + head_length
         self.postgres_at = self.files_at + parts[0]
-        require(self.postgres_at + parts[1] == self.object.size, name, "its parts do not add up")
+        self.catalogues_at = self.postgres_at + parts[1]
+        require(self.catalogues_at + parts[2] == self.object.size, name, "its parts do not add up")
 
     def _part(self, at, length):
         part = self.object.read(at, length)
@@ -358,6 +359,13 @@ class Backup:
     def postgres_manifest(self):
         stored = self._part(self.postgres_at, self.head["postgresManifestBytes"])
         return decompress(stored, self.name, "PostgreSQL's manifest")
+
+    def catalogues(self):
+        stored = self._part(self.catalogues_at, self.head["cataloguesBytes"])
+        try:
+            return json.loads(decompress(stored, self.name, "its catalogues"))
+        except ValueError:
+            raise damaged(self.name, "its catalogues cannot be read") from None
 
     def pieces(self, wanted=None):
         """(number of the file, offset, bytes), of all files or of the wanted ones only."""
@@ -491,7 +499,19 @@ def show_proof(store, words):
     backup = find_backup(store, words.backup)
     if "proofPoint" not in backup.head:
         raise Stop(NOT_THERE, f"{backup.folder} has no proof point: nothing was counted when it was taken")
-    print(json.dumps(backup.head["proofPoint"], indent=2))
+    point = dict(backup.head["proofPoint"])
+    if "cataloguesBytes" in backup.head:
+        point["catalogues"] = [count_catalogue(one) for one in backup.catalogues()["databases"]]
+    print(json.dumps(point, indent=2))
+
+
+def count_catalogue(one):
+    """How many objects of each kind: all of them would be far too long."""
+    counts = {"database": one["database"]}
+    for part in "objects", "shared":
+        for kind, _, objects in one.get(part, {}).get("groups", []):
+            counts[kind] = counts.get(kind, 0) + len(objects)
+    return counts
 
 
 def require_agreement(backup, files):

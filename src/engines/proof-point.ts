@@ -52,9 +52,65 @@ export const DatabaseContent = z.strictObject({
 });
 export type DatabaseContent = z.infer<typeof DatabaseContent>;
 
-export const ProofPoint = z.strictObject({
+const StoredObject = z.tuple([
+  z.string(),
+  /** Equal where everything that defines it is; of what is secret there is nothing but this. */
+  z.string(),
+  /** Which of the words it says. */
+  whole,
+]);
+
+/** As `postgres/catalogue-reading.ts` gives it, in less room. */
+export const StoredCatalogue = z.strictObject({
+  words: z.array(z.string()),
+  /** Kind, the relation that they belong to (empty: none), and the objects; a column's name without its relation. */
+  groups: z.array(z.tuple([z.string(), z.string(), z.array(StoredObject)])),
+});
+export type StoredCatalogue = z.infer<typeof StoredCatalogue>;
+
+const BigText = z.string().regex(/^-?\d{1,19}$/);
+
+export const StoredSequences = z.strictObject({
+  /** The log's position before anything was read, and after. */
+  fromLsn: LsnText,
+  toLsn: LsnText,
+  /** Name, last value (null: never used), increment, file, whether it could be read, whether it cycles. */
+  sequences: z.array(
+    z.tuple([z.string(), BigText.nullable(), BigText, z.string(), z.boolean(), z.boolean()]),
+  ),
+});
+export type StoredSequences = z.infer<typeof StoredSequences>;
+
+export const DatabaseCatalogue = z.strictObject({
+  database: z.string(),
+  /** Read in the snapshot of the counts. */
+  objects: StoredCatalogue.optional(),
+  /** Roles and whatever else belongs to the whole cluster: only with the database of the first position. */
+  shared: StoredCatalogue.optional(),
+  /** They are outside of snapshots, so they were read before it and after it. */
+  sequencesBefore: StoredSequences.optional(),
+  sequencesAfter: StoredSequences.optional(),
+  preloads: z.array(z.string()).optional(),
+  /** Why what is absent could not be read. */
+  failures: z.array(z.string()),
+});
+export type DatabaseCatalogue = z.infer<typeof DatabaseCatalogue>;
+
+export const Catalogues = z.strictObject({
+  /** How they were read: digests that were made in another way are not equal to ours. */
+  reading: whole,
+  databases: z.array(DatabaseCatalogue),
+});
+export type Catalogues = z.infer<typeof Catalogues>;
+
+/** What the head of a manifest holds of it; the catalogues stand in a part of their own. */
+export const ProofPointHead = z.strictObject({
   databases: z.array(DatabaseContent).min(1),
   /** The log up to here must be stored for every position above to be reachable: it lies behind them all. */
   untilLsn: LsnText,
+  /** Why it has no catalogues. Older manifests have none and do not say. */
+  withoutCatalogues: z.string().optional(),
 });
+
+export const ProofPoint = ProofPointHead.extend({ catalogues: Catalogues.optional() });
 export type ProofPoint = z.infer<typeof ProofPoint>;

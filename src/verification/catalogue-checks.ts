@@ -114,10 +114,11 @@ async function lackingPreloads(
 }
 
 /** Not asked on purpose is SKIPPED; that it could not be read is no answer, so that the proof does not PASS. */
-function notAsked({ failures }: ProductionCatalogue): Seen {
+function notAsked({ failures, skipped }: ProductionCatalogue): Seen {
   const [reason] = failures;
   if (reason !== undefined) return couldNotTell(new Error(reason));
-  return { verdict: 'SKIPPED', detail: 'not compared: production was not asked for it' };
+  const detail = skipped ?? 'not compared: production was not asked for it';
+  return { verdict: 'SKIPPED', detail };
 }
 
 async function inCopy<T>(

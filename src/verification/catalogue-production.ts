@@ -21,6 +21,8 @@ export interface ProductionCatalogue {
   /** `shared_preload_libraries`. Undefined: not asked, or our role may not see it. */
   readonly preloads?: readonly string[];
   readonly failures: readonly string[];
+  /** Why what is absent is not compared, where that is no failure. */
+  readonly skipped?: string;
 }
 
 export interface CatalogueWatch {
@@ -38,6 +40,8 @@ export interface CatalogueRequest {
   /** May hold a password. */
   readonly url: string;
   readonly databases: readonly string[];
+  /** Only what a snapshot gives is of use: nothing is read for the case that there is none. */
+  readonly onlyExact?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -50,7 +54,7 @@ type Known = Mutable<Omit<ProductionCatalogue, 'failures'>> & { readonly failure
 
 export function watchCatalogue(
   { connect }: Pick<RecoveryDeps, 'connect'>,
-  { url, databases, signal }: CatalogueRequest,
+  { url, databases, onlyExact = false, signal }: CatalogueRequest,
 ): CatalogueWatch {
   const known = new Map<string, Known>(databases.map((name) => [name, { failures: [] }]));
   /** Those read in a snapshot, with what was known of them before. */
@@ -78,7 +82,7 @@ export function watchCatalogue(
         one.sequencesBefore = await readSequences(session);
         const preloads = await readPreloads(session);
         if (preloads !== undefined) one.preloads = preloads;
-        Object.assign(one, await readBoth(session));
+        if (!onlyExact) Object.assign(one, await readBoth(session));
       }),
     async inSnapshot(session, database) {
       const one = known.get(database);
@@ -99,7 +103,7 @@ export function watchCatalogue(
     after: () =>
       each(async (session, one, name) => {
         one.sequencesAfter = await readSequences(session);
-        if (exact.has(name)) return;
+        if (onlyExact || exact.has(name)) return;
         const { objects, shared } = await readBoth(session);
         one.later = objects;
         one.sharedLater = shared;

@@ -4,6 +4,8 @@ import type { Lsn } from '../kernel/lsn.ts';
 import { nameOf } from '../postgres/table-content.ts';
 import type { ScratchRestore } from '../recovery/point-in-time/restore.ts';
 import { compareCatalogue, skipCatalogue } from './catalogue-checks.ts';
+import type { ProductionCatalogue } from './catalogue-production.ts';
+import { storedCatalogue } from './catalogue-stored.ts';
 import { judgeFailure, type Seen } from './checks.ts';
 import { type ComparedTable, judgeTables } from './compare.ts';
 import { compareContent, judgeContents } from './compare-exact.ts';
@@ -16,7 +18,14 @@ import {
 import { compareDatabase } from './copy-content.ts';
 import { isCorruption } from './damage.ts';
 import type { Proving } from './proving.ts';
-import { type BoundedTruth, type ExactTruth, inOrder, prefixOf } from './truth.ts';
+import {
+  type BoundedTruth,
+  type ExactTruth,
+  inOrder,
+  isOwnPoint,
+  prefixOf,
+  type Truth,
+} from './truth.ts';
 
 export async function compareBounds(
   proving: Proving,
@@ -39,24 +48,29 @@ export async function compareBounds(
   if (position.verdict !== 'PASS') skipCatalogue(book, NOT_THERE);
   else
     for (const [index, database] of plan.databases.entries())
-      await lookAtCatalogue(proving, context, { database, index, isExact: false });
+      await compareCatalogue(
+        {
+          book,
+          context,
+          database,
+          isOneOfMany: plan.databases.length > 1,
+          withShared: index === 0,
+          isExact: false,
+        },
+        proving.catalogue.of(database),
+      );
   return tables;
 }
 
 const NOT_THERE = 'the copy does not stand where production was read';
 
-async function lookAtCatalogue(
-  { book, plan, catalogue }: Proving,
-  context: CopyContext,
-  {
-    database,
-    index,
-    isExact,
-  }: { readonly database: string; readonly index: number; readonly isExact: boolean },
-): Promise<void> {
-  const isOneOfMany = plan.databases.length > 1;
-  const checks = { book, context, database, isOneOfMany, withShared: index === 0, isExact };
-  await compareCatalogue(checks, catalogue.of(database));
+/** What the copy's catalogue is compared with, and its libraries are looked for. */
+export function productionOf(
+  { catalogue }: Pick<Proving, 'catalogue'>,
+  truth: Truth | undefined,
+  database: string,
+): ProductionCatalogue {
+  return isOwnPoint(truth) ? storedCatalogue(truth.point, database) : catalogue.of(database);
 }
 
 export function contextOf(
@@ -104,8 +118,17 @@ export async function compareExactly(
       const context = contextOf(proving, copy, signal);
       isThere = true;
       // First: where it lost much, tables cannot even be counted.
-      if (!truth.isProofPoint)
-        await lookAtCatalogue(proving, context, { database, index, isExact: true });
+      await compareCatalogue(
+        {
+          book,
+          context,
+          database,
+          isOneOfMany: contents.length > 1,
+          withShared: index === 0,
+          isExact: true,
+        },
+        productionOf(proving, truth, database),
+      );
       const beganMs = clock.elapsedMs();
       found.set(content, await compareDatabase(context, content, prefixOf(database, contents)));
       countedMs += clock.elapsedMs() - beganMs;
@@ -115,8 +138,7 @@ export async function compareExactly(
       break;
     }
   }
-  if (truth.isProofPoint) skipCatalogue(book, 'production has gone on since the backup was taken');
-  else if (!isThere) skipCatalogue(book, NOT_THERE);
+  if (!isThere) skipCatalogue(book, NOT_THERE);
   book.note('Log position', seen);
   const tables = truth.point.databases.flatMap((one) => found.get(one) ?? sayMissed(truth, one));
   const seconds = countedMs / 1000;

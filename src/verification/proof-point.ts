@@ -8,6 +8,8 @@ import type { ProofPoint } from '../engines/proof-point.ts';
 import { isProblem } from '../kernel/problem.ts';
 import { namesInUrl } from '../recovery/server-url.ts';
 import { proofPointBudget } from './budget.ts';
+import { watchCatalogue } from './catalogue-production.ts';
+import { withCatalogues } from './catalogue-stored.ts';
 import type { ContentRequest } from './content.ts';
 import type { VerificationDeps } from './deps.ts';
 import { takeContent } from './take-content.ts';
@@ -50,10 +52,20 @@ export async function takeProofPoint(
     return { outcome: 'none', why: 'it is switched off (`verification.proof_point_seconds: 0`)' };
   const { url, databases = [namesInUrl(url).database] } = server;
   const budget = proofPointBudget(server);
+  const { signal } = asked;
+  const catalogue = watchCatalogue(deps.recovery, { url, databases, onlyExact: true, signal });
   try {
+    await catalogue.before();
     const request = { server: name, url, databases, budget, systemId, notBefore: endLsn };
-    const taken = await takeContent(deps, { ...request, ...asked });
-    if (taken.outcome === 'taken') return keepUseful(taken.point);
+    const taken = await takeContent(deps, {
+      ...request,
+      ...asked,
+      alsoRead: (session, database) => catalogue.inSnapshot(session, database),
+    });
+    if (taken.outcome === 'taken') {
+      await catalogue.after();
+      return keepUseful(withCatalogues(taken.point, (database) => catalogue.of(database)));
+    }
     const other = 'the server is another cluster by now';
     return { outcome: 'none', why: taken.outcome === 'no position' ? taken.reason : other };
   } catch (error) {

@@ -98,7 +98,9 @@ describe.skipIf(LACKS !== undefined)(`the reader without dbdr${WHY}`, () => {
     const told = await python()('proof', summary.backupId);
     const none = await python({ store: path('plain-store') })('proof', plain.backupId);
 
-    expect(JSON.parse(told.stdout)).toEqual(proofPoint);
+    // All of a catalogue would be far too long.
+    const counts = [{ database: 'shop', table: 1, column: 2, role: 1 }];
+    expect(JSON.parse(told.stdout)).toEqual({ ...proofPoint, catalogues: counts });
     expect(summary.proofLsn).toBe(proofPoint.untilLsn);
     expect(none.exitCode).toBe(1);
     expect(none.stderr).toContain('has no proof point');

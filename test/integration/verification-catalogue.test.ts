@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { runProgramWell } from '../../src/subprocess/run.ts';
 import type { Check } from '../../src/verification/checks.ts';
 import type { VerifyResult } from '../../src/verification/result.ts';
-import { changeRow, damagedBy, findRow, loseRow } from '../support/lost-rows.ts';
+import { changeRow, damagedBy, findRow, loseRow, takeChecksumsOff } from '../support/lost-rows.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { type ProofSetting, proofSetting } from '../support/proof-setting.ts';
 
@@ -44,20 +43,7 @@ const MADE = [
 
 beforeAll(async () => {
   server = await startPostgres({ settings: { autovacuum: 'off' } });
-  // Damage in the copy's files is then found by looking, and not by the first page that is read.
-  await server.stop();
-  await runProgramWell(
-    server.programs.path('pg_checksums') ?? '',
-    ['--disable', '--pgdata', server.dataDirectory],
-    {
-      signal: AbortSignal.timeout(60_000),
-      deadlineMs: 60_000,
-      cwd: '/',
-      environment: { LC_ALL: 'C' },
-      user: server.user,
-    },
-  );
-  await server.start();
+  await takeChecksumsOff(server);
   setting = await proofSetting(server);
   await server.query(MADE.join(';\n'));
   folder = await server.makeFolder('lib');

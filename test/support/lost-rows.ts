@@ -7,6 +7,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Engine } from '../../src/engines/engine.ts';
+import { runProgramWell } from '../../src/subprocess/run.ts';
 import type { VerificationDeps } from '../../src/verification/deps.ts';
 import type { TestPostgres } from './postgres-cluster.ts';
 
@@ -14,6 +15,23 @@ const PAGE_BYTES = 8192;
 // bufpage.h: the array of item identifiers follows the header; the low 15 bits of each are the row's place.
 const ITEMS_AT = 24;
 const ITEM_BYTES = 4;
+
+/** Damage in a copy's files is then found by looking, and not by the first page that is read. */
+export async function takeChecksumsOff(server: TestPostgres): Promise<void> {
+  await server.stop();
+  await runProgramWell(
+    server.programs.path('pg_checksums') ?? '',
+    ['--disable', '--pgdata', server.dataDirectory],
+    {
+      signal: AbortSignal.timeout(60_000),
+      deadlineMs: 60_000,
+      cwd: '/',
+      environment: { LC_ALL: 'C' },
+      user: server.user,
+    },
+  );
+  await server.start();
+}
 
 export interface RowPlace {
   /** `global/1260`, relative to the data directory. */

@@ -18,6 +18,35 @@ export function sampleProofPoint(lsn: Lsn | string, untilLsn: Lsn | string): Pro
       },
     ],
     untilLsn: toLsn(untilLsn),
+    catalogues: {
+      reading: 1,
+      databases: [
+        {
+          database: 'shop',
+          objects: {
+            words: ['', 'text not null'],
+            groups: [
+              ['table', '', [['customers', '6f1ed002ab559585', 0]]],
+              [
+                'column',
+                'customers',
+                [
+                  ['id', '12f1a2c5d7d2a6a4', 1],
+                  ['name', 'bd7a4bb0cd1c9ef1', 1],
+                ],
+              ],
+            ],
+          },
+          shared: { words: [''], groups: [['role', '', [['clerk', '3c59dc048e885024', 0]]]] },
+          sequencesBefore: {
+            fromLsn: toLsn('0/28'),
+            toLsn: toLsn('0/28'),
+            sequences: [['customers_id_seq', '12', '1', '16404', true, false]],
+          },
+          failures: [],
+        },
+      ],
+    },
   };
 }
 

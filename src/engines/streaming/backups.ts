@@ -99,6 +99,7 @@ export async function checkObjects(request: StoreAndKeys & CheckRequest): Promis
     const key = manifestKey(summary, summary.backupId);
     const manifest = await openManifest({ ...request, key });
     const list = await manifest.postgresManifest();
+    await manifest.proofPoint();
     for (const pack of manifest.packs) {
       packs++;
       await look(async () => await checkPack(request, pack, damage));

@@ -26,6 +26,7 @@
  *                4+h  a   file list: one zstd frame, one JSON line for each entry: [path, kind, size in
  *                         bytes, mode, seconds since 1970]
  *                …    b   PostgreSQL's own backup_manifest: one zstd frame
+ *                …    c   where the head says so, the catalogues of its proof point: one zstd frame, JSON
  * ```
  *
  * A tablespace's files stand in the list as `pg_tblspc/<oid>/…`. Nothing is ever overwritten. Packs

@@ -15,7 +15,7 @@ import { isBackupId, isServerName } from '../../kernel/ids.ts';
 import { isLsn } from '../../kernel/lsn.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
 import type { BackupSummary, StoreAndKeys } from '../engine.ts';
-import { ProofPoint } from '../proof-point.ts';
+import { Catalogues, type ProofPoint, ProofPointHead } from '../proof-point.ts';
 import { decodeFiles, encodeFiles, type FileEntry } from './file-list.ts';
 import { FORMAT_VERSION, manifestKey, parseBackupKey } from './format.ts';
 import { damaged } from './pack-format.ts';
@@ -27,6 +27,8 @@ const HEAD_LENGTH_BYTES = 4;
 const HEAD_BYTES_MAX = 64 << 20;
 /** About a million files each. */
 const SECTION_BYTES_MAX = 512 << 20;
+/** Far more than is ever written. */
+const CATALOGUES_BYTES_MAX = 64 << 20;
 
 const whole = z.number().int().nonnegative();
 
@@ -63,7 +65,9 @@ const ManifestHead = z.strictObject({
   filesBytes: whole,
   postgresManifestBytes: whole,
   /** Encrypted with the rest: it tells the names of tables. */
-  proofPoint: ProofPoint.optional(),
+  proofPoint: ProofPointHead.optional(),
+  /** Whoever lists backups reads every head, so they stand behind the rest. */
+  cataloguesBytes: whole.optional(),
 });
 type ManifestHead = z.infer<typeof ManifestHead>;
 
@@ -100,6 +104,7 @@ export async function writeManifest(
   const preamble = encodePreamble(summary);
   const files = await compress(await encodeFiles(content.files));
   const postgresManifest = await compress(content.postgresManifest);
+  const proof = await encodeProofPoint(proofPoint);
   const head: ManifestHead = {
     preambleSha256: sha256(preamble),
     settings: { ...settings },
@@ -107,17 +112,31 @@ export async function writeManifest(
     packs: [...packs],
     filesBytes: files.length,
     postgresManifestBytes: postgresManifest.length,
-    ...(proofPoint === undefined ? {} : { proofPoint }),
+    ...proof.head,
   };
   const headJson = Buffer.from(JSON.stringify(head));
   const headLength = Buffer.alloc(HEAD_LENGTH_BYTES);
   headLength.writeUInt32BE(headJson.length);
   const identity = { systemId: summary.systemId, name: key };
-  const sealed = encryptObject(inPieces([headLength, headJson, files, postgresManifest]), {
-    ring,
-    identity,
-  });
+  const sealed = encryptObject(
+    inPieces([headLength, headJson, files, postgresManifest, ...proof.parts]),
+    {
+      ring,
+      identity,
+    },
+  );
   await store.put(key, Readable.from(joined(preamble, sealed), { objectMode: false }), { signal });
+}
+
+async function encodeProofPoint(proofPoint: ProofPoint | undefined): Promise<{
+  readonly head: Pick<ManifestHead, 'proofPoint' | 'cataloguesBytes'>;
+  readonly parts: readonly Buffer[];
+}> {
+  if (proofPoint === undefined) return { head: {}, parts: [] };
+  const { catalogues, ...point } = proofPoint;
+  if (catalogues === undefined) return { head: { proofPoint: point }, parts: [] };
+  const part = await compress(JSON.stringify(catalogues));
+  return { head: { proofPoint: point, cataloguesBytes: part.length }, parts: [part] };
 }
 
 /** A manifest whose preamble is proved, its larger parts not read yet. */
@@ -126,9 +145,10 @@ export interface OpenManifest {
   readonly settings: Readonly<Record<string, string>>;
   readonly tablespaces: readonly { readonly oid: number; readonly path: string }[];
   readonly packs: readonly PackEntry[];
-  readonly proofPoint: ProofPoint | undefined;
   files(): Promise<FileEntry[]>;
   postgresManifest(): Promise<Buffer>;
+  /** With its catalogues; undefined: none could be taken, or the backup is older than they are. */
+  proofPoint(): Promise<ProofPoint | undefined>;
 }
 
 export interface ReadManifestRequest extends StoreAndKeys {
@@ -146,17 +166,32 @@ export async function openManifest(request: ReadManifestRequest): Promise<OpenMa
   if (head.preambleSha256 !== sha256(bytes)) throw damaged(key, 'its plain part was changed');
   const filesAt = HEAD_LENGTH_BYTES + headBytes;
   const manifestAt = filesAt + head.filesBytes;
-  if (manifestAt + head.postgresManifestBytes !== object.plainBytes)
+  const cataloguesAt = manifestAt + head.postgresManifestBytes;
+  if (cataloguesAt + (head.cataloguesBytes ?? 0) !== object.plainBytes)
     throw damaged(key, 'its parts do not add up to its length');
   return {
     summary,
     settings: head.settings,
     tablespaces: head.tablespaces,
     packs: head.packs,
-    proofPoint: head.proofPoint,
     files: async () => decodeFiles(await section(object, filesAt, head.filesBytes), key),
     postgresManifest: async () => section(object, manifestAt, head.postgresManifestBytes),
+    async proofPoint() {
+      const { proofPoint, cataloguesBytes } = head;
+      if (proofPoint === undefined || cataloguesBytes === undefined) return proofPoint;
+      const stored = await object.readRange(cataloguesAt, cataloguesBytes);
+      return { ...proofPoint, catalogues: await readCatalogues(stored, key) };
+    },
   };
+}
+
+async function readCatalogues(stored: Buffer, key: string): Promise<Catalogues> {
+  try {
+    const json = await decompress(stored, { maxOutputLength: CATALOGUES_BYTES_MAX });
+    return Catalogues.parse(JSON.parse(json.toString('utf8')));
+  } catch (error) {
+    throw damaged(key, 'its catalogues cannot be read', error);
+  }
 }
 
 export interface ReadManifest {
@@ -174,8 +209,9 @@ export async function readManifest(
 ): Promise<ReadManifest> {
   const key = manifestKey(request.summary, request.summary.backupId);
   const manifest = await openManifest({ ...request, key });
-  const { summary, settings, proofPoint } = manifest;
+  const { summary, settings } = manifest;
   const postgresManifest = await manifest.postgresManifest();
+  const proofPoint = await manifest.proofPoint();
   return { summary, settings, postgresManifest, proofPoint };
 }
 
