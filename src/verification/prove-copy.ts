@@ -1,16 +1,11 @@
-/**
- * Restores the backup into a scratch cluster, looks at the copy, and removes it whatever comes: the answer
- * says whether it is gone.
- */
+/** Looks at a restored copy, and removes it whatever comes: the answer says whether it is gone. */
 import type { Run } from '../gate/operation.ts';
 import { utcText } from '../kernel/codecs.ts';
-import { compareLsn } from '../kernel/lsn.ts';
-import type { WalPath } from '../recovery/coverage.ts';
 import type { Reached } from '../recovery/point-in-time/replay.ts';
-import { restoreToScratch, type ScratchRestore } from '../recovery/point-in-time/restore.ts';
-import type { Target } from '../recovery/target.ts';
+import type { ScratchRestore } from '../recovery/point-in-time/restore.ts';
+import type { Aim } from './aim.ts';
 import { lookAtHost, skipCatalogue } from './catalogue-checks.ts';
-import { type CheckBook, couldNotTell, judgeFailure, type Seen } from './checks.ts';
+import { type CheckBook, couldNotTell } from './checks.ts';
 import type { ComparedTable } from './compare.ts';
 import {
   type ComparedCopy,
@@ -18,19 +13,18 @@ import {
   compareBounds,
   compareExactly,
   contextOf,
+  productionOf,
 } from './compare-copy.ts';
 import { judgeAge, openEveryDatabase, promote } from './copy-checks.ts';
 import { checkPages } from './page-checks.ts';
-import { type Proving, roundSeconds } from './proving.ts';
-import { countReads } from './read-count.ts';
+import type { Proving } from './proving.ts';
 import { checkStructure } from './structure.ts';
-import { inOrder, isOwnPoint, neededLsn, type Truth } from './truth.ts';
+import { isOwnPoint } from './truth.ts';
 
 export interface CopyFindings {
   readonly tables: readonly ComparedTable[] | undefined;
   readonly latestTransactionAt: string | null;
   readonly restoredToLsn: string | null;
-  readonly rtoSeconds: number | null;
   readonly tornDown: boolean;
 }
 
@@ -38,28 +32,16 @@ export const NO_COPY: CopyFindings = {
   tables: undefined,
   latestTransactionAt: null,
   restoredToLsn: null,
-  rtoSeconds: null,
   // Nothing was made, or recovery has removed it already.
   tornDown: true,
 };
 
-interface Aim {
-  readonly path: WalPath;
-  /** What the copy is compared with; undefined: with nothing. */
-  readonly truth: Truth | undefined;
-  /** Production was asked, and the log does not get there: a copy in another store that is behind. */
-  readonly isLate: boolean;
-  /** Only the backup itself is proved: what came after it was thinned out. */
-  readonly isAlone: boolean;
-}
-
-export async function proveCopy(proving: Proving, aim: Aim): Promise<CopyFindings> {
-  const { deps, run, book } = proving;
-  const { clock } = deps.recovery;
-  const beganMs = clock.elapsedMs();
-  const restored = await restore(proving, aim);
-  if (restored === undefined) return NO_COPY;
-  const rtoSeconds = roundSeconds((clock.elapsedMs() - beganMs) / 1000);
+export async function proveCopy(
+  proving: Proving,
+  aim: Aim,
+  restored: ScratchRestore,
+): Promise<CopyFindings> {
+  const { run, book } = proving;
   let tornDown = false;
   let looked: Looked;
   {
@@ -76,7 +58,7 @@ export async function proveCopy(proving: Proving, aim: Aim): Promise<CopyFinding
   const { lsn, at } = looked.reached;
   const { tables } = looked;
   const latestTransactionAt = at === null ? null : utcText(at);
-  return { tables, latestTransactionAt, restoredToLsn: lsn, rtoSeconds, tornDown };
+  return { tables, latestTransactionAt, restoredToLsn: lsn, tornDown };
 }
 
 async function tearDown(restored: ScratchRestore, run: Run): Promise<boolean> {
@@ -87,46 +69,6 @@ async function tearDown(restored: ScratchRestore, run: Run): Promise<boolean> {
     run.log.warn('A scratch cluster was not removed', { error: String(error) });
     return false;
   }
-}
-
-async function restore(
-  { deps, plan, run, book, store }: Proving,
-  { path, truth }: Aim,
-): Promise<ScratchRestore | undefined> {
-  const { server, base } = plan;
-  let restored: ScratchRestore | undefined;
-  const beganMs = deps.recovery.clock.elapsedMs();
-  const target = targetOf(path, truth);
-  const reads = countReads(deps.recovery);
-  const [database] = plan.databases;
-  let seen: Seen;
-  try {
-    const request = { server, store, base, path, target, database };
-    restored = await restoreToScratch(reads.recovery, request, run);
-    const { restoreSeconds, replaySeconds } = restored.measured;
-    const detail = `files in ${restoreSeconds.toFixed(1)} s, log in ${replaySeconds.toFixed(1)} s, from ${store.name}`;
-    seen = { verdict: 'PASS', detail };
-  } catch (error) {
-    run.signal.throwIfAborted();
-    seen = judgeFailure(error);
-  }
-  const seconds = (deps.recovery.clock.elapsedMs() - beganMs) / 1000;
-  book.note('Restore', { ...seen, seconds });
-  const read = restored === undefined ? undefined : reads.seen(base.packs);
-  if (read !== undefined) book.note('Bytes read', read);
-  return restored;
-}
-
-/** To production's position where the log gets there; else as far as it goes, which is looked at too. */
-function targetOf(path: WalPath, truth: Truth | undefined): Target {
-  if (truth !== undefined && compareLsn(path.toLsn, neededLsn(truth)) >= 0) {
-    const lsn = truth.kind === 'exact' ? inOrder(truth.point)[0].lsn : truth.source.lsn;
-    return { kind: 'lsn', asked: lsn, lsn };
-  }
-  // Up to a hole and no further: what lies behind it is not asked for.
-  if (path.broken && path.thinned !== true)
-    return { kind: 'lsn', asked: path.toLsn, lsn: path.toLsn };
-  return { kind: 'latest', asked: 'latest' };
 }
 
 interface Looked {
@@ -143,7 +85,7 @@ async function lookAtCopy(proving: Proving, aim: Aim, restored: ScratchRestore):
     noteAge(proving, aim, compared.copy);
     const context = contextOf(proving, compared.copy, signal);
     await book.look('Databases', async () => openEveryDatabase(context));
-    const { preloads } = proving.catalogue.of(plan.databases[0] ?? '');
+    const { preloads } = productionOf(proving, aim.truth, plan.databases[0] ?? '');
     await lookAtHost(book, context, { major: plan.base.major, preloads });
   });
   const { copy, tables } = compared;

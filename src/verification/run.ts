@@ -1,34 +1,26 @@
 /**
- * Does a proof: restores the backup, replays the log to a position that production has told, looks at
- * everything, and removes the copy again. Whatever goes wrong inside is a check with a verdict; only a
- * cancelled proof throws.
+ * Does a proof: reads the backup's files while production is asked, replays the log to the position that it has
+ * told, looks at everything, and removes the copy again. Whatever goes wrong inside is a check with a verdict;
+ * only a cancelled proof throws.
  */
 import { z } from 'zod';
 
 import { lastProofAt } from '../catalog/last-proof.ts';
 import type { Run } from '../gate/operation.ts';
 import { utcText } from '../kernel/codecs.ts';
-import { compareLsn } from '../kernel/lsn.ts';
 import { COPY_DAMAGED } from '../recovery/point-in-time/restore-notes.ts';
 import { watchCatalogue } from './catalogue-production.ts';
 import { openCheckBook } from './checks.ts';
 import type { VerificationDeps } from './deps.ts';
 import { ownVerdict } from './own-verdict.ts';
 import type { VerifyPlan } from './plan.ts';
-import { findTimedTruth } from './production-timeline.ts';
 import { NO_COPY, proveCopy } from './prove-copy.ts';
 import { type Proving, requireStore, roundSeconds } from './proving.ts';
+import { restoreCopy } from './restore-copy.ts';
 import { type VerifyResult, withWords } from './result.ts';
-import {
-  checkObjects,
-  type FoundPath,
-  findPath,
-  noteManifests,
-  notePassedOver,
-  readRpo,
-  waitForLog,
-} from './store-checks.ts';
-import { isOwnPoint, neededLsn, notCompared, type Truth, wordsOf } from './truth.ts';
+import { openSide } from './side.ts';
+import { checkObjects, noteManifests, notePassedOver } from './store-checks.ts';
+import { isOwnPoint, notCompared, wordsOf } from './truth.ts';
 
 export async function prove(
   deps: VerificationDeps,
@@ -39,26 +31,21 @@ export async function prove(
   const book = openCheckBook(clock, run.signal);
   const { databases } = plan;
   const url = deps.servers[plan.server]?.url ?? '';
-  const catalogue = watchCatalogue(deps.recovery, { url, databases, signal: run.signal });
+  const asking = openSide(run, clock);
+  const { signal } = asking.run;
+  const catalogue = watchCatalogue(deps.recovery, { url, databases, signal });
   const proving = { deps, plan, run, book, store: requireStore(deps, plan), catalogue };
   const began = { at: clock.now(), ms: clock.elapsedMs() };
 
   noteManifests(proving);
   notePassedOver(proving);
-  const timed = await findTimedTruth(proving);
-  const { truth } = timed;
   await checkObjects(proving);
-  if (truth !== undefined && !isOwnPoint(truth)) await waitForLog(proving, truth);
-  const rpoSeconds = await readRpo(proving);
-  const path = await findPath(proving, timed);
-  const isLate = isBehind(proving, path, truth);
-  const isAlone = path?.isAlone === true && !isOwnPoint(truth);
-  const aim = { truth: isLate || isAlone ? undefined : truth, isLate, isAlone };
-  const copy = path === undefined ? NO_COPY : await proveCopy(proving, { path, ...aim });
+  const { aim, restored, rtoSeconds } = await restoreCopy(proving, asking);
+  const copy = restored === undefined ? NO_COPY : await proveCopy(proving, aim, restored);
 
   const { server, base } = plan;
   const lastGoodAt = lastProofAt(await deps.catalog.backups.list(server));
-  await remember(proving, path !== undefined);
+  await remember(proving, aim.path !== undefined);
   return withWords(
     {
       runId: run.id,
@@ -66,15 +53,15 @@ export async function prove(
       store: plan.store,
       backupId: base.backupId,
       verdict: book.verdict(),
-      ...wordsOf(truth, aim.truth),
+      ...wordsOf(aim.told, aim.truth),
       isProofPoint: isOwnPoint(aim.truth),
       checks: [...book.checks],
-      tables: [...(copy.tables ?? notCompared(truth))],
+      tables: [...(copy.tables ?? notCompared(aim.told))],
       beganAt: utcText(began.at),
       latestTransactionAt: copy.latestTransactionAt,
       restoredToLsn: copy.restoredToLsn,
-      rpoSeconds,
-      rtoSeconds: copy.rtoSeconds,
+      rpoSeconds: aim.rpoSeconds,
+      rtoSeconds,
       tornDown: copy.tornDown,
       seconds: roundSeconds((clock.elapsedMs() - began.ms) / 1000),
     },
@@ -93,21 +80,6 @@ async function remember({ deps, plan, run, book }: Proving, isWhole: boolean): P
   await catalog.backups.record({ server, backupId, store, summary: base });
   await catalog.backups.markVerified({ server, backupId, store, verdict, at, runId: run.id });
   if (verdict === 'PASS') await closeDamage(deps, plan);
-}
-
-/**
- * The first store is where the log goes: there nothing may be missing. Others follow it. Log that does not lead onto
- * production's timeline is as good as late in every store.
- */
-function isBehind(
-  { deps, plan, store }: Proving,
-  path: FoundPath | undefined,
-  truth: Truth | undefined,
-): boolean {
-  if (path?.isElsewhere === true) return true;
-  if (path === undefined || truth === undefined || isOwnPoint(truth)) return false;
-  if (deps.recovery.storesOf(plan.server)[0]?.name === store.name) return false;
-  return compareLsn(path.toLsn, neededLsn(truth)) < 0;
 }
 
 /** What a restore had found wrong in this store is wrong no more. */

@@ -1,4 +1,6 @@
 /** What is looked at before anything is restored: production, the store, the log. */
+import type { BackupSummary } from '../engines/engine.ts';
+import type { WalInventory } from '../engines/wal-archive.ts';
 import { compareLsn, type Lsn } from '../kernel/lsn.ts';
 import { followWal, type WalPath } from '../recovery/coverage.ts';
 import type { RecoveryDeps } from '../recovery/deps.ts';
@@ -98,20 +100,46 @@ export interface PathRequest extends Pick<Proving, 'book' | 'store'> {
   };
 }
 
+/**
+ * As far as the log leads by now. Undefined: the backup's own is not whole. That is no verdict yet, and nothing is
+ * written down: what is missing may be stored by the time production has answered.
+ */
+export async function findEarlyPath(request: PathRequest): Promise<WalPath | undefined> {
+  const { plan, run } = request;
+  try {
+    const path = followWal(plan.base, await readInventory(request));
+    return path !== undefined && isWhole(path, plan.base) ? path : undefined;
+  } catch {
+    // `Stored log` says why.
+    run.signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+async function readInventory({ deps, plan, run, store }: PathRequest): Promise<WalInventory> {
+  const { walArchive, ring } = deps.recovery;
+  const { major, systemId, segmentBytes } = plan.base;
+  const folder = { server: plan.server, major, systemId };
+  const place = { store: store.store, ring, folder, signal: run.signal };
+  return await walArchive.inventory({ ...place, segmentBytes });
+}
+
+function isWhole({ toLsn }: WalPath, { endLsn }: Pick<BackupSummary, 'endLsn'>): boolean {
+  return compareLsn(toLsn, endLsn) >= 0;
+}
+
 /** The unbroken log behind the backup. Undefined: not even the backup's own is whole. */
 export async function findPath(
-  { deps, plan, run, book, store }: PathRequest,
+  request: PathRequest,
   { truth, timeline }: TimedTruth,
 ): Promise<FoundPath | undefined> {
-  const { walArchive, ring } = deps.recovery;
+  const { deps, plan, book, store } = request;
   const { server, base } = plan;
   let path: FoundPath | undefined;
   await book.look('Stored log', async () => {
-    const folder = { server, major: base.major, systemId: base.systemId };
-    const place = { store: store.store, ring, folder, signal: run.signal };
-    const inventory = await walArchive.inventory({ ...place, segmentBytes: base.segmentBytes });
+    const inventory = await readInventory(request);
     const found = followWal(base, inventory, timeline);
-    if (found === undefined || compareLsn(found.toLsn, base.endLsn) < 0) {
+    if (found === undefined || !isWhole(found, base)) {
       const missing = sayMissing(found?.missing ?? inventory.missing);
       const detail = `the log that makes the backup whole is not all there${missing}`;
       return { verdict: 'FAIL', detail };

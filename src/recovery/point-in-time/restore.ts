@@ -40,11 +40,20 @@ export interface ScratchRestoreRequest {
   readonly base: BackupSummary;
   readonly path: WalPath;
   readonly target: Target;
+  /**
+   * Where it is known only later where the copy has to stand: asked once the files are read, before anything is
+   * replayed. `path` and `target` are then what is known so far, and decide how much room is required before the
+   * files are read. Default: they stand.
+   */
+  readonly aim?: (() => Promise<Aim>) | undefined;
   /** The database whose URL is answered; default: the one in the server's URL. */
   readonly database?: string | undefined;
   /** Absolute; the data directory stands there, and its writes are made durable. */
   readonly into?: string | undefined;
 }
+
+/** What is replayed, and to where. */
+export type Aim = Pick<ScratchRestoreRequest, 'path' | 'target'>;
 
 export interface ScratchRestore extends CopyAccess {
   readonly cluster: ScratchCluster;
@@ -83,7 +92,7 @@ export interface StepTime {
   readonly seconds: number;
 }
 
-/** @throws Problem CLUSTER_*, TARGET_*, WAL_*, RECOVERY_FAILED and what the engine throws. */
+/** @throws Problem CLUSTER_*, TARGET_*, WAL_*, RECOVERY_FAILED, what the engine throws and what `aim()` does. */
 export async function restoreToScratch(
   deps: RecoveryDeps,
   request: ScratchRestoreRequest,
@@ -92,7 +101,7 @@ export async function restoreToScratch(
   const { base } = request;
   const root = deps.scratch.path;
   const place = planScratchPlace({ root, name: run.id, into: request.into });
-  await requireRoom(deps, request);
+  await requireRoom(deps, request, base.sourceBytes);
   const claimId = await run.claim({ kind: SCRATCH_CLUSTER, reference: placeJson(place) });
   async function discard(): Promise<void> {
     await destroyScratch(place);
@@ -105,22 +114,18 @@ export async function restoreToScratch(
     stores: walStores,
     tell: ({ name, ...trouble }) => notes.note({ ...trouble, what: `WAL file ${name}` }),
   });
-  const replay = new CopyReplay(deps, {
-    server,
-    base,
-    path: request.path,
-    database: request.database,
-    place,
-    fetch,
-    durable: request.into !== undefined,
-  });
   try {
     await makeScratchFolders(place, deps.scratch.user);
     const restoring = await timed(deps, run, readTitle(request), async (step) =>
       readCopy(deps, { base, stores: [store, ...others], place, notes, step }, run),
     );
-    const replaying = await timed(deps, run, replayTitle(request), async (step) =>
-      replay.standAt(firstTarget(request), step),
+    const aim = await aimOf(deps, request);
+    const { path, target } = aim;
+    const { database, into } = request;
+    const durable = into !== undefined;
+    const replay = new CopyReplay(deps, { server, base, path, database, place, fetch, durable });
+    const replaying = await timed(deps, run, replayTitle(target), async (step) =>
+      replay.standAt(firstTarget(base, aim), step),
     );
     await notes.keep();
     const steps = [restoring.time, replaying.time];
@@ -138,7 +143,7 @@ export async function restoreToScratch(
 }
 
 /** Nothing begins behind a thinned base's end but the switch to the next segment, so its own log is enough. */
-function firstTarget({ base, path, target }: ScratchRestoreRequest): Target {
+function firstTarget(base: BackupSummary, { path, target }: Aim): Target {
   // A position is asked for by itself only where that log reaches: its end, or its proof point's.
   if (path.thinned !== true || target.kind === 'lsn') return target;
   return { kind: 'lsn', asked: base.endLsn, lsn: base.endLsn };
@@ -204,12 +209,22 @@ async function goOnTo(
 
 async function requireRoom(
   { scratch }: RecoveryDeps,
-  { base, path, into }: ScratchRestoreRequest,
+  { path, into }: Pick<ScratchRestoreRequest, 'path' | 'into'>,
+  fileBytes: number,
 ): Promise<void> {
   const walBytes = Number(lsnBytes(path.toLsn) - lsnBytes(path.fromLsn));
   const folder = into === undefined ? scratch.path : dirname(into);
-  const needed = roomNeeded(base.sourceBytes, walBytes);
+  const needed = roomNeeded(fileBytes, walBytes);
   assertRoom(folder, { needed, free: await freeBytes(folder) });
+}
+
+/** More log than was stored before needs more room: the files are there by now, and have theirs. */
+async function aimOf(deps: RecoveryDeps, request: ScratchRestoreRequest): Promise<Aim> {
+  if (request.aim === undefined) return request;
+  const aim = await request.aim();
+  const isLonger = compareLsn(aim.path.toLsn, request.path.toLsn) > 0;
+  if (isLonger) await requireRoom(deps, { ...request, path: aim.path }, 0);
+  return aim;
 }
 
 interface Timed<T> {
@@ -232,7 +247,7 @@ function readTitle({ base, store }: ScratchRestoreRequest): string {
   return `Read ${formatBytes(base.storedBytes)} from ${store.name}`;
 }
 
-function replayTitle({ target }: ScratchRestoreRequest): string {
+function replayTitle(target: Target): string {
   switch (target.kind) {
     case 'time':
       return `Replay to ${formatUtc(Temporal.Instant.from(target.at))}`;

@@ -6,7 +6,12 @@ import type { WalInventory } from '../../../src/engines/wal-archive.ts';
 import { toLsn } from '../../../src/kernel/lsn.ts';
 import { memoryStore } from '../../../src/storage/memory.ts';
 import { openCheckBook } from '../../../src/verification/checks.ts';
-import { type FoundPath, findPath } from '../../../src/verification/store-checks.ts';
+import {
+  type FoundPath,
+  findEarlyPath,
+  findPath,
+  type PathRequest,
+} from '../../../src/verification/store-checks.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 import { sampleBackup } from '../../support/sample-backup.ts';
 
@@ -21,27 +26,28 @@ const STRAY: WalInventory = {
   storedBytes: 1,
 };
 
-async function lookFor(
-  timeline: number | undefined,
-): Promise<{ readonly path: FoundPath | undefined; readonly words: string }> {
-  const { signal } = new AbortController();
+function requestWith(inventory: WalInventory | Error, signal: AbortSignal): PathRequest {
   const book = openCheckBook(fakeClock(), signal);
   const base = sampleBackup();
   const store = { name: 'here', store: memoryStore() };
   const recovery = {
     ring: keyRing(new Map([['k', Buffer.alloc(32, 1)]])),
     storesOf: () => [store],
-    walArchive: { inventory: async () => Promise.resolve(STRAY) },
+    walArchive: {
+      inventory: async () =>
+        inventory instanceof Error ? Promise.reject(inventory) : Promise.resolve(inventory),
+    },
   };
-  const request = {
-    deps: { recovery },
-    plan: { server: base.server, base },
-    run: { signal },
-    book,
-    store,
-  };
+  const plan = { server: base.server, base };
+  return { deps: { recovery }, plan, run: { signal }, book, store };
+}
+
+async function lookFor(
+  timeline: number | undefined,
+): Promise<{ readonly path: FoundPath | undefined; readonly words: string }> {
+  const request = requestWith(STRAY, new AbortController().signal);
   const path = await findPath(request, { truth: undefined, timeline });
-  const [check] = book.checks;
+  const [check] = request.book.checks;
   return { path, words: `${check?.verdict ?? ''}: ${check?.detail ?? ''}` };
 }
 
@@ -61,4 +67,20 @@ test('findPath() cannot tell where the log does not lead onto the timeline of pr
 
 test('findPath() follows the log as far as it leads where nobody said on which timeline', async () => {
   expect((await lookFor(undefined)).path).toMatchObject({ timeline: 2, isElsewhere: false });
+});
+
+test('findEarlyPath() answers only a log that makes the backup whole, and writes nothing down', async () => {
+  const { signal } = new AbortController();
+  const short = {
+    ...STRAY,
+    runs: STRAY.runs.map((run) => ({ ...run, toLsn: toLsn('0/2000030') })),
+  };
+  const requests = [STRAY, short, { ...STRAY, runs: [] }, new Error('the store is away')].map(
+    (inventory) => requestWith(inventory, signal),
+  );
+
+  const paths = await Promise.all(requests.map(findEarlyPath));
+
+  expect(paths).toMatchObject([{ toLsn: '0/8000000' }, undefined, undefined, undefined]);
+  expect(requests.flatMap(({ book }) => book.checks)).toEqual([]);
 });
