@@ -3,6 +3,11 @@ import { utcText } from '../kernel/codecs.ts';
 import type { Finding } from '../kernel/finding.ts';
 import { formatSeconds, formatUtc } from '../kernel/moment.ts';
 import { formatBytes } from '../kernel/size.ts';
+import {
+  endPrepared,
+  namePrepared,
+  type PreparedTransaction,
+} from '../postgres/prepared-transactions.ts';
 import type { Proofs } from './proofs.ts';
 import { ageSeconds, type Standing } from './standing.ts';
 import type { StoreStanding } from './store-standing.ts';
@@ -29,6 +34,8 @@ export interface JudgedFacts {
   readonly slot?: SlotRoom | undefined;
   /** How far our clock is ahead of the server's; negative: behind. Undefined: it was not asked. */
   readonly clockAheadSeconds?: number | undefined;
+  /** Of all its databases, the oldest first. Undefined: it was not asked. */
+  readonly prepared?: readonly PreparedTransaction[] | undefined;
   /** When a backup was last due, long enough ago to be there; undefined: it is not known. */
   readonly backupDueAt?: Temporal.Instant | undefined;
   readonly now: Temporal.Instant;
@@ -46,10 +53,15 @@ export const JUDGED_CODES = [
   'RESTORE_TOO_SLOW',
   'MIRROR_BEHIND',
   'CLOCK_DIFFERS',
+  'PREPARED_TRANSACTION_LEFT',
 ] as const;
 
 /** What only the server itself can tell: who has not asked it knows nothing new of these. */
-export const ASKED_CODES: readonly string[] = ['SLOT_HEADROOM_LOW', 'CLOCK_DIFFERS'];
+export const ASKED_CODES: readonly string[] = [
+  'SLOT_HEADROOM_LOW',
+  'CLOCK_DIFFERS',
+  'PREPARED_TRANSACTION_LEFT',
+];
 
 /** Less than this share of the slot's limit left: there is still time to act. */
 const HEADROOM_SHARE_MIN = 0.25;
@@ -61,6 +73,9 @@ const COPY_LATE_SECONDS = 6 * 3600;
 const CLOCK_OFF_MAX_SECONDS = 60;
 /** Amazon S3 takes no request that is further off: RequestTimeTooSkewed. */
 const CLOCK_OFF_PAGE_SECONDS = 15 * 60;
+
+/** Whoever ends it does so within seconds; after an hour nobody remembers it. */
+const PREPARED_MAX_SECONDS = 3600;
 
 type Noticed = Omit<Finding, 'server' | 'since'>;
 
@@ -74,6 +89,7 @@ export function judge(facts: JudgedFacts): readonly Finding[] {
     restoreTooSlow(facts),
     copiesLate(facts),
     clockDiffers(facts),
+    preparedLeft(facts),
   ];
   return noticed
     .filter((one) => one !== undefined)
@@ -193,5 +209,19 @@ function clockDiffers({ server, clockAheadSeconds = 0 }: JudgedFacts): Noticed |
     severity: off > CLOCK_OFF_PAGE_SECONDS ? 'page' : 'warn',
     summary: `The clock of this machine is ${formatSeconds(Math.round(off))} ${side} that of ${server.name}, and both should agree within ${formatSeconds(CLOCK_OFF_MAX_SECONDS)}`,
     hint: 'Set the one that is wrong, and keep both set with chrony or systemd-timesyncd: targets, ages of backups and retention are counted by them.',
+  };
+}
+
+/** Nobody is woken by it: it harms slowly, and only whoever made it knows how it should end. */
+function preparedLeft({ server, prepared = [] }: JudgedFacts): Noticed | undefined {
+  const left = prepared.filter(({ ageSeconds: age }) => age >= PREPARED_MAX_SECONDS);
+  if (left.length === 0) return undefined;
+  const what =
+    left.length === 1 ? 'A prepared transaction' : `${left.length} prepared transactions`;
+  return {
+    code: 'PREPARED_TRANSACTION_LEFT',
+    severity: 'warn',
+    summary: `${what} on ${server.name} should have ended within ${formatSeconds(PREPARED_MAX_SECONDS)}: ${namePrepared(left)}; until then vacuum is held back, locks are kept, and every restored copy holds it too`,
+    hint: `Ask whoever made it how it should end, then ${endPrepared(left)}.`,
   };
 }

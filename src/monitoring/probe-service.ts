@@ -3,6 +3,7 @@ import { utcText } from '../kernel/codecs.ts';
 import { isProblem } from '../kernel/problem.ts';
 import type { Service } from '../kernel/service.ts';
 import { connect } from '../postgres/connect.ts';
+import { readPreparedTransactions } from '../postgres/prepared-transactions.ts';
 import type { Session } from '../postgres/session.ts';
 import { readSlot, slotName } from '../postgres/slots.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
@@ -50,6 +51,7 @@ async function probe(
     // Not asked, not over.
     if (code === 'SLOT_HEADROOM_LOW' && asked.slot === undefined) continue;
     if (code === 'CLOCK_DIFFERS' && asked.clockAheadSeconds === undefined) continue;
+    if (code === 'PREPARED_TRANSACTION_LEFT' && asked.prepared === undefined) continue;
     const finding = findings.find((one) => one.code === code);
     if (finding === undefined) await catalog.findings.close(code, server.name);
     else if (
@@ -64,15 +66,16 @@ async function askServer(
   server: WatchedServer,
   { clock }: MonitoringDeps,
   stop: AbortSignal,
-): Promise<Pick<JudgedFacts, 'slot' | 'clockAheadSeconds'>> {
+): Promise<Pick<JudgedFacts, 'slot' | 'clockAheadSeconds' | 'prepared'>> {
   const signal = AbortSignal.any([stop, AbortSignal.timeout(ASK_LIMIT_MS)]);
   try {
     await using session = await connect(server.url, { signal });
     const clockAheadSeconds = await compareClocks(session, clock);
+    const prepared = await readPreparedTransactions(session);
     const { keptBytes, safeBytes } = (await readSlot(session, slotName(server.name))) ?? {};
     return keptBytes === undefined || safeBytes === undefined
-      ? { clockAheadSeconds }
-      : { clockAheadSeconds, slot: { keptBytes, safeBytes } };
+      ? { clockAheadSeconds, prepared }
+      : { clockAheadSeconds, prepared, slot: { keptBytes, safeBytes } };
   } catch (error) {
     if (isProblem(error) || signal.aborted) return {};
     throw error;

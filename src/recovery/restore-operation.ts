@@ -14,17 +14,21 @@ import type { NamedStore, RecoveryDeps } from './deps.ts';
 import { NEVER_EXPIRES } from './instances.ts';
 import { explainRestore } from './point-in-time/explain.ts';
 import { MeasuredRestore } from './point-in-time/forecast.ts';
+import { type ClockWords, OtherReading, sayBehind } from './point-in-time/passed-again.ts';
 import { planRestore, RestoreInput, RestoreOutlook, RestorePlan } from './point-in-time/plan.ts';
+import { type Behind, readBehind } from './point-in-time/read-behind.ts';
 import {
   restoreToScratch,
   type ScratchRestore,
   type ScratchRestoreRequest,
 } from './point-in-time/restore.ts';
+import { sayPreparedInCopy } from './prepared-in-copy.ts';
 import { DATABASE_UNKNOWN, INSTANCE_GONE, WAL_HOLE } from './problems.ts';
 import { requireServer } from './servers.ts';
 import { isStillStored } from './still-stored.ts';
 import { surveyStores } from './survey.ts';
 import { requireTables } from './table/find-tables.ts';
+import { fetchFromStores } from './wal-sources.ts';
 
 const RESTORE = 'restore';
 export const RESTORE_TABLES = 'restore-tables';
@@ -50,8 +54,10 @@ export const RestoreResult = z.strictObject({
   reachedHow: z.enum(['target', 'end of log']),
   /** What was looked at before the copy was believed. */
   verification: z.string(),
-  /** What one store could not give and another did; empty: nothing was wrong. */
+  /** A target that was passed twice, what one store could not give and another did; empty: all is well. */
   warnings: z.array(z.string()).default([]),
+  /** Null: the target has one meaning only, as far as could be told. */
+  otherReading: OtherReading.nullable().default(null),
   tables: z.array(z.strictObject({ table: z.string(), rows: z.number() })),
   steps: z.array(z.strictObject({ title: z.string(), seconds: z.number() })),
   /** For forecasts. */
@@ -122,9 +128,15 @@ async function runRestore(deps: RecoveryDeps, plan: RestorePlan, run: Run): Prom
   );
   try {
     await run.step('Open the copy', async ({ signal }) => restored.open({ signal }));
+    const prepared = await sayPreparedInCopy(deps, restored, run);
+    const clock = sayBehind(
+      plan,
+      restored.reached,
+      await lookBehind(deps, plan, { restored, run }),
+    );
     const tables = await countTables(deps, plan, { restored, run });
     const expiresAt = await keepInstance(deps, plan, { restored, run });
-    return resultOf(plan, { restored, run, tables, expiresAt });
+    return resultOf(plan, { restored, run, tables, expiresAt, clock, prepared });
   } catch (error) {
     await restored.discard();
     throw error;
@@ -150,6 +162,31 @@ function storesOf(
 interface Restored {
   readonly restored: ScratchRestore;
   readonly run: Run;
+}
+
+/** The end of the log was no time's doing, and a thinned base's log ends with it. */
+async function lookBehind(
+  deps: RecoveryDeps,
+  plan: RestorePlan,
+  { restored, run }: Restored,
+): Promise<Behind | undefined> {
+  const { target, base, path } = plan;
+  if (target.kind !== 'time' || restored.how !== 'target' || path.thinned) return undefined;
+  const stores = storesOf(deps, plan).walStores ?? [];
+  return await run.step('Look whether the target was passed again', async ({ signal }) =>
+    readBehind({
+      base,
+      path,
+      // What a store could not give was told of while it was replayed.
+      fetch: fetchFromStores(deps, { base, stores, tell: () => undefined }),
+      target: Temporal.Instant.from(target.at),
+      lsn: restored.reached.lsn,
+      place: restored.place,
+      clock: deps.clock,
+      log: run.log,
+      signal,
+    }),
+  );
 }
 
 async function countTables(
@@ -206,9 +243,11 @@ function resultOf(
   kept: Restored & {
     readonly tables: RestoreResult['tables'];
     readonly expiresAt: string | null;
+    readonly clock: ClockWords;
+    readonly prepared: readonly string[];
   },
 ): RestoreResult {
-  const { restored, run, tables, expiresAt } = kept;
+  const { restored, run, tables, expiresAt, clock, prepared } = kept;
   const { reached } = restored;
   return {
     runId: run.id,
@@ -223,8 +262,10 @@ function resultOf(
     reachedLsn: reached.lsn,
     reachedAt: reached.at === null ? null : utcText(reached.at),
     reachedHow: restored.how,
-    verification: verificationWords(plan, restored),
-    warnings: [...restored.warnings],
+    verification: `${verificationWords(plan, restored)}${clock.checked}`,
+    // Not all of them are shown everywhere: first what makes it another copy than was asked for.
+    warnings: [...clock.warnings, ...prepared, ...restored.warnings],
+    otherReading: clock.otherReading,
     tables: [...tables],
     steps: restored.steps.map(({ title, seconds }) => ({ title, seconds })),
     measured: {

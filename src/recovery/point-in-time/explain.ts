@@ -77,6 +77,17 @@ function dangerWords({ tables }: RestorePlan): string {
 
 function commandOf({ server, target, tables, into, database }: RestorePlan): string {
   const to = target.kind === 'time' ? target.at : target.asked;
+  return restoreCommand({ server, to, tables, into, database });
+}
+
+/** What a person types to ask for it. */
+export function restoreCommand({
+  server,
+  to,
+  tables,
+  into,
+  database,
+}: Pick<RestorePlan, 'server' | 'tables' | 'into' | 'database'> & { readonly to: string }): string {
   const parts = ['npx dbdr restore', server, `--to ${to}`];
   if (tables.length > 0) parts.push(`--tables ${tables.join(',')}`, `--database ${database}`);
   if (into !== null) parts.push(`--into '${into}'`);

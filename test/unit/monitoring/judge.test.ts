@@ -107,6 +107,22 @@ describe('judge()', () => {
     },
   );
 
+  test('names a prepared transaction that was left for an hour, and how it ends; wakes nobody', () => {
+    const facts = { server: SERVER, standing: WELL, proofs: PROVED, now: NOW };
+    const young = { gid: 'young', database: 'shop', owner: 'app', ageSeconds: 3599 };
+    const old = { ...young, gid: "order's", ageSeconds: 10_800 };
+
+    expect(judge({ ...facts, prepared: [young] })).toEqual([]);
+    expect(judge({ ...facts, prepared: [old, young] })).toMatchObject([
+      {
+        code: 'PREPARED_TRANSACTION_LEFT',
+        severity: 'warn',
+        summary: `A prepared transaction on shop should have ended within 1 h: "order's" in database shop of role app, prepared 3 h ago; until then vacuum is held back, locks are kept, and every restored copy holds it too`,
+        hint: "Ask whoever made it how it should end, then connect to database shop as app or as a superuser and run `COMMIT PREPARED 'order''s';` or `ROLLBACK PREPARED 'order''s';`.",
+      },
+    ]);
+  });
+
   test('says on which side a clock is', () => {
     const facts = { server: SERVER, standing: WELL, proofs: PROVED, now: NOW };
 

@@ -1,0 +1,28 @@
+/**
+ * Says which prepared transactions an opened copy holds: they were open at the target, came along, and keep
+ * their locks there. Their rows are seen by nobody until somebody decides.
+ */
+import {
+  endPrepared,
+  namePrepared,
+  readPreparedTransactions,
+} from '../postgres/prepared-transactions.ts';
+import type { RecoveryDeps } from './deps.ts';
+import type { ScratchRestore } from './point-in-time/restore.ts';
+
+export async function sayPreparedInCopy(
+  { connect }: Pick<RecoveryDeps, 'connect'>,
+  { url }: Pick<ScratchRestore, 'url'>,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<readonly string[]> {
+  await using session = await connect(url, { signal });
+  const prepared = await readPreparedTransactions(session);
+  if (prepared.length === 0) return [];
+  const [what, them] =
+    prepared.length === 1
+      ? ['a prepared transaction', 'it']
+      : [`${prepared.length} prepared transactions`, 'each'];
+  return [
+    `The copy holds ${what}, as production did then: ${namePrepared(prepared)}. Until somebody ends ${them}, locks are kept and what was written is not seen; in the copy, ${endPrepared(prepared)}.`,
+  ];
+}

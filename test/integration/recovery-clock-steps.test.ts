@@ -1,0 +1,160 @@
+/**
+ * Tests of a primary whose clock was wrong for a while: its log is given the times that it would have had,
+ * and is then restored to a moment that was passed twice.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { isLsn, type Lsn, lsnBytes } from '../../src/kernel/lsn.ts';
+import { reapInstances } from '../../src/recovery/instances.ts';
+import { type RestoreResult, restoreOperation } from '../../src/recovery/restore-operation.ts';
+import {
+  type FolderArchive,
+  openFolderArchive,
+  testServerName,
+} from '../support/folder-archive.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
+import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
+import { restampSegment } from '../support/restamp-log.ts';
+import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
+import { testRun } from '../support/test-run.ts';
+
+const NAME = testServerName('shop');
+const SEGMENT_BYTES = 16 * 1024 * 1024;
+
+let server: TestPostgres;
+let folder: TemporaryFolder;
+let archive: FolderArchive;
+let deps: TestRecovery;
+/** Between the hour in which the clock ran ahead and now. */
+let target: Temporal.Instant;
+let wrong: { readonly from: Lsn; readonly to: Lsn };
+let aheadSeconds = 0;
+
+beforeAll(async () => {
+  server = await startPostgres({ settings: { max_prepared_transactions: '2' } });
+  folder = await temporaryFolder();
+  archive = await openFolderArchive(server, folder.path, NAME);
+  deps = testRecovery(server, archive, { name: NAME, scratch: join(folder.path, 'scratch') });
+  await server.query('CREATE TABLE beat (what text)');
+  await archive.backup();
+  await beat('before', 5);
+  await server.query(
+    `BEGIN; INSERT INTO beat VALUES ('prepared'); PREPARE TRANSACTION 'left open'`,
+  );
+  const from = await position();
+  await beat('while the clock was ahead', 7);
+  const to = await position();
+  wrong = { from, to };
+  await server.query('SELECT pg_switch_wal()');
+  await beat('after it was set', 11);
+  target = Temporal.Now.instant();
+  await beat('after the target', 3);
+  await archive.caughtUp();
+  await archive.stopReceiving();
+});
+
+afterAll(async () => {
+  await reapInstances(deps, Temporal.Instant.from('9999-01-01T00:00:00Z'));
+  await archive[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+
+async function beat(what: string, count: number): Promise<void> {
+  for (let i = 0; i < count; i += 1) await server.query('INSERT INTO beat VALUES ($1)', [what]);
+}
+
+async function position(): Promise<Lsn> {
+  const [row] = await server.query('SELECT pg_current_wal_insert_lsn()::text AS lsn');
+  const lsn = String(row?.['lsn']);
+  if (!isLsn(lsn)) throw new TypeError(lsn);
+  return lsn;
+}
+
+/** What was committed between the two positions bears a time so many seconds later than the true one. */
+async function setClockAhead(seconds: number): Promise<void> {
+  let changed = 0;
+  for (const file of await readdir(archive.walFolder)) {
+    changed += await restampSegment(join(archive.walFolder, file), SEGMENT_BYTES, (end) => {
+      const lsn = lsnBytes(end.lsn);
+      const isWrong = lsn >= lsnBytes(wrong.from) && lsn < lsnBytes(wrong.to);
+      return isWrong ? end.at.add({ seconds: seconds - aheadSeconds }) : undefined;
+    });
+  }
+  expect(changed).toBe(7);
+  aheadSeconds = seconds;
+}
+
+async function restore(to: string): Promise<RestoreResult> {
+  const operation = restoreOperation(deps);
+  const { actor, signal } = testRun();
+  const { plan } = await operation.prepare(operation.input.parse({ server: 'shop', to }), {
+    actor,
+    signal,
+  });
+  return operation.run(plan, testRun());
+}
+
+async function rowsIn({ instance }: RestoreResult): Promise<Record<string, number>> {
+  await using session = await deps.connect(instance.url, { signal: testRun().signal });
+  const rows = await session.query<{ what: string; n: number }>(
+    'SELECT what, count(*)::int AS n FROM beat GROUP BY 1',
+  );
+  return Object.fromEntries(rows.map(({ what, n }) => [what, n]));
+}
+
+test('says that the copy stands at the first passing, and with which command the other is had', async () => {
+  await setClockAhead(3600);
+
+  const early = await restore(target.toString());
+  const [warning = ''] = early.warnings;
+  const { otherReading } = early;
+
+  expect(await rowsIn(early)).toEqual({ before: 5 });
+  expect(otherReading).toMatchObject({ lacking: 11, later: 7 });
+  expect(otherReading?.clockWentBackSeconds).toBeGreaterThan(3590);
+  expect(warning).toContain('the clock of shop went back by 1 h');
+  expect(warning).toContain('Behind it 11 transactions are earlier than the target');
+  expect(warning).toContain(`\`npx dbdr restore shop --to ${otherReading?.lsn}\``);
+
+  const meant = await restore(otherReading?.lsn ?? '');
+
+  expect(await rowsIn(meant)).toEqual({
+    before: 5,
+    'while the clock was ahead': 7,
+    'after it was set': 11,
+  });
+  expect(meant.otherReading).toBeNull();
+});
+
+test('says that a restored copy holds a prepared transaction, and how to end it there', async () => {
+  const copy = await restore('latest');
+  const told = copy.warnings.find((one) => one.includes('prepared transaction')) ?? '';
+
+  expect(told).toMatch(
+    /^The copy holds a prepared transaction, as production did then: "left open" in database postgres of role postgres, prepared \d/,
+  );
+  expect(await rowsIn(copy)).not.toHaveProperty('prepared');
+  const [sql = ''] = /ROLLBACK PREPARED '[^']+'/.exec(told) ?? [];
+  await using session = await deps.connect(copy.instance.url, { signal: testRun().signal });
+  await session.query(sql);
+  expect(await session.query('SELECT gid FROM pg_prepared_xacts')).toEqual([]);
+});
+
+test('with the right times, the same moment is passed once and nothing is warned of', async () => {
+  await setClockAhead(0);
+
+  const copy = await restore(target.toString());
+
+  expect(await rowsIn(copy)).toEqual({
+    before: 5,
+    'while the clock was ahead': 7,
+    'after it was set': 11,
+  });
+  expect(copy.otherReading).toBeNull();
+  expect(copy.warnings.filter((one) => !one.includes('prepared transaction'))).toEqual([]);
+  expect(copy.verification).toContain('no transaction is earlier than the target');
+});
