@@ -1,11 +1,12 @@
 /**
  * Proves that what is stored can still be read with the keys there are: which generations the objects in
  * every store need, whether each can be read from every place it is kept in, and the oldest and newest
- * object of each decrypted. Reads only. Nothing remembered is believed: every place is asked anew.
+ * object of each decrypted. Reads only. Nothing remembered is believed: every place is asked anew, and
+ * where two hold different keys under one name, each is tried.
  */
 
+import { keyRing } from '../encryption/file-key-ring.ts';
 import { SEGMENT_BYTES } from '../encryption/format.ts';
-import type { KeyRing } from '../encryption/key-ring.ts';
 import type { ServerName } from '../kernel/ids.ts';
 import { isProblem, type Problem } from '../kernel/problem.ts';
 import { combineVerdicts } from '../kernel/verdict.ts';
@@ -14,7 +15,16 @@ import { OBJECT_MISSING } from '../storage/problems.ts';
 import type { KeysDeps } from './deps.ts';
 import { judgeKeys } from './judge.ts';
 import { type LocatedObject, type NeededKey, neededKeys } from './needed.ts';
-import { dangersOf, joinCopies, keyAtPlaces, lookAtPlaces, ringOfCopies } from './places.ts';
+import {
+  dangersOf,
+  differingOf,
+  type Holders,
+  holdersOf,
+  keyAtPlaces,
+  lookAtPlaces,
+  orderOf,
+  type PlaceCopy,
+} from './places.ts';
 import type { KeyReport, KeysReport, KeyUse, Proof } from './report.ts';
 import { openStored } from './stored-objects.ts';
 
@@ -22,6 +32,26 @@ interface Survey {
   readonly uses: readonly { readonly keyId: string; readonly use: KeyUse }[];
   readonly headersRead: number;
   readonly unclear: readonly { readonly server: string; readonly why: string }[];
+  /** Every store has told what it holds. */
+  readonly isWhole: boolean;
+}
+
+/** Which key is in whose hands, and which of them have decrypted something. */
+class Hands {
+  readonly opened = new Set<Holders>();
+  readonly #copies: readonly PlaceCopy[];
+  readonly #known = new Map<string, readonly Holders[]>();
+
+  constructor(copies: readonly PlaceCopy[]) {
+    this.#copies = copies;
+  }
+
+  /** The same ones each time. */
+  of(keyId: string): readonly Holders[] {
+    const holders = this.#known.get(keyId) ?? holdersOf(keyId, this.#copies);
+    this.#known.set(keyId, holders);
+    return holders;
+  }
 }
 
 export async function checkKeys(
@@ -29,22 +59,26 @@ export async function checkKeys(
   options: { readonly signal: AbortSignal },
 ): Promise<KeysReport> {
   const copies = await lookAtPlaces(deps.keeper, options);
-  const joined = joinCopies(copies);
-  const { uses, headersRead, unclear } = await survey(deps, ringOfCopies(joined), options);
-  const currentKeyId = joined.order.at(-1) ?? null;
-  const keyIds = [...new Set([...joined.order, ...uses.map(({ keyId }) => keyId)])];
+  const hands = new Hands(copies);
+  const order = orderOf(copies);
+  const { uses, headersRead, unclear, isWhole } = await survey(deps, hands, options);
+  const currentKeyId = order.at(-1) ?? null;
+  const keyIds = [...new Set([...order, ...uses.map(({ keyId }) => keyId)])];
   const keys = keyIds.map((keyId): KeyReport => {
     const own = uses.filter((one) => one.keyId === keyId).map(({ use }) => use);
+    const proofs = own.flatMap(({ oldest, newest }) => [oldest, newest]);
+    const { opened } = hands;
+    const differing = differingOf({ keyId, holders: hands.of(keyId), opened, proofs, isWhole });
     return {
       keyId,
       isCurrent: keyId === currentKeyId,
-      namesWal: keyId === joined.order[0],
+      namesWal: keyId === order[0],
       objects: own.reduce((sum, { objects }) => sum + objects, 0),
-      places: [...keyAtPlaces(keyId, copies, joined)],
+      places: [...keyAtPlaces(keyId, copies, differing)],
       uses: own,
     };
   });
-  const lost = joined.order.length > 0 ? [] : copies.flatMap(({ problem }) => problem ?? []);
+  const lost = order.length > 0 ? [] : copies.flatMap(({ problem }) => problem ?? []);
   const issues = judgeKeys({ keys, dangers: dangersOf(copies), unclear, lost });
   return {
     action: 'check',
@@ -65,18 +99,19 @@ function sampledText(headersRead: number): string {
 
 async function survey(
   deps: KeysDeps,
-  ring: KeyRing | undefined,
+  hands: Hands,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<Survey> {
   const parts: Survey[] = [];
   for (const server of deps.servers) {
     for (const { name, store } of deps.storesOf(server))
-      parts.push(await surveyStore({ server, name }, { ring, store, signal }));
+      parts.push(await surveyStore({ server, name }, { hands, store, signal }));
   }
   return {
     uses: parts.flatMap(({ uses }) => uses),
     unclear: parts.flatMap(({ unclear }) => unclear),
     headersRead: parts.reduce((sum, { headersRead }) => sum + headersRead, 0),
+    isWhole: parts.every(({ isWhole }) => isWhole),
   };
 }
 
@@ -93,18 +128,18 @@ async function surveyStore(
       uses.push({ keyId: one.keyId, use: { server, store: name, ...use } });
     }
     const unclear = needed.unclear.map((why) => ({ server, why }));
-    return { uses, unclear, headersRead: needed.headersRead };
+    return { uses, unclear, headersRead: needed.headersRead, isWhole: true };
   } catch (error) {
     signal.throwIfAborted();
     // One store that does not answer must not hide what the others need.
     if (!isProblem(error)) throw error;
     const why = `The store "${name}" could not be read: ${error.message}`;
-    return { uses, unclear: [{ server, why }], headersRead: 0 };
+    return { uses, unclear: [{ server, why }], headersRead: 0, isWhole: false };
   }
 }
 
 interface Proving {
-  readonly ring: KeyRing | undefined;
+  readonly hands: Hands;
   readonly store: ObjectStore;
   readonly signal: AbortSignal;
 }
@@ -123,22 +158,41 @@ async function prove(
   };
 }
 
-/** Its data key unwrapped, and its first MiB decrypted. */
+/** Its data key unwrapped, and its first MiB decrypted, with whichever place's key does it. */
 async function proveObject(
-  { key, systemId }: LocatedObject,
+  object: LocatedObject,
   keyId: string,
-  { ring, store, signal }: Proving,
+  { hands, store, signal }: Proving,
 ): Promise<Proof> {
-  if (ring?.keyIds.includes(keyId) !== true)
-    return { object: key, proved: false, problem: 'there is no such key' };
+  let told: Proof = { object: object.key, proved: false, problem: 'there is no such key' };
+  for (const holders of hands.of(keyId)) {
+    told = await proveWith(object, { keyId, key: holders.key, store, signal });
+    if (told.proved === true) hands.opened.add(holders);
+    // Who can say that the next key is no better?
+    if (told.proved !== false) return told;
+  }
+  return told;
+}
+
+interface Trial extends Omit<Proving, 'hands'> {
+  readonly keyId: string;
+  /** Secret. */
+  readonly key: Buffer;
+}
+
+async function proveWith(
+  { key: name, systemId }: LocatedObject,
+  { keyId, key, store, signal }: Trial,
+): Promise<Proof> {
   try {
-    const object = await openStored({ store, key, signal }, { ring, systemId });
+    const ring = keyRing(new Map([[keyId, key]]));
+    const object = await openStored({ store, key: name, signal }, { ring, systemId });
     await object.readRange(0, SEGMENT_BYTES);
-    return { object: key, proved: true, problem: null };
+    return { object: name, proved: true, problem: null };
   } catch (error) {
     signal.throwIfAborted();
     if (!isProblem(error)) throw error;
-    return { object: key, proved: isUnsure(error) ? null : false, problem: error.message };
+    return { object: name, proved: isUnsure(error) ? null : false, problem: error.message };
   }
 }
 

@@ -2,7 +2,7 @@
 import type { KeyDanger } from '../encryption/key-keeper.ts';
 import type { Finding } from '../kernel/finding.ts';
 import type { Problem } from '../kernel/problem.ts';
-import type { KeyIssue, KeyReport, KeyUse, Proof } from './report.ts';
+import { KEY_DIFFERS, type KeyIssue, type KeyReport, type KeyUse, type Proof } from './report.ts';
 
 /** Everything `judgeKeys()` can open, so that whoever keeps findings can close what is over. */
 export const KEY_CODES = [
@@ -61,10 +61,15 @@ function isNeeded({ isCurrent, namesWal, objects }: KeyReport): boolean {
 
 function keyIssues(key: KeyReport): readonly KeyIssue[] {
   const { keyId, places, uses } = key;
-  const readable = places.filter(({ readable: is }) => is === true);
-  if (readable.length === 0) return whereNeeded(key).map((server) => nowhere(key, server));
+  const undecided = places.find((one) => one.code === KEY_DIFFERS && one.readable === null);
+  const readable = places.filter(({ readable: is }) => is === true).map(({ place }) => place);
+  if (undecided === undefined && readable.length === 0)
+    return whereNeeded(key).map((server) => nowhere(key, server));
+  const agreed = places.filter(({ code, readable: is }) => is !== true && code !== KEY_DIFFERS);
   return [
-    ...places.filter(({ readable: is }) => is !== true).map((place) => notAt(keyId, place)),
+    ...(undecided === undefined ? [] : [differing(key, undecided.problem ?? '')]),
+    ...places.filter(isWrong).map((place) => wrongAt(keyId, place, readable.join(' and '))),
+    ...agreed.map((place) => notAt(keyId, place)),
     ...uses.flatMap((use) => proofIssues(keyId, use)),
   ];
 }
@@ -92,6 +97,42 @@ function nowhere({ keyId, places, objects }: KeyReport, server: string | null): 
   };
 }
 
+/** One of them is wrong, and whoever guesses may destroy the only right one. */
+function differing({ keyId, isCurrent }: KeyReport, why: string): KeyIssue {
+  const next = isCurrent
+    ? '; then make a new key with `keys rotate`, so that what is new has one that is the same everywhere'
+    : '';
+  return {
+    code: 'KEY_COPY_MISSING',
+    keyId,
+    server: null,
+    verdict: 'FAIL',
+    severity: 'page',
+    summary: why,
+    hint: `Keep a copy of each of them somewhere else, and replace none by another before you know which is needed${next}.`,
+  };
+}
+
+function isWrong({ code, readable }: KeyReport['places'][number]): boolean {
+  return code === KEY_DIFFERS && readable === false;
+}
+
+function wrongAt(
+  keyId: string,
+  { place, problem }: KeyReport['places'][number],
+  right: string,
+): KeyIssue {
+  return {
+    code: 'KEY_COPY_MISSING',
+    keyId,
+    server: null,
+    verdict: 'FAIL',
+    severity: 'page',
+    summary: problem ?? '',
+    hint: `Keep a copy of what ${place} holds, then bring the key "${keyId}" there as ${right} has it, and change nothing in ${right}.`,
+  };
+}
+
 function notAt(keyId: string, { place, problem, readable }: KeyReport['places'][number]): KeyIssue {
   const why = problem ?? 'nobody knows why';
   if (readable === null)
@@ -105,7 +146,8 @@ function notAt(keyId: string, { place, problem, readable }: KeyReport['places'][
     keyId,
     server: null,
     verdict: 'FAIL',
-    severity: 'warn',
+    // The place has answered: one copy fewer, and no other warning comes before the last one.
+    severity: 'page',
     summary: `The key "${keyId}" is not readable from ${place}, and should be: ${why}`,
     hint: `Bring the copy in ${place} back while another one is there; without it nothing can be restored from there alone.`,
   };
@@ -173,11 +215,17 @@ export interface FindingsRequest {
 export function findingsOf({ issues, server, since }: FindingsRequest): readonly Finding[] {
   const ours = issues.filter((one) => one.server === null || one.server === server);
   return KEY_CODES.flatMap((code) => {
-    const [first, ...more] = ours.filter((one) => one.code === code);
+    const told = ours.filter((one) => one.code === code);
+    const [first, ...more] = told.toSorted((a, b) => weight(b) - weight(a));
     if (first === undefined) return [];
     const others = more.length === 0 ? '' : ` (and ${more.length} more, see \`keys check\`)`;
     const { severity, hint } = first;
     const summary = `${first.summary}${others}`;
     return [{ code, server, severity, summary, hint, since, runbook: RUNBOOK }];
   });
+}
+
+/** What a page tells must be what somebody is woken for. */
+function weight({ severity }: KeyIssue): number {
+  return severity === 'page' ? 1 : 0;
 }

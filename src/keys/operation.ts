@@ -10,7 +10,7 @@ import { Problem } from '../kernel/problem.ts';
 import { checkKeys } from './check.ts';
 import type { KeysDeps } from './deps.ts';
 import { findingsOf, KEY_CODES } from './judge.ts';
-import { keyAtPlaces, lookAtPlaces } from './places.ts';
+import { type Differing, holdersOf, keyAtPlaces, lookAtPlaces, type PlaceCopy } from './places.ts';
 import { KEYS_CHANGED } from './problems.ts';
 import { KeysReport } from './report.ts';
 
@@ -144,8 +144,7 @@ async function rotate(deps: KeysDeps, run: Run): Promise<KeysReport> {
   return await run.step('Use the new key', async ({ signal }) => {
     await ring.reload?.({ signal });
     const copies = await lookAtPlaces(keeper, { signal });
-    const generations = await keeper.load({ signal });
-    const { order } = generations;
+    const { order } = await keeper.load({ signal });
     return {
       action: 'rotate',
       verdict: 'PASS',
@@ -156,7 +155,7 @@ async function rotate(deps: KeysDeps, run: Run): Promise<KeysReport> {
         isCurrent: keyId === made.keyId,
         namesWal: index === 0,
         objects: null,
-        places: [...keyAtPlaces(keyId, copies, generations)],
+        places: [...keyAtPlaces(keyId, copies, differing(keyId, copies))],
         uses: [],
       })),
       issues: [],
@@ -164,4 +163,11 @@ async function rotate(deps: KeysDeps, run: Run): Promise<KeysReport> {
       escrow: keeper.escrow,
     };
   });
+}
+
+/** A rotation decrypts nothing. */
+function differing(keyId: string, copies: readonly PlaceCopy[]): Differing | undefined {
+  if (holdersOf(keyId, copies).length < 2) return undefined;
+  const why = `The places hold different keys under the name "${keyId}"; \`keys check\` tells which is right`;
+  return { right: undefined, why };
 }

@@ -1,10 +1,11 @@
-/** Asks every place for its copy of the ring, and holds the copies against each other. */
-import { type Generations, ringOf } from '../encryption/generations.ts';
+/**
+ * Asks every place for its copy of the ring, and holds the copies against each other. No place is believed
+ * more than another: where they differ only what is stored can tell which is right.
+ */
 import type { KeyDanger, KeyKeeper, KeyPlace, PlaceLook } from '../encryption/key-keeper.ts';
-import type { KeyRing } from '../encryption/key-ring.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { isProblem, type Problem } from '../kernel/problem.ts';
-import type { KeyAt } from './report.ts';
+import { KEY_DIFFERS, type KeyAt, type Proof } from './report.ts';
 
 export interface PlaceCopy {
   readonly place: string;
@@ -32,37 +33,95 @@ async function lookAt(
   }
 }
 
-/** Everything that any place could read: what there is when all else is lost. Pure. */
-export function joinCopies(copies: readonly PlaceCopy[]): Generations {
-  const readable = copies.flatMap(({ look }) => (look === undefined ? [] : [look.generations]));
-  // A copy may be behind: the longest list has them all.
-  const [longest] = readable.toSorted((a, b) => b.order.length - a.order.length);
-  const keys = new Map(readable.toReversed().flatMap((one) => [...one.keys]));
-  const unreadable = new Map(readable.toReversed().flatMap((one) => [...one.unreadable]));
-  return { order: longest?.order ?? [], keys, unreadable, warnings: [] };
+/** Of all generations, oldest first: a copy may be behind, the longest list has them all. Pure. */
+export function orderOf(copies: readonly PlaceCopy[]): readonly string[] {
+  const lists = copies.flatMap(({ look }) => (look === undefined ? [] : [look.generations.order]));
+  return lists.toSorted((a, b) => b.length - a.length)[0] ?? [];
 }
 
-/** Undefined: no place has any key. */
-export function ringOfCopies(generations: Generations): KeyRing | undefined {
-  return generations.order.length === 0 ? undefined : ringOf(generations);
+/** Places that hold the same bytes under one name. */
+export interface Holders {
+  /** Secret. */
+  readonly key: Buffer;
+  readonly places: readonly string[];
 }
 
-/** How each place stands with one generation. Pure. */
+/** More than one: the places differ. Pure. */
+export function holdersOf(keyId: string, copies: readonly PlaceCopy[]): readonly Holders[] {
+  const groups: { readonly key: Buffer; readonly places: string[] }[] = [];
+  for (const { place, look } of copies) {
+    const key = look?.generations.keys.get(keyId);
+    if (key === undefined) continue;
+    const same = groups.find((one) => one.key.equals(key));
+    if (same === undefined) groups.push({ key, places: [place] });
+    else same.places.push(place);
+  }
+  return groups;
+}
+
+/** Which of several keys of one name is right, as far as what is stored tells. */
+export interface Differing {
+  /** Undefined: nobody can tell, or each is needed. */
+  readonly right: Holders | undefined;
+  /** One sentence. */
+  readonly why: string;
+}
+
+export interface Tried {
+  readonly keyId: string;
+  readonly holders: readonly Holders[];
+  /** Those whose key has decrypted something. */
+  readonly opened: ReadonlySet<Holders>;
+  readonly proofs: readonly Proof[];
+  /** Every store has told what it holds. */
+  readonly isWhole: boolean;
+}
+
+/** Undefined: they do not differ. Pure. */
+export function differingOf(tried: Tried): Differing | undefined {
+  const { keyId, holders, opened, proofs, isWhole } = tried;
+  if (holders.length < 2) return undefined;
+  const openers = holders.filter((one) => opened.has(one));
+  const isSure = isWhole && proofs.every(({ proved }) => proved !== null);
+  const [first] = openers;
+  if (first !== undefined && openers.length === 1 && isSure) {
+    const wrong = holders.filter((one) => one !== first);
+    const verb = wrong.flatMap(({ places }) => places).length === 1 ? 'holds' : 'hold';
+    const why = `${named(wrong)} ${verb} another key under the name "${keyId}" than ${named([first])}, whose key decrypts what is stored`;
+    return { right: first, why };
+  }
+  const why = `${named(holders)} hold different keys under the name "${keyId}"`;
+  return { right: undefined, why: `${why}, and ${untold(tried, openers.length)}` };
+}
+
+function untold({ proofs, isWhole }: Tried, openers: number): string {
+  if (openers > 1) return 'each of them decrypts a part of what is stored';
+  if (!isWhole || proofs.some(({ proved }) => proved === null))
+    return 'not all of what is stored could be read to tell which is right';
+  return proofs.length === 0
+    ? 'nothing is stored that tells which is right'
+    : 'none of them decrypts what is stored';
+}
+
+function named(holders: readonly Holders[]): string {
+  return holders.flatMap(({ places }) => places).join(' and ');
+}
+
+/** How each place stands with one generation. `differing`: undefined where they agree. Pure. */
 export function keyAtPlaces(
   keyId: string,
   copies: readonly PlaceCopy[],
-  joined: Generations,
+  differing: Differing | undefined,
 ): readonly KeyAt[] {
-  const wanted = joined.keys.get(keyId);
   return copies.map((copy) => {
     const { place, look } = copy;
     const deletedAt = look?.dangers.find((one) => one.keyId === keyId && one.at)?.at;
     const at = { place, deletedAt: deletedAt === undefined ? null : utcText(deletedAt) };
-    const key = look?.generations.keys.get(keyId);
-    if (key === undefined) return { ...at, ...whyNot(keyId, copy) };
-    if (wanted?.equals(key) === true) return { ...at, readable: true, code: null, problem: null };
-    const why = `${place} holds another key under the name "${keyId}" than the others`;
-    return { ...at, readable: false, code: 'KEY_DIFFERS', problem: why };
+    if (look?.generations.keys.get(keyId) === undefined) return { ...at, ...whyNot(keyId, copy) };
+    if (differing === undefined || differing.right?.places.includes(place) === true)
+      return { ...at, readable: true, code: null, problem: null };
+    const readable = differing.right === undefined ? null : false;
+    return { ...at, readable, code: KEY_DIFFERS, problem: differing.why };
   });
 }
 

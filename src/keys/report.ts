@@ -22,10 +22,13 @@ const KeyUse = z.strictObject({
 });
 export type KeyUse = z.infer<typeof KeyUse>;
 
+/** `code` of a place that holds another key under the same name. */
+export const KEY_DIFFERS = 'KEY_DIFFERS';
+
 const KeyAt = z.strictObject({
   /** The file, or the region. */
   place: z.string(),
-  /** Null: the place does not answer. */
+  /** Null: the place does not answer, or nobody can tell which of two places is right. */
   readable: z.boolean().nullable(),
   code: z.string().nullable(),
   problem: z.string().nullable(),
