@@ -6,10 +6,11 @@ import { z } from 'zod';
 
 import type { WalProgressRecord } from '../catalog/records.ts';
 import type { BackupSummary } from '../engines/engine.ts';
-import type { WalFork, WalInventory, WalRun } from '../engines/wal-archive.ts';
+import type { WalInventory, WalRun } from '../engines/wal-archive.ts';
 import type { Json } from '../kernel/codecs.ts';
 import { compareLsn, isLsn, type Lsn, lsnBytes, lsnFromBytes } from '../kernel/lsn.ts';
 import { type SegmentName, segmentPlace } from '../kernel/wal-name.ts';
+import { isOlderThanLine, lineOf } from './lineage.ts';
 
 const LsnText = z.custom<Lsn>((value) => typeof value === 'string' && isLsn(value));
 
@@ -105,29 +106,11 @@ function along(inventory: WalInventory, timeline: number): WalInventory {
   const { forks, runs } = inventory;
   if (forks === undefined) return inventory;
   const line = lineOf(timeline, forks);
-  const oldest = line.at(-1)?.timeline ?? timeline;
   function isOn(run: WalRun): boolean {
-    return run.timeline < oldest || line.some((one) => one.timeline === run.timeline);
+    const isKnown = line.some((one) => one.timeline === run.timeline);
+    return isKnown || isOlderThanLine(run.timeline, line);
   }
   return { ...inventory, runs: runs.filter(isOn) };
-}
-
-interface Ancestor {
-  readonly timeline: number;
-  /** Where it was left; undefined: it is the newest. */
-  readonly leftAt: Lsn | undefined;
-}
-
-/** From that timeline back to the oldest that is known. */
-function lineOf(timeline: number, forks: readonly WalFork[]): readonly Ancestor[] {
-  const line: Ancestor[] = [{ timeline, leftAt: undefined }];
-  for (let child = timeline; ; ) {
-    // Numbers only grow, so this ends whatever is stored.
-    const fork = forks.find((one) => one.timeline === child && one.parent < child);
-    if (fork === undefined) return line;
-    line.push({ timeline: fork.parent, leftAt: fork.lsn });
-    child = fork.parent;
-  }
 }
 
 /** What was stored of a timeline behind where it was left does not count. */

@@ -1,6 +1,6 @@
 /**
- * What is stored of a server's log and how far that is behind, as far as it can be told: from the
- * server where it answers, else from the store and from what the catalogue remembers.
+ * What is stored of a server's log and how far that is behind, as far as it can be told: from the server
+ * and the stores that answer, else from what the catalogue remembers. Who did not answer is named.
  */
 import { z } from 'zod';
 
@@ -13,24 +13,20 @@ import { connect } from '../postgres/connect.ts';
 import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
 import { readSlot, type SlotState, slotName } from '../postgres/slots.ts';
 import { readWalRate } from '../postgres/wal-rate.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
 import type { ArchivingOperationDeps, ArchivingServer, OtherStore } from './deps.ts';
 
 export interface WalMeasure {
   readonly folder: ClusterFolder | undefined;
-  /** Empty when there is no cluster's folder yet. */
-  readonly inventory: WalInventory;
   readonly segmentBytes: number;
   readonly slot: SlotState | undefined;
   /** Log that the server writes, in bytes per second; undefined: it does not answer. */
   readonly walRate: number | undefined;
-  readonly storedLsn: Lsn | undefined;
   readonly serverLsn: Lsn | undefined;
-  /** Bytes of log that are on the server only; undefined: the server does not answer. */
-  readonly lagBytes: number | undefined;
-  /** Age of the moment of which everything is stored; 0: nothing is missing; undefined: unknown. */
-  readonly lagSeconds: number | undefined;
   /** Why the server could not be asked. */
   readonly unreachable: Problem | undefined;
+  /** The server's first. */
+  readonly first: StoreMeasure;
   /** Every store, the first one first. */
   readonly stores: readonly StoreMeasure[];
 }
@@ -38,11 +34,13 @@ export interface WalMeasure {
 /** What one store has of the log. */
 export interface StoreMeasure {
   readonly store: string;
-  /** Undefined: it did not answer. */
+  /** Empty when there is no cluster's folder yet. Undefined: it did not answer. */
   readonly inventory: WalInventory | undefined;
   /** As listed; of a store that does not answer, as remembered. */
   readonly storedLsn: Lsn | undefined;
+  /** Bytes of log that are on the server only; undefined: the server does not answer. */
   readonly lagBytes: number | undefined;
+  /** Age of the moment of which everything is stored; 0: nothing is missing; undefined: unknown. */
   readonly lagSeconds: number | undefined;
   /** Age of the moment of which everything is known to be stored there; undefined: none is known. */
   readonly ageSeconds: number | undefined;
@@ -59,10 +57,9 @@ export async function measureWal(
   const asked = await askServer(server, deps, signal);
   const known = await deps.catalog.walProgress.find(server.name, server.storeName);
   const cluster = await findCluster(server, deps, asked.facts, { signal });
-  const first = { name: server.storeName, store: server.store };
   const look = { server, cluster, serverLsn: asked.facts?.lsn, signal };
-  const measure = await measureStore(first, look, deps);
-  const stores = [told(first.name, measure)];
+  const first = await tryStore({ name: server.storeName, store: server.store }, look, deps);
+  const stores = [first];
   for (const other of server.otherStores ?? []) stores.push(await tryStore(other, look, deps));
   return {
     folder: cluster.folder,
@@ -71,8 +68,8 @@ export async function measureWal(
     walRate: asked.walRate,
     serverLsn: asked.facts?.lsn ?? toldLsn(known?.serverLsn),
     unreachable: asked.unreachable,
+    first,
     stores,
-    ...measure,
   };
 }
 
@@ -83,42 +80,33 @@ interface Look {
   readonly signal: AbortSignal;
 }
 
-type Measured = Pick<WalMeasure, 'inventory' | 'storedLsn' | 'lagBytes' | 'lagSeconds'> &
-  Pick<StoreMeasure, 'ageSeconds'>;
-
-async function measureStore(
-  { name, store }: OtherStore,
-  { server, cluster, serverLsn, signal }: Look,
-  deps: ArchivingOperationDeps,
-): Promise<Measured> {
-  const { folder, segmentBytes } = cluster;
-  const known = await deps.catalog.walProgress.find(server.name, name);
-  const place = { store, ring: server.ring, segmentBytes, signal };
-  const inventory =
-    folder === undefined ? NOTHING : await deps.archive.inventory({ ...place, folder });
-  const storedLsn = inventory.runs.at(-1)?.toLsn;
-  const lagBytes = lagBetween(storedLsn, serverLsn);
-  const age = ageSeconds(known, deps.clock.now());
-  const lagSeconds = lagBytes === 0 ? 0 : age;
-  return { inventory, storedLsn, lagBytes, lagSeconds, ageSeconds: age };
-}
-
-/** A copy that does not answer is told as far as it is remembered; the first must answer. */
+/** One that does not answer is told as far as it is remembered. */
 async function tryStore(
-  other: OtherStore,
+  place: OtherStore,
   look: Look,
   deps: ArchivingOperationDeps,
 ): Promise<StoreMeasure> {
+  const known = await deps.catalog.walProgress.find(look.server.name, place.name);
+  const age = ageSeconds(known, deps.clock.now());
   try {
-    return told(other.name, await measureStore(other, look, deps));
+    const inventory = await inventoryOf(place, look, deps);
+    const storedLsn = inventory.runs.at(-1)?.toLsn;
+    const lagBytes = lagBetween(storedLsn, look.serverLsn);
+    return {
+      store: place.name,
+      inventory,
+      storedLsn,
+      lagBytes,
+      lagSeconds: lagBytes === 0 ? 0 : age,
+      ageSeconds: age,
+      unreachable: undefined,
+    };
   } catch (error) {
     look.signal.throwIfAborted();
     if (!isProblem(error)) throw error;
-    const known = await deps.catalog.walProgress.find(look.server.name, other.name);
     const storedLsn = toldLsn(known?.storedLsn);
-    const age = ageSeconds(known, deps.clock.now());
     return {
-      store: other.name,
+      store: place.name,
       inventory: undefined,
       storedLsn,
       lagBytes: lagBetween(storedLsn, look.serverLsn),
@@ -129,8 +117,25 @@ async function tryStore(
   }
 }
 
-function told(store: string, measured: Measured): StoreMeasure {
-  return { store, ...measured, unreachable: undefined };
+async function inventoryOf(
+  { store }: OtherStore,
+  { server, cluster, signal }: Look,
+  { archive }: ArchivingOperationDeps,
+): Promise<WalInventory> {
+  const { folder, segmentBytes } = cluster;
+  const { ring } = server;
+  if (folder !== undefined)
+    return await archive.inventory({
+      store,
+      ring,
+      segmentBytes,
+      signal,
+      folder,
+      withContents: true,
+    });
+  // Nothing is known to look for, but a store that is away must not look empty.
+  for await (const _ of store.list(`${server.name}/`, { signal })) break;
+  return NOTHING;
 }
 
 const NOTHING: WalInventory = {
@@ -188,7 +193,7 @@ interface Cluster {
   readonly segmentBytes: number;
 }
 
-/** As the server says; where it is silent, what the catalogue and the store know. */
+/** As the server says; where it is silent, what the catalogue and the stores know. */
 async function findCluster(
   server: ArchivingServer,
   deps: ArchivingOperationDeps,
@@ -201,17 +206,35 @@ async function findCluster(
   }
   const known = await deps.catalog.walProgress.find(server.name, server.storeName);
   const segmentBytes = await rememberedSegmentBytes(server, deps);
-  return { folder: await findFolder(server, known?.systemId, signal), segmentBytes };
+  for (const store of [server.store, ...(server.otherStores ?? []).map((other) => other.store)]) {
+    try {
+      const folder = await findFolder({ server, store, systemId: known?.systemId, signal });
+      if (folder !== undefined) return { folder, segmentBytes };
+    } catch (error) {
+      // It is named when its log is looked at.
+      signal.throwIfAborted();
+      if (!isProblem(error)) throw error;
+    }
+  }
+  return { folder: undefined, segmentBytes };
+}
+
+interface FolderSearch {
+  readonly server: ArchivingServer;
+  readonly store: ObjectStore;
+  readonly systemId: string | undefined;
+  readonly signal: AbortSignal;
 }
 
 /** The cluster the catalogue speaks of, else the one whose name sorts last. */
-async function findFolder(
-  server: ArchivingServer,
-  systemId: string | undefined,
-  signal: AbortSignal,
-): Promise<ClusterFolder | undefined> {
+async function findFolder({
+  server,
+  store,
+  systemId,
+  signal,
+}: FolderSearch): Promise<ClusterFolder | undefined> {
   let last: ClusterFolder | undefined;
-  for await (const { key } of server.store.list(`${server.name}/`, { signal })) {
+  for await (const { key } of store.list(`${server.name}/`, { signal })) {
     const parts = /^[^/]+\/(\d+)-(\d+)\/(?:wal|tail)\//.exec(key);
     if (parts === null) continue;
     const found = { server: server.name, major: Number(parts[1]), systemId: parts[2] ?? '' };

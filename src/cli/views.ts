@@ -5,6 +5,7 @@
 import { z } from 'zod';
 
 import { alertLines } from '../alerts/words.ts';
+import { walLines } from '../archiving/wal-words.ts';
 import type { Json } from '../kernel/codecs.ts';
 import { formatSeconds, formatUtc } from '../kernel/moment.ts';
 import { formatBytes } from '../kernel/size.ts';
@@ -31,6 +32,7 @@ const VIEWS: Readonly<Record<string, View | undefined>> = {
   restore: restoreView,
   'restore-tables': tablesView,
   usage: usageView,
+  wal: (result) => walLines(result)?.join('\n'),
   retention: (result) => retentionLines(result)?.join('\n'),
   hold: (result) => holdLines(result)?.join('\n'),
   alerts: (result) => alertLines(result)?.join('\n'),

@@ -36,6 +36,8 @@ export interface WalInventory {
   readonly missing: readonly SegmentName[];
   /** Segments with two contents: nobody can tell which is true, so they cover nothing. Default: none. */
   readonly conflicts?: readonly SegmentName[];
+  /** Keyed hashes of what is stored under each segment's name. Default: nobody asked. */
+  readonly contents?: ReadonlyMap<SegmentName, readonly string[]>;
   /** Names of history files that are stored. */
   readonly histories: readonly string[];
   /** What they say; one that cannot be read says nothing. Default: nobody has read them. */
@@ -53,6 +55,8 @@ export interface WalArchive {
       readonly segmentBytes: number;
       /** Only what touches it is looked for, and no history: cheap however much log is stored. */
       readonly range?: WalRun;
+      /** Also `contents`, which takes memory for each segment. */
+      readonly withContents?: boolean;
       readonly signal: AbortSignal;
     },
   ): Promise<WalInventory>;

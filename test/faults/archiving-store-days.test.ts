@@ -11,6 +11,7 @@ import { lsnBytes, lsnFromBytes, toLsn } from '../../src/kernel/lsn.ts';
 import { segmentBegin, segmentNameAt } from '../../src/kernel/wal-name.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { absentStore } from '../support/absent-store.ts';
 import {
   archivedServer,
   archiveFor,
@@ -58,7 +59,11 @@ test('a segment that is stored already with other bytes: both stay, and people a
   expect(finding?.summary).toContain(name);
   await archived.lookForHoles();
   expect(await archived.finding('ARCHIVING_LOG_HOLE')).toBeDefined();
-  expect((await archived.wal()).stores[0]?.conflicts).toEqual([name]);
+  const [own] = (await archived.wal()).stores;
+  expect(own?.conflicts).toEqual([name]);
+  const copies = own?.holes.flatMap((hole) => hole.copies) ?? [];
+  expect(copies.map(({ segment }) => segment)).toEqual([name, name]);
+  expect(copies.map(({ hash }) => hash)).toContain(server.ring.contentName(bytes));
 
   await store.remove(key, { signal });
   await archived.lookForHoles();
@@ -82,6 +87,14 @@ test('a segment that vanishes from the store: told, and its moments are out of r
   const finding = await archived.finding('ARCHIVING_LOG_HOLE');
   expect(finding?.severity).toBe('page');
   expect(finding?.summary).toContain(`no moment after ${first} can be reached`);
+  const wal = await archived.wal();
+  expect(wal.holes).toMatchObject([
+    { first: name, last: name, timeline: 1, from: first, segments: 1, bytes: SEGMENT_BYTES },
+  ]);
+  for (const side of [wal.holes[0]?.after, wal.holes[0]?.before])
+    expect(side?.hash).toMatch(/^[0-9a-f]{32}$/);
+  expect(wal.bases).toMatchObject([{ to: first, reaches: 'hole' }]);
+  expect(archived.walExitCode(wal)).toBe(1);
   await using running = archived.start();
   await nextSecond();
   await archived.recordBase(await currentLsn(postgres));
@@ -119,6 +132,55 @@ test('store down for an hour under load: the server keeps its log, people are ca
   expect(files.size).toBeGreaterThan(10);
   expect(await archived.differing(files, end)).toEqual([]);
   expect(await archived.inventory()).toMatchObject({ missing: [], runs: [{}] });
+});
+
+test('`wal` while a store is away: what is known of the server and the others, who is missing, and no verdict', async () => {
+  const west = absentStore(memoryStore());
+  await using archived = await archivedServer(postgres, {
+    otherStores: [{ name: 'west', store: west }],
+  });
+  const { stored } = await archiveFor(postgres, archived, 1);
+  await writeLog(postgres);
+  archived.store.isAway = true;
+
+  const wal = await archived.wal();
+  const [here, other] = wal.stores;
+
+  expect(here).toMatchObject({ store: 'here', coverage: [], storedLsn: stored });
+  expect(here?.unreachable).toMatchObject({ code: 'STORAGE_UNREACHABLE' });
+  expect(other).toMatchObject({ store: 'west', unreachable: null });
+  expect(wal).toMatchObject({ slot: { name: 'dbdr_shop' }, segments: null, unreachable: null });
+  expect(wal.lagBytes).toBeGreaterThan(1_000_000);
+  expect(wal.bases).toMatchObject([{ to: null, reaches: 'unknown' }]);
+  expect(archived.walExitCode(wal)).toBe(4);
+
+  archived.store.isAway = false;
+  west.isAway = true;
+  const back = await archived.wal();
+  expect(back.stores[1]?.unreachable).toMatchObject({ code: 'STORAGE_UNREACHABLE' });
+  expect(back.bases).toMatchObject([{ reaches: 'all' }]);
+  expect(archived.walExitCode(back)).toBe(4);
+  west.isAway = false;
+  expect(archived.walExitCode(await archived.wal())).toBe(0);
+});
+
+test('`wal` with server and stores away names all of them', async () => {
+  const west = absentStore(memoryStore());
+  await using archived = await archivedServer(postgres, {
+    url: 'postgres://nobody@127.0.0.1:9/none',
+    otherStores: [{ name: 'west', store: west }],
+  });
+  archived.store.isAway = true;
+  west.isAway = true;
+
+  const wal = await archived.wal();
+
+  expect(wal.unreachable).toMatchObject({ code: 'POSTGRES_UNREACHABLE' });
+  expect(wal.stores.map(({ unreachable }) => unreachable?.code)).toEqual([
+    'STORAGE_UNREACHABLE',
+    'STORAGE_UNREACHABLE',
+  ]);
+  expect(archived.walExitCode(wal)).toBe(4);
 });
 
 test('receiver killed before and after each of its writes: nothing is missing and nothing differs', async () => {

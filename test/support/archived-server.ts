@@ -13,7 +13,8 @@ import {
   archivingLease,
 } from '../../src/archiving/deps.ts';
 import { archivingService } from '../../src/archiving/services.ts';
-import { type WalReport, walOperation } from '../../src/archiving/wal-operation.ts';
+import { walOperation } from '../../src/archiving/wal-operation.ts';
+import type { WalReport } from '../../src/archiving/wal-report.ts';
 import { coverageService } from '../../src/archiving/watch-coverage.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { openSqliteCatalog } from '../../src/catalog/sqlite.ts';
@@ -49,6 +50,8 @@ export interface ArchivedServer extends AsyncDisposable {
   untilStored(lsn: Lsn): Promise<void>;
   inventory(): Promise<WalInventory>;
   wal(): Promise<WalReport>;
+  /** Of the terminal, for such an answer of `wal`. */
+  walExitCode(report: WalReport): number | undefined;
   /** Writes into the catalogue that a backup has begun there. */
   recordBase(beginLsn: Lsn, timeline?: number): Promise<void>;
   /** Names of segments that are stored with other bytes than those, as far as `end`. */
@@ -71,6 +74,8 @@ interface ArchivedServerOptions {
   /** Default: the server's own. */
   readonly url?: string;
   readonly store?: ObjectStore;
+  /** Nobody copies to them. Default: none. */
+  readonly otherStores?: ArchivingServer['otherStores'];
   readonly clock?: Clock;
   /** Default: 0.05. */
   readonly tailSeconds?: number;
@@ -93,6 +98,7 @@ export async function archivedServer(
     store,
     ring: keyRing(new Map([['k1', randomBytes(32)]])),
     tailSeconds: options.tailSeconds ?? 0.05,
+    otherStores: options.otherStores,
   };
   const deps: ArchivingOperationDeps = {
     catalog,
@@ -139,6 +145,7 @@ export async function archivedServer(
       const { plan } = await operation.prepare({}, { actor: run.actor, signal });
       return await operation.run(plan, run);
     },
+    walExitCode: (report) => walOperation(deps).exitCode?.(report),
     async recordBase(beginLsn, timeline = 1) {
       const { folder } = await place();
       const backupId = backupIdAt(clock.now());

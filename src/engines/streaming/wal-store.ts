@@ -40,32 +40,51 @@ type SegmentRequest = Omit<FetchRequest, 'name' | 'destination'>;
 export const walStore: WalArchive = { inventory, fetch: fetchFile };
 
 async function inventory(request: InventoryRequest): Promise<WalInventory> {
-  const { segmentBytes } = request;
+  const { segmentBytes, withContents = false } = request;
+  const { pieces, segments, ...listed } = await listWal(request);
+  // With two contents nobody can tell which one is true: `fetch()` refuses it, so it covers nothing.
+  const conflicts: SegmentName[] = [];
+  for (const [name, contents] of segments)
+    if (contents.length === 1) pieces.push(wholeSegment(name, segmentBytes));
+    else conflicts.push(name);
+  const thinned = await thinnedMarks(request);
+  const { runs, holes } = findRuns(pieces, segmentBytes, thinned);
+  const missing = holes.map(({ timeline, lsn }) => segmentNameAt(timeline, lsn, segmentBytes));
+  const forks = await readForks(request, listed.histories);
+  const found = { ...listed, runs, missing, conflicts, forks, thinned, segments: segments.size };
+  return withContents ? { ...found, contents: segments } : found;
+}
+
+interface ListedWal {
+  /** Of tails. */
+  readonly pieces: StoredPiece[];
+  /** Their contents; only how many where nobody asked for more. */
+  readonly segments: ReadonlyMap<SegmentName, readonly string[]>;
+  readonly histories: readonly string[];
+  readonly storedBytes: number;
+}
+
+async function listWal(request: InventoryRequest): Promise<ListedWal> {
   const pieces: StoredPiece[] = [];
   const histories: string[] = [];
-  const segments = new Map<SegmentName, number>();
+  const segments = new Map<SegmentName, readonly string[]>();
   let storedBytes = 0;
   for (const part of ['wal/', 'tail/'] as const) {
     for await (const { sizeBytes, object } of storedWal(request, part)) {
       storedBytes += sizeBytes;
       if (object.kind === 'history') histories.push(object.name);
-      if (object.kind === 'segment')
-        segments.set(object.name, (segments.get(object.name) ?? 0) + 1);
       if (object.kind === 'tail') pieces.push(tailPiece(object));
+      if (object.kind !== 'segment') continue;
+      const known = segments.get(object.name);
+      const contents = request.withContents === true ? [object.contentName] : UNTOLD;
+      segments.set(object.name, known === undefined ? contents : [...known, ...contents]);
     }
   }
-  // With two contents nobody can tell which one is true: `fetch()` refuses it, so it covers nothing.
-  const conflicts: SegmentName[] = [];
-  for (const [name, contents] of segments)
-    if (contents === 1) pieces.push(wholeSegment(name, segmentBytes));
-    else conflicts.push(name);
-  const thinned = await thinnedMarks(request);
-  const { runs, holes } = findRuns(pieces, segmentBytes, thinned);
-  const missing = holes.map(({ timeline, lsn }) => segmentNameAt(timeline, lsn, segmentBytes));
-  const forks = await readForks(request, histories);
-  const found = { runs, missing, conflicts, histories, forks, thinned, storedBytes };
-  return { ...found, segments: segments.size };
+  return { pieces, segments, histories, storedBytes };
 }
+
+/** One content, shared by all segments so that it takes no memory. */
+const UNTOLD: readonly string[] = [''];
 
 /** They are few, and of a few lines each. */
 async function readForks(

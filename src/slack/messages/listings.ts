@@ -1,6 +1,7 @@
-/** Lists as people read them, one line an entry: runs, backups, restored instances, stores. Pure. */
+/** Lists as people read them, one line an entry: runs, backups, restored instances, log, stores. Pure. */
 import { z } from 'zod';
 
+import { walLines } from '../../archiving/wal-words.ts';
 import type { Json } from '../../kernel/codecs.ts';
 import { formatBytes } from '../../kernel/size.ts';
 import { usageBlocks } from '../../monitoring/usage-words.ts';
@@ -95,6 +96,7 @@ export function listingLines(result: Json, reader: Reader): readonly string[] | 
     backupLines(result, reader) ??
     instanceLines(result, reader) ??
     incidentLines(result, reader) ??
+    walLines(result) ??
     usageLines(result)
   );
 }
