@@ -8,6 +8,7 @@ import {
   namePrepared,
   type PreparedTransaction,
 } from '../postgres/prepared-transactions.ts';
+import { CLOCK_OFF_MAX_SECONDS } from './ahead.ts';
 import type { Proofs } from './proofs.ts';
 import { ageSeconds, type Standing } from './standing.ts';
 import type { StoreStanding } from './store-standing.ts';
@@ -69,8 +70,6 @@ const HEADROOM_SHARE_MIN = 0.25;
 /** A copy that is late for so long is none; a backup is copied within. */
 const COPY_LATE_SECONDS = 6 * 3600;
 
-/** A person who types a target means a minute. */
-const CLOCK_OFF_MAX_SECONDS = 60;
 /** Amazon S3 takes no request that is further off: RequestTimeTooSkewed. */
 const CLOCK_OFF_PAGE_SECONDS = 15 * 60;
 

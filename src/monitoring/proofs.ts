@@ -5,6 +5,7 @@
 import { z } from 'zod';
 
 import type { RunRecord } from '../catalog/runs.ts';
+import { isAhead } from './ahead.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
 import { ageSeconds } from './standing.ts';
 
@@ -28,23 +29,25 @@ export async function readProofs(
   { catalog, clock }: Pick<MonitoringDeps, 'catalog' | 'clock'>,
 ): Promise<Proofs> {
   const wanted = { server: name, operation: 'verify', states: ['done'] } as const;
-  const passedAt = lastPassAt(await catalog.runs.list({ ...wanted, limit: PROOFS_MAX }));
+  const now = clock.now();
+  const passedAt = lastPassAt(await catalog.runs.list({ ...wanted, limit: PROOFS_MAX }), now);
   const ends = (await catalog.backups.list(name))
     .flatMap(({ summary }) => Summary.safeParse(summary).data?.endedAt ?? [])
     .toSorted();
   return {
     hoursSinceLastPass:
-      passedAt === undefined ? null : Math.round(ageSeconds(passedAt, clock.now()) / 36) / 100,
+      passedAt === undefined ? null : Math.round(ageSeconds(passedAt, now) / 36) / 100,
     firstBackupAt: ends.at(0) ?? null,
   };
 }
 
-/** Undefined: none. Pure. */
-export function lastPassAt(runs: readonly RunRecord[]): string | undefined {
+/** Undefined: none. One that a clock dated that ran ahead says nothing of how long ago it was. Pure. */
+export function lastPassAt(runs: readonly RunRecord[], now: Temporal.Instant): string | undefined {
   return runs
     .filter(({ operation, result }) => operation === 'verify' && Passed.safeParse(result).success)
     .filter(({ plan }) => Chosen.safeParse(plan).data?.isNewest !== false)
     .flatMap(({ endedAt }) => endedAt ?? [])
+    .filter((endedAt) => !isAhead(endedAt, now))
     .toSorted()
     .at(-1);
 }

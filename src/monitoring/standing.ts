@@ -6,6 +6,7 @@ import type { BackupRecord, WalProgressRecord } from '../catalog/records.ts';
 import { ownLogEnd } from '../engines/own-log.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { compareLsn, isLsn, type Lsn } from '../kernel/lsn.ts';
+import { isAhead } from './ahead.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
 import { type StoreStanding, standingOfStores, worstRpo } from './store-standing.ts';
 
@@ -80,18 +81,40 @@ export async function readStanding(server: WatchedServer, deps: StandingDeps): P
     .flatMap(endOf)
     .toSorted();
   // Older ones are kept for their own moments only.
-  const window = deps.windowFrom?.(server.name, backups, clock.now());
+  const now = clock.now();
+  const window = deps.windowFrom?.(server.name, backups, now);
+  const last = ends.findLast((end) => !isAhead(end, now)) ?? ends.at(-1);
   const wal = progress.get(server.stores[0] ?? '');
   const { stores: names } = server;
-  const stores = standingOfStores({ stores: names, backups, progress, now: clock.now() });
+  const stores = standingOfStores({ stores: names, backups, progress, now });
   return {
-    lastBackupAt: ends.at(-1) ?? null,
+    lastBackupAt: last ?? null,
     lastVerifiedAt: lastProofAt(backups) ?? null,
-    recoverableFrom: ends.length === 0 ? null : (latest(ends.at(0), window) ?? null),
-    recoverableTo: ends.length === 0 ? null : (latest(wal?.at, ends.at(-1)) ?? null),
+    ...reachOf({ oldest: ends.at(0), window, storedAt: wal?.at, last }),
     rpoSeconds: worstRpo(stores),
     rtoSeconds: await measuredRto(server, deps),
     stores,
+  };
+}
+
+interface Reach {
+  /** End of the oldest backup; undefined: there is none, and nothing can be returned to. */
+  readonly oldest: string | undefined;
+  readonly window: string | undefined;
+  readonly storedAt: string | undefined;
+  readonly last: string | undefined;
+}
+
+function reachOf({
+  oldest,
+  window,
+  storedAt,
+  last,
+}: Reach): Pick<Standing, 'recoverableFrom' | 'recoverableTo'> {
+  if (oldest === undefined) return { recoverableFrom: null, recoverableTo: null };
+  return {
+    recoverableFrom: latest(oldest, window) ?? null,
+    recoverableTo: latest(storedAt, last) ?? null,
   };
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import type { BackupRecord, WalProgressRecord } from '../catalog/records.ts';
+import { isAhead, secondsAhead } from './ahead.ts';
 
 export const StoreStanding = z.strictObject({
   store: z.string(),
@@ -57,7 +58,7 @@ export function standingOfStores(facts: StoreFacts): readonly StoreStanding[] {
       lateSince: endsOf(late).at(0) ?? null,
       storedLsn: row?.storedLsn ?? null,
       behindSeconds,
-      rpoSeconds: row === undefined ? null : secondsBetween(row.at, facts.now),
+      rpoSeconds: row === undefined ? null : atRisk(row.at, facts.now),
     };
   });
 }
@@ -98,6 +99,11 @@ function secondsBehind(
     row.timeline === first.timeline &&
     row.storedLsn === first.storedLsn;
   return isLevel ? 0 : secondsBetween(row.at, Temporal.Instant.from(first.at));
+}
+
+/** While it lies ahead, nothing was stored since our clock was set right: that is no zero. */
+function atRisk(at: string, now: Temporal.Instant): number {
+  return isAhead(at, now) ? Math.round(secondsAhead(at, now)) : secondsBetween(at, now);
 }
 
 function secondsBetween(from: string, to: Temporal.Instant): number {

@@ -25,6 +25,8 @@ export interface CopyContext {
 }
 
 const PROMOTE_SECONDS = 300;
+/** Two clocks may differ; from here on monitoring wakes somebody for it. */
+const CLOCK_AHEAD_MAX_SECONDS = 15 * 60;
 
 /** Ending early is FAIL, whatever anybody's exit code says; so is standing anywhere else. */
 export function judgeExactPosition({ reached }: Pick<ScratchRestore, 'reached'>, lsn: Lsn): Seen {
@@ -53,12 +55,18 @@ export interface AgeRequest {
   readonly asOf?: string;
 }
 
+/** What is dated in the future was dated by a wrong clock, and may be of any age: that is no PASS. */
 export function judgeAge(request: AgeRequest): Seen {
   const { at, backupEndedAt, maxAgeSeconds, now, asOf = 'the proof began' } = request;
   const newest = at ?? Temporal.Instant.from(backupEndedAt);
-  const ageSeconds = Math.max(0, (now.epochMilliseconds - newest.epochMilliseconds) / 1000);
+  const aheadSeconds = (newest.epochMilliseconds - now.epochMilliseconds) / 1000;
+  const ageSeconds = Math.max(0, -aheadSeconds);
   const what = at === null ? 'none since the backup ended at ' : '';
   const when = `${what}${formatUtc(newest.round('second'))}`;
+  if (aheadSeconds > CLOCK_AHEAD_MAX_SECONDS) {
+    const detail = `${when}, ${formatSeconds(aheadSeconds)} after ${asOf}: a clock was wrong, so its age cannot be told`;
+    return { verdict: 'ERROR', detail };
+  }
   const age = `${formatSeconds(ageSeconds)} before ${asOf}`;
   if (ageSeconds <= maxAgeSeconds) return { verdict: 'PASS', detail: `${when}, ${age}` };
   const limit = formatSeconds(maxAgeSeconds);

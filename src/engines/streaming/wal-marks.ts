@@ -54,7 +54,9 @@ export class StoredAge {
       last.at = at;
       return;
     }
-    if (last !== undefined && at.since(last.at).total('milliseconds') < SAMPLE_MS) return;
+    const sinceMs = last === undefined ? SAMPLE_MS : at.since(last.at).total('milliseconds');
+    // A clock that was set back does not stop it until the old time has come again.
+    if (sinceMs >= 0 && sinceMs < SAMPLE_MS) return;
     this.#told.push({ lsn, at });
   }
 

@@ -5,6 +5,8 @@ import type { RunRecord } from '../../../src/catalog/runs.ts';
 import { lastPassAt } from '../../../src/monitoring/proofs.ts';
 import { runRecord } from '../../support/run-record.ts';
 
+const NOW = Temporal.Instant.from('2026-11-22T15:00:00Z');
+
 function proof(verdict: string, hour: number, change: Partial<RunRecord> = {}): RunRecord {
   const endedAt = `2026-11-22T${String(hour).padStart(2, '0')}:00:00.000000Z`;
   const plan = { isNewest: true };
@@ -14,8 +16,8 @@ function proof(verdict: string, hour: number, change: Partial<RunRecord> = {}): 
 test('lastPassAt() is set by PASS alone', () => {
   const runs = [proof('SKIPPED', 7), proof('ERROR', 6), proof('FAIL', 5), proof('PASS', 4)];
 
-  expect(lastPassAt(runs)).toBe('2026-11-22T04:00:00.000000Z');
-  expect(lastPassAt(runs.slice(0, 3))).toBeUndefined();
+  expect(lastPassAt(runs, NOW)).toBe('2026-11-22T04:00:00.000000Z');
+  expect(lastPassAt(runs.slice(0, 3), NOW)).toBeUndefined();
 });
 
 test('lastPassAt() takes no older backup for the newest, whether the plan or the answer says so', () => {
@@ -25,9 +27,16 @@ test('lastPassAt() takes no older backup for the newest, whether the plan or the
     proof('PASS', 3, { plan: {} }),
   ];
 
-  expect(lastPassAt(older)).toBe('2026-11-22T03:00:00.000000Z');
+  expect(lastPassAt(older, NOW)).toBe('2026-11-22T03:00:00.000000Z');
+});
+
+test('lastPassAt() believes no PASS that a clock dated which ran ahead', () => {
+  const runs = [proof('PASS', 16), proof('PASS', 4)];
+
+  expect(lastPassAt(runs, NOW)).toBe('2026-11-22T04:00:00.000000Z');
+  expect(lastPassAt(runs.slice(0, 1), NOW)).toBeUndefined();
 });
 
 test('lastPassAt() heeds proofs only', () => {
-  expect(lastPassAt([proof('PASS', 4, { operation: 'keys' })])).toBeUndefined();
+  expect(lastPassAt([proof('PASS', 4, { operation: 'keys' })], NOW)).toBeUndefined();
 });

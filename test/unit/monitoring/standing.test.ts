@@ -105,3 +105,15 @@ test('readStanding() takes the proof of an older backup for none of the server a
   expect((await standing([old, daily, next])).lastVerifiedAt).toBe('2026-11-21T07:00:00.000000Z');
   expect((await standing([old, next])).lastVerifiedAt).toBeNull();
 });
+
+test('readStanding() lets no backup pass for the newest that a clock dated which ran ahead', async () => {
+  const found = await standing([
+    backup('2026-11-20T02:00:00.000000Z'),
+    backup('2036-11-20T02:00:00.000000Z'),
+  ]);
+
+  expect(found.lastBackupAt).toBe('2026-11-20T02:00:00.000000Z');
+  expect(await standing([backup('2036-11-20T02:00:00.000000Z')])).toMatchObject({
+    lastBackupAt: '2036-11-20T02:00:00.000000Z',
+  });
+});

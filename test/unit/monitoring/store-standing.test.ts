@@ -41,6 +41,14 @@ function facts(rows: readonly WalProgressRecord[], backups: readonly BackupRecor
 }
 
 describe('standingOfStores()', () => {
+  test('takes a moment that a clock noted which ran ahead for no proof that nothing is at risk', () => {
+    const [ahead] = standingOfStores(facts([row('here', '16:30:00')], []));
+    const [nearly] = standingOfStores(facts([row('here', '15:00:30')], []));
+
+    expect(ahead?.rpoSeconds).toBe(5400);
+    expect(nearly?.rpoSeconds).toBe(0);
+  });
+
   test('says of each store how far it is and which backups it lacks', () => {
     const backups = [
       backup('here', '2026-11-21T02:00:00Z'),

@@ -101,6 +101,17 @@ describe('judgeAge()', () => {
     );
   });
 
+  test('passes nothing that a clock dated which ran ahead: it may be of any age', () => {
+    const request = { backupEndedAt: '2026-11-24T02:00:00Z', maxAgeSeconds: day, now };
+
+    expect(judgeAge({ ...request, at: now.add({ hours: 6 }) })).toEqual({
+      verdict: 'ERROR',
+      detail:
+        '2026-11-24 10:20:00 UTC, 6 h after the proof began: a clock was wrong, so its age cannot be told',
+    });
+    expect(judgeAge({ ...request, at: now.add({ minutes: 15 }) }).verdict).toBe('PASS');
+  });
+
   test('counts from the end of the backup when nothing was replayed since', () => {
     const judged = judgeAge({
       at: null,

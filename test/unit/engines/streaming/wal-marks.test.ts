@@ -58,6 +58,16 @@ test('tells the newest moment of which everything is stored', () => {
   expect(age.completeAt(30n)?.toString()).toBe(second(3).toString());
 });
 
+test('goes on from the true time when a clock that ran ahead is set right', () => {
+  const age = new StoredAge();
+  age.told(10n, second(7200));
+  age.told(20n, second(60));
+  age.told(30n, second(61));
+
+  expect(age.completeAt(20n)?.toString()).toBe(second(60).toString());
+  expect(age.completeAt(30n)?.toString()).toBe(second(61).toString());
+});
+
 test('grows with a server that says again that nothing is new', () => {
   const age = new StoredAge();
   age.told(10n, second(1));
