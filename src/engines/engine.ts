@@ -130,7 +130,13 @@ export interface Engine {
   /** Checks that every pack is there with the size the manifest says and that each one decrypts. */
   checkObjects(request: StoreAndKeys & CheckRequest): Promise<ObjectCheck>;
 
-  /** Removes packs of backups that have no manifest and are older than `olderThanMs`. */
+  /**
+   * Removes packs of backups that have no manifest and are older than `olderThanMs`. What is locked, or
+   * of a backup whose manifest cannot be looked for, stays, and is told once all others are gone.
+   *
+   * @throws Problem STORAGE_OBJECT_LOCKED with the fact `until`, where the store tells it; the first
+   * other refusal of a removal ends it.
+   */
   sweepUnfinished(
     request: StoreAndKeys & {
       readonly server: ServerName;

@@ -1,7 +1,8 @@
 /**
  * After a death: runs that a dead process left `running` are closed as interrupted, runs that only it
  * could have started are cancelled, and what they had claimed is taken back by the sweepers. Also ends
- * what has expired. Everything here is repeatable and may run in several processes at once.
+ * what has expired. Everything here is repeatable and may run in several processes at once. What cannot
+ * be taken back now is tried again later, and more and more seldom: a lock or a missing right lasts.
  */
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ResourceRecord } from '../catalog/records.ts';
@@ -10,8 +11,9 @@ import { isEnded, type RunRecord } from '../catalog/runs.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { utcText } from '../kernel/codecs.ts';
 import type { Log } from '../kernel/log.ts';
-import { Problem } from '../kernel/problem.ts';
+import { isProblem, Problem } from '../kernel/problem.ts';
 import type { Service } from '../kernel/service.ts';
+import { OBJECT_LOCKED, REMOVE_DENIED, STORE_DENIED } from '../storage/problems.ts';
 import type { Sweeper } from './operation.ts';
 import { lockHolder } from './perform.ts';
 import { problemJson } from './problem-json.ts';
@@ -38,13 +40,20 @@ const SWEEP_EVERY_MS = 15_000;
 /** A sweeper may work that long before another process may try the same claim. */
 const SWEEP_LEASE_MS = 600_000;
 
+/** At least so often, whatever was refused: somebody may have given the right meanwhile. */
+const RETRY_MAX_MS = 3_600_000;
+
+/** By the claim: when on the monotonic clock it is tried again, and how long that was waited for. */
+type Pauses = Map<string, { readonly untilMs: number; readonly pauseMs: number }>;
+
 /** Recovers at once, then looks again and again. */
 export function recoverService(deps: RecoverDeps): Service {
+  const pauses: Pauses = new Map();
   return {
     name: 'recover',
     async run({ signal, ready }) {
       while (!signal.aborted) {
-        await recover(deps, { signal });
+        await recoverUnless(deps, { signal, pauses });
         ready();
         await deps.clock.sleep(SWEEP_EVERY_MS, { signal }).catch(() => signal.aborted);
       }
@@ -52,10 +61,20 @@ export function recoverService(deps: RecoverDeps): Service {
   };
 }
 
+/** Tries every claim, whenever it was tried last. */
 export async function recover(
   deps: RecoverDeps,
-  options: { readonly signal: AbortSignal },
+  { signal }: { readonly signal: AbortSignal },
 ): Promise<Recovered> {
+  return await recoverUnless(deps, { signal, pauses: new Map() });
+}
+
+interface Recovering {
+  readonly signal: AbortSignal;
+  readonly pauses: Pauses;
+}
+
+async function recoverUnless(deps: RecoverDeps, recovering: Recovering): Promise<Recovered> {
   const expired = await deps.catalog.runs.expire(utcText(deps.clock.now()));
   const interrupted: RunRecord[] = [];
   for (const held of await deps.catalog.runs.held()) {
@@ -64,7 +83,7 @@ export async function recover(
     if (run !== undefined) interrupted.push(run);
   }
   await cancelPromised(deps);
-  const swept = await sweepClaims(deps, options.signal);
+  const swept = await sweepClaims(deps, recovering);
   return { interrupted, expired, swept };
 }
 
@@ -121,13 +140,18 @@ async function cancelPromised(deps: RecoverDeps): Promise<void> {
 
 async function sweepClaims(
   deps: RecoverDeps,
-  signal: AbortSignal,
+  recovering: Recovering,
 ): Promise<readonly ResourceRecord[]> {
+  const { signal, pauses } = recovering;
   const swept: ResourceRecord[] = [];
-  for (const claim of await deps.catalog.resources.list()) {
+  const claims = await deps.catalog.resources.list();
+  for (const id of pauses.keys()) if (claims.every((claim) => claim.id !== id)) pauses.delete(id);
+  for (const claim of claims) {
     signal.throwIfAborted();
+    const paused = pauses.get(claim.id);
+    if (paused !== undefined && deps.clock.elapsedMs() < paused.untilMs) continue;
     if (!(await isLeftBehind(deps, claim))) continue;
-    if (await sweepOne(deps, claim, signal)) swept.push(claim);
+    if (await sweepOne(deps, claim, recovering)) swept.push(claim);
   }
   return swept;
 }
@@ -142,12 +166,13 @@ async function isLeftBehind(deps: RecoverDeps, claim: ResourceRecord): Promise<b
 async function sweepOne(
   deps: RecoverDeps,
   claim: ResourceRecord,
-  signal: AbortSignal,
+  { signal, pauses }: Recovering,
 ): Promise<boolean> {
   const log = deps.log.with({ run_id: claim.runId, kind: claim.kind, claim: claim.id });
   const sweeper = deps.sweepers.find(({ kind }) => kind === claim.kind);
   if (sweeper === undefined) {
-    log.warn('Nobody can take back a claim of this kind');
+    const next = pause(deps, pauses, { claim, error: undefined });
+    log.warn('Nobody can take back a claim of this kind', { next });
     return false;
   }
   const lease = `sweep:${claim.id}`;
@@ -162,10 +187,41 @@ async function sweepOne(
     return true;
   } catch (error) {
     signal.throwIfAborted();
-    // It stays claimed, and the next round tries again.
-    log.warn('Cannot take back what a run left behind', { error });
+    // It stays claimed, and is tried again.
+    const next = pause(deps, pauses, { claim, error });
+    log.warn('Cannot take back what a run left behind', { error, next });
     return false;
   } finally {
     await leases.release(lease, deps.processes.self);
   }
+}
+
+/**
+ * Answers when it is tried again: what is locked when its lock ends, what is refused after an hour, and
+ * what only failed soon, then more and more seldom.
+ */
+function pause(
+  { clock }: RecoverDeps,
+  pauses: Pauses,
+  { claim, error }: { readonly claim: ResourceRecord; readonly error: unknown },
+): string {
+  const now = clock.now();
+  const before = pauses.get(claim.id)?.pauseMs ?? SWEEP_EVERY_MS / 2;
+  const laterMs = isRefusal(error) ? RETRY_MAX_MS : Math.min(before * 2, RETRY_MAX_MS);
+  const pauseMs = lockMs(error, now) ?? laterMs;
+  pauses.set(claim.id, { untilMs: clock.elapsedMs() + pauseMs, pauseMs });
+  return utcText(now.add({ milliseconds: pauseMs }));
+}
+
+function isRefusal(error: unknown): boolean {
+  return [OBJECT_LOCKED, REMOVE_DENIED, STORE_DENIED].some((kind) => isProblem(error, kind));
+}
+
+/** Undefined: it is not locked, or the store does not tell until when. */
+function lockMs(error: unknown, now: Temporal.Instant): number | undefined {
+  if (!isProblem(error, OBJECT_LOCKED)) return undefined;
+  const { until } = error.facts;
+  if (typeof until !== 'string') return undefined;
+  const leftMs = Temporal.Instant.from(until).epochMilliseconds - now.epochMilliseconds;
+  return Math.max(leftMs, SWEEP_EVERY_MS);
 }

@@ -99,7 +99,7 @@ class MemoryStore implements ObjectStore {
       throw new Problem(
         OBJECT_LOCKED,
         `Cannot remove "${key}": it is locked until ${utcText(until)}`,
-        { facts: { key } },
+        { facts: { key, until: utcText(until) } },
       );
     this.#objects.delete(key);
     this.#retained.delete(key);

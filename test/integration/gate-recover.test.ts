@@ -4,11 +4,14 @@ import { describe, expect, test } from 'vitest';
 import type { RunRecord } from '../../src/catalog/runs.ts';
 import { ownOperations } from '../../src/gate/own-operations.ts';
 import type { Processes } from '../../src/gate/processes.ts';
-import { type RecoverDeps, recover } from '../../src/gate/recover.ts';
+import { type RecoverDeps, recover, recoverService } from '../../src/gate/recover.ts';
 import { createJournal } from '../../src/journal/journal.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { utcText } from '../../src/kernel/codecs.ts';
-import { fakeClock } from '../support/fake-clock.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { Problem } from '../../src/kernel/problem.ts';
+import { OBJECT_LOCKED, REMOVE_DENIED, STORE_UNREACHABLE } from '../../src/storage/problems.ts';
+import { type FakeClock, fakeClock } from '../support/fake-clock.ts';
 import { CARL, DORA, SIGNAL, TERMINAL, type ToyGate, toyGate } from '../support/toy-gate.ts';
 import { toyOperation } from '../support/toy-operation.ts';
 
@@ -120,6 +123,115 @@ describe('recover()', () => {
 
     expect(swept).toEqual([]);
     expect(await at.catalog.resources.list()).toHaveLength(1);
+  });
+});
+
+describe('recoverService(), over a claim that cannot be taken back', () => {
+  const MINUTE_MS = 60_000;
+  const ROUND_MS = 15_000;
+
+  interface Claim {
+    tried: number;
+    warned: number;
+    readonly clock: FakeClock;
+    pass(durationMs: number): Promise<void>;
+    isThere(): Promise<boolean>;
+  }
+
+  /** `fails` is asked at each try. */
+  async function withClaim(
+    fails: (now: Temporal.Instant) => Problem | undefined,
+    work: (claim: Claim) => Promise<void>,
+  ): Promise<void> {
+    await using at = await toyGate({ operations: OPERATIONS });
+    const clock = fakeClock(utcText(systemClock.now()));
+    const { runId } = await heldRun(at, -1);
+    const { resources } = at.catalog;
+    const claimedAt = utcText(clock.now());
+    await resources.claim({ runId, kind: 'backup packs', reference: {}, claimedAt });
+    const claim: Claim = {
+      tried: 0,
+      warned: 0,
+      clock,
+      async pass(durationMs) {
+        for (let passedMs = 0; passedMs < durationMs; passedMs += ROUND_MS) {
+          await clock.advance(ROUND_MS);
+          await clock.untilAsleep(1);
+        }
+      },
+      isThere: async () => (await resources.list()).length > 0,
+    };
+    const log = {
+      ...silentLog,
+      with: () => ({ ...silentLog, warn: () => void (claim.warned += 1) }),
+    };
+    async function sweep(): Promise<void> {
+      claim.tried += 1;
+      const problem = fails(clock.now());
+      if (problem !== undefined) throw problem;
+    }
+    const sweepers = [{ kind: 'backup packs', sweep }];
+    const service = recoverService({
+      ...at.deps,
+      processes: processes([]),
+      sweepers,
+      clock,
+      log,
+    });
+    const stopping = new AbortController();
+    const ended = service.run({ signal: stopping.signal, ready: () => undefined });
+    await clock.untilAsleep(1);
+    try {
+      await work(claim);
+    } finally {
+      stopping.abort(new Error('The test stops it'));
+      await ended;
+    }
+  }
+
+  test('tries after an hour what was refused, and tells it no more often', async () => {
+    await withClaim(
+      () => new Problem(REMOVE_DENIED, 'It is denied'),
+      async (claim) => {
+        await claim.pass(59 * MINUTE_MS);
+        expect([claim.tried, claim.warned]).toEqual([1, 1]);
+        await claim.pass(2 * MINUTE_MS);
+        expect([claim.tried, claim.warned]).toEqual([2, 2]);
+      },
+    );
+  });
+
+  test('waits for the end of a lock', async () => {
+    const until = systemClock.now().add({ minutes: 80 });
+    const facts = { until: utcText(until) };
+    await withClaim(
+      (now) =>
+        Temporal.Instant.compare(now, until) < 0
+          ? new Problem(OBJECT_LOCKED, 'It is locked', { facts })
+          : undefined,
+      async (claim) => {
+        await claim.pass(79 * MINUTE_MS);
+        expect([claim.tried, await claim.isThere()]).toEqual([1, true]);
+        await claim.pass(2 * MINUTE_MS);
+        expect([claim.tried, await claim.isThere()]).toEqual([2, false]);
+      },
+    );
+  });
+
+  test('tries soon what only failed, then more and more seldom', async () => {
+    let isAway = true;
+    await withClaim(
+      () => (isAway ? new Problem(STORE_UNREACHABLE, 'It is away') : undefined),
+      async (claim) => {
+        await claim.pass(MINUTE_MS);
+        expect(claim.tried).toBe(3);
+        await claim.pass(59 * MINUTE_MS);
+        expect(claim.tried).toBeLessThan(10);
+        isAway = false;
+        await claim.pass(61 * MINUTE_MS);
+        expect(await claim.isThere()).toBe(false);
+      },
+    );
   });
 });
 

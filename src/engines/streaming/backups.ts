@@ -1,6 +1,6 @@
 /** What a store holds of a server's backups: list them, check their packs, sweep what did not end. */
 import { concernsKeyFile } from '../../encryption/problems.ts';
-import { isProblem } from '../../kernel/problem.ts';
+import { isProblem, Problem } from '../../kernel/problem.ts';
 import {
   isObjectKey,
   type ListOptions,
@@ -8,7 +8,7 @@ import {
   type ObjectKey,
   type ObjectStore,
 } from '../../storage/object-store.ts';
-import { OBJECT_MISSING } from '../../storage/problems.ts';
+import { OBJECT_LOCKED, OBJECT_MISSING } from '../../storage/problems.ts';
 import type {
   BackupListing,
   BackupSummary,
@@ -137,16 +137,55 @@ async function checkPack(
 export async function sweepUnfinished(request: SweepRequest): Promise<number> {
   const { store, signal } = request;
   let removed = 0;
+  const locked: Problem[] = [];
+  let unclear: Problem | undefined;
   for (const keys of await findUnfinished(request)) {
-    // It may have been committed since the list was read, by a process that was only slow.
     const [first] = keys;
-    if (first === undefined || (await isCommitted(first, { store, signal }))) continue;
+    if (first === undefined) continue;
+    try {
+      // It may have been committed since the list was read, by a process that was only slow.
+      if (await isCommitted(first, { store, signal })) continue;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isProblem(error)) throw error;
+      // Where it cannot be told whether it is a backup, it stays; of the next one it may be told.
+      unclear ??= error;
+      continue;
+    }
     for (const key of keys) {
-      await store.remove(key, { signal });
-      removed++;
+      const refusal = await removeUnlessLocked(key, { store, signal });
+      if (refusal === undefined) removed++;
+      else locked.push(refusal);
     }
   }
+  if (unclear !== undefined) throw unclear;
+  const [problem] = locked;
+  if (problem !== undefined) throw lockedPacks(locked, problem);
   return removed;
+}
+
+/** Answers why it stays. */
+async function removeUnlessLocked(
+  key: ObjectKey,
+  { store, signal }: { readonly store: ObjectStore; readonly signal: AbortSignal },
+): Promise<Problem | undefined> {
+  try {
+    await store.remove(key, { signal });
+    return undefined;
+  } catch (error) {
+    if (isProblem(error, OBJECT_LOCKED)) return error;
+    throw error;
+  }
+}
+
+function lockedPacks(locked: readonly Problem[], first: Problem): Problem {
+  const ends = locked.flatMap(({ facts: { until } }) => (typeof until === 'string' ? [until] : []));
+  const until = ends.toSorted().at(-1);
+  const more = locked.length > 1 ? `, and ${locked.length - 1} more` : '';
+  return new Problem(OBJECT_LOCKED, `${first.message}${more}`, {
+    facts: { packs: locked.length, ...(until === undefined ? {} : { until }) },
+    cause: first,
+  });
 }
 
 type SweepRequest = Parameters<Engine['sweepUnfinished']>[0];
