@@ -8,15 +8,22 @@ import { Problem } from '../../kernel/problem.ts';
 import type { Session } from '../../postgres/session.ts';
 import { RECOVERY_FAILED } from '../problems.ts';
 
-const POLL_MS = 50;
-const POLLS_MAX = 2400;
+const POLL_MS = 25;
+const POLLS_MAX = 12_000;
+
+export interface OpenCopy {
+  /** Where it stands: at a target that PostgreSQL stopped at by itself, or where we have paused it. */
+  readonly how: 'target' | 'end of log';
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
 
 /** @throws Problem RECOVERY_FAILED when it does not open. */
-export async function openCopy(
-  session: Session,
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
-): Promise<void> {
-  await session.query('SELECT pg_promote(false)');
+export async function openCopy(session: Session, { how, clock, signal }: OpenCopy): Promise<void> {
+  // Going on from its target ends recovery, and wakes PostgreSQL (xlogrecovery.c, recoveryPausesHere());
+  // a promotion is noticed within a second. Where we paused it, going on would replay what has come since.
+  const words = how === 'target' ? 'pg_wal_replay_resume()' : 'pg_promote(false)';
+  await session.query(`SELECT ${words}`);
   for (let polls = 0; polls < POLLS_MAX; polls += 1) {
     const [row] = await session.query<{ recovering: boolean }>(
       'SELECT pg_is_in_recovery() AS recovering',

@@ -171,7 +171,7 @@ function standingCopy(kept: Kept, standing: Standing): ScratchRestore {
     how,
     async open({ signal }) {
       await using session = await deps.connect(access.url, { signal });
-      await openCopy(session, { clock: deps.clock, signal });
+      await openCopy(session, { how, clock: deps.clock, signal });
     },
     async goOn(lsn, { signal }) {
       if (lsn === reached.lsn) return copy;
