@@ -103,15 +103,22 @@ const LIBRARIES = `
     LEFT JOIN pg_extension e ON e.oid = d.refobjid ${FILE}
    WHERE ${LACKING} ORDER BY 1, 2`;
 
-/** An array of its types has the type as its element; a domain over it is rare enough to be left out. */
+/** Types that are made of an extension's: arrays, domains, ranges, and what has an attribute of it. */
 const EXTENSIONS = `
+  WITH RECURSIVE made(extension, type) AS (
+    SELECT d.refobjid, d.objid FROM pg_depend d
+     WHERE d.classid = 'pg_type'::regclass AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+    UNION
+    SELECT m.extension, t.oid FROM made m JOIN pg_type t
+        ON m.type IN (t.typelem, t.typbasetype)
+        OR EXISTS (SELECT FROM pg_range r WHERE r.rngsubtype = m.type AND t.oid IN (r.rngtypid, r.rngmultitypid))
+        OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.atttypid = m.type
+                      AND a.attnum > 0 AND NOT a.attisdropped))
   SELECT e.extname AS name, e.extversion AS version,
          EXISTS (SELECT FROM pg_available_extensions v WHERE v.name = e.extname) AS known,
          ((SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-             JOIN pg_type t ON t.oid = a.atttypid
-             JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.deptype = 'e' AND d.refobjid = e.oid
-                  AND d.objid IN (t.oid, t.typelem)
-            WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'm'))
+            WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'm')
+              AND a.atttypid IN (SELECT m.type FROM made m WHERE m.extension = e.oid))
         + (SELECT count(*) FROM pg_index i
             WHERE EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_opclass'::regclass
                    AND d.deptype = 'e' AND d.refobjid = e.oid AND d.objid = ANY (i.indclass))))::text AS uses

@@ -2,7 +2,9 @@
  * Reads a database's catalogue inside a transaction that somebody holds, so that it is the catalogue of
  * that snapshot. Streams: of each object a digest is kept, so that ten thousand tables fit in memory.
  */
+import { Problem } from '../kernel/problem.ts';
 import { CLUSTER_OBJECTS, DATABASE_OBJECTS } from './catalogue-sql.ts';
+import { QUERY_FAILED } from './problems.ts';
 import type { Session } from './session.ts';
 
 export interface CatalogueObject {
@@ -64,10 +66,32 @@ export async function readCatalogue(session: Session, scope: CatalogueScope): Pr
     if (rows.length < ROWS_AT_ONCE) break;
   }
   await session.query('CLOSE dbdr_catalogue');
+  const [now] = await session.query<{ readonly changed: boolean }>(NAMES_CHANGED);
+  if (now?.changed === true)
+    throw new Problem(
+      QUERY_FAILED,
+      'Cannot read the catalogue: roles or types were renamed meanwhile',
+    );
   const values = before.map(({ value }) => value);
   await setLocally(session, names, values);
   return objects;
 }
+
+/**
+ * Rights are written with the names of roles, and functions with those of types, as they are at this moment and not
+ * as the snapshot sees them. One that was dropped is named nowhere.
+ */
+const NAMES_CHANGED = `
+  WITH arguments AS (
+    SELECT DISTINCT unnest(p.proargtypes) AS type FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+     WHERE n.nspname !~ '^pg_')
+  SELECT EXISTS (SELECT FROM pg_roles r
+                  WHERE pg_get_userbyid(r.oid) NOT IN (r.rolname, 'unknown (OID=' || r.oid || ')'))
+      OR EXISTS (SELECT FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+                  WHERE n.nspname !~ '^pg_' AND t.typcategory <> 'A'
+                    AND EXISTS (SELECT FROM arguments a WHERE a.type IN (t.oid, t.typarray))
+                    AND format_type(t.oid, NULL)
+                        NOT IN (quote_ident(n.nspname) || '.' || quote_ident(t.typname), '???')) AS changed`;
 
 async function setLocally(
   session: Session,

@@ -4,6 +4,7 @@ import { utcText } from '../kernel/codecs.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import type { Session } from '../postgres/session.ts';
 import { nameOf, prepareCounting, readCountables } from '../postgres/table-content.ts';
+import { readTextStates } from '../postgres/text-states.ts';
 import type { RecoveryDeps } from '../recovery/deps.ts';
 import { type ContentBudget, planTables, sayKinds, sayMissed } from './content.ts';
 import { type CountedTable, countTables, type PlannedTable } from './count-tables.ts';
@@ -50,6 +51,7 @@ export async function readDatabase(means: Means, request: ReadDatabase): Promise
   const { leader, begin, budget, deadlineMs, signal, database, lsn, at } = request;
   const { tables, leftOut: kinds } = await readCountables(leader);
   const { planned, leftOut } = planTables(tables, budget, at);
+  const states = await readTextStates(leader);
   const counted = await countTables({
     open: async () => openReader(means, request),
     begin,
@@ -66,7 +68,12 @@ export async function readDatabase(means: Means, request: ReadDatabase): Promise
     await leader.query(`SET LOCAL statement_timeout TO ${leftMs}`);
     await request.alsoRead(leader, database);
   }
-  const seen = planned.map((one, index) => ({ ...one, answer: counted[index] }));
+  const changed = await findChanged(means, request, states);
+  const seen = planned.map((one, index): Seen => {
+    const answer = counted[index];
+    const isOther = answer?.outcome === 'counted' && changed.has(one.table.oid);
+    return { ...one, answer: isOther ? TYPE_CHANGED : answer };
+  });
   const missed = seen.flatMap(missedOf);
   return {
     database,
@@ -76,6 +83,25 @@ export async function readDatabase(means: Means, request: ReadDatabase): Promise
     leftOut: [...sayKinds(kinds), ...leftOut, ...missed.map(sayMissed)],
     missed,
   };
+}
+
+/** Its rows are written as text by the catalogue of the moment: what was hashed may be of no snapshot. */
+const TYPE_CHANGED: CountedTable = {
+  outcome: 'left out',
+  reason: 'a type of its columns was changed meanwhile',
+  why: 'changed',
+};
+
+/** Tables whose rows may not have looked as in the snapshot. Another session looks: ours sees what it saw. */
+async function findChanged(
+  means: Means,
+  request: ReadDatabase,
+  states: ReadonlyMap<string, string>,
+): Promise<ReadonlySet<string>> {
+  if (states.size === 0) return new Set();
+  await using session = await openReader(means, request);
+  const now = await readTextStates(session);
+  return new Set([...states].flatMap(([oid, state]) => (now.get(oid) === state ? [] : [oid])));
 }
 
 type Seen = PlannedTable & { readonly answer: CountedTable | undefined };

@@ -10,11 +10,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/engines/engine.ts';
 import { connect } from '../../src/postgres/connect.ts';
 import type { Session } from '../../src/postgres/session.ts';
-import { runProgramWell } from '../../src/subprocess/run.ts';
 import type { ComparedTable } from '../../src/verification/compare.ts';
 import type { VerificationDeps } from '../../src/verification/deps.ts';
 import type { VerifyResult } from '../../src/verification/result.ts';
 import { makeLedger, startBusyPeople } from '../support/busy-shop.ts';
+import { takeChecksumsOff } from '../support/lost-rows.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { type ProofSetting, proofSetting } from '../support/proof-setting.ts';
 
@@ -24,7 +24,7 @@ let setting: ProofSetting;
 
 beforeAll(async () => {
   server = await startPostgres({ settings: { max_prepared_transactions: '4' } });
-  await disableChecksums();
+  await takeChecksumsOff(server);
   setting = await proofSetting(server, {
     databases: ['postgres', 'sales'],
     verification: { tables: 30, lock_seconds: 1 },
@@ -48,20 +48,6 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-/** Else PostgreSQL itself would see that a byte was changed. */
-async function disableChecksums(): Promise<void> {
-  await server.stop();
-  const program = server.programs.path('pg_checksums') ?? '';
-  await runProgramWell(program, ['--disable', '--pgdata', server.dataDirectory], {
-    signal,
-    deadlineMs: 60_000,
-    cwd: '/',
-    environment: { LC_ALL: 'C', PATH: '/usr/bin:/bin' },
-    user: server.user,
-  });
-  await server.start();
-}
-
 /** What is easily forgotten. */
 const ODD_TABLES = `
   CREATE TABLE nothing ();
@@ -81,6 +67,8 @@ const ODD_TABLES = `
   INSERT INTO parent VALUES (1); INSERT INTO child VALUES (2, 3);
   CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM users;
   CREATE UNLOGGED TABLE cache AS SELECT 1 AS id;
+  CREATE TYPE mood AS ENUM ('good', 'bad');
+  CREATE TABLE moods AS SELECT 'good'::mood AS mood;
   CREATE TABLE secrets (id int);
   INSERT INTO secrets VALUES (1), (2);
   ALTER TABLE secrets ENABLE ROW LEVEL SECURITY`;
@@ -215,6 +203,7 @@ describe('verify, mode exact', () => {
     const deps = withSnapshotHeld(async () => {
       await server.query('DROP TABLE dropped');
       await server.query('TRUNCATE emptied');
+      await server.query(`ALTER TYPE mood RENAME VALUE 'good' TO 'fine'`);
       await server.query(`ALTER TABLE widened ADD COLUMN more text DEFAULT 'x'`);
       await lock(locking, 'locked');
       await changing.query('ROLLBACK');
@@ -229,6 +218,7 @@ describe('verify, mode exact', () => {
         'dropped: it was dropped meanwhile',
         'emptied: it was rewritten or emptied meanwhile',
         'locked: it was locked for longer than 1 s',
+        'moods: a type of its columns was changed meanwhile',
       ]),
     );
     expect(table(result, 'postgres.widened').outcome).toBe('equal');
