@@ -9,6 +9,7 @@ import { formatUtc } from '../kernel/moment.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
 import { budgetOf } from './budget.ts';
 import type { Seen } from './checks.ts';
+import type { SourceTable } from './compare.ts';
 import type { VerifiedServer } from './deps.ts';
 import { PLAN_OUTDATED } from './problems.ts';
 import type { Proving } from './proving.ts';
@@ -72,7 +73,7 @@ async function askProduction(proving: Proving): Promise<Truth | undefined> {
       const { lsn, tables } = bounded.source;
       return {
         verdict: 'PASS',
-        detail: `at log position ${lsn} when the proof began, ${tables.length} tables counted, no exact position: ${exact.reason}`,
+        detail: `at log position ${lsn} when the proof began, ${sayCounted(tables)}, no exact position: ${exact.reason}`,
       };
     });
     if (truth !== undefined) await catalogue.after();
@@ -152,6 +153,12 @@ function requireServer({ deps, plan }: Proving): VerifiedServer {
 function sayOther(is: string, should: string): Seen {
   const detail = `it is another cluster (${is}) than the backup is of (${should})`;
   return { verdict: 'FAIL', detail };
+}
+
+function sayCounted(tables: readonly SourceTable[]): string {
+  const counted = tables.filter(({ missed }) => missed === undefined).length;
+  const all = tables.length === 1 ? '1 table' : `${tables.length} tables`;
+  return counted === tables.length ? `${all} counted` : `${counted} of ${all} counted`;
 }
 
 function sayTables({ databases }: ProofPoint): string {

@@ -42,6 +42,14 @@ function sayObjects(objects: number, where: string): readonly string[] {
   return [`${objects === OBJECTS_MAX ? `${count} or more` : count} large objects${where}`];
 }
 
+/** Every server has one that is called `postgres`, and hardly anybody keeps anything there. */
+const NEARLY_EMPTY = 'database postgres';
+
+/** Whether a clause names a database that may hold what nobody looks at. */
+export function isOtherDatabase(clause: string): boolean {
+  return /^database |^\d+ more databases$/.test(clause) && clause !== NEARLY_EMPTY;
+}
+
 function sayDatabases(names: readonly string[]): readonly string[] {
   const more = names.length - NAMES_MAX;
   return [

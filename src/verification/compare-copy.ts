@@ -38,11 +38,11 @@ export async function compareBounds(
   book.note('Log position', position);
   await book.look(`${source.tables.length} largest tables`, async () => {
     tables = await compareWithCopy(context, source.tables);
-    const first = judgeTables(tables);
+    const first = judgeTables(tables, source.leftOut);
     if (first.verdict !== 'FAIL') return first;
     // Production's statistics may have lagged: before a backup is called bad, they are read again.
-    tables = await compareWithCopy(context, await source.widen());
-    return judgeTables(tables);
+    tables = await compareWithCopy(context, await source.widen(context));
+    return judgeTables(tables, source.leftOut);
   });
   // Short of the position every later change would look like damage.
   if (position.verdict !== 'PASS') skipCatalogue(book, NOT_THERE);

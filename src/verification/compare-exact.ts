@@ -3,7 +3,7 @@
  * every hash must be equal, there is no tolerance. What could not be looked at is never called equal. Pure.
  */
 import type { DatabaseContent, TableContent, WhyMissed } from '../engines/proof-point.ts';
-import type { ComparedTable } from './compare.ts';
+import { type ComparedTable, judgeNothing, sayFirst, sayWhy } from './compare.ts';
 import type { CountedTable } from './count-tables.ts';
 
 /** `missing`: the copy has no such table. */
@@ -91,19 +91,12 @@ export function judgeContents(
     // What was dropped or rewritten in production meanwhile has nothing that could be compared.
     ...missed.filter(({ why }) => why !== 'changed' && !PASSING.has(why)),
   ];
-  if (equal.length > 0 && inDoubt.length > 0)
+  const leftOut = contents.flatMap((one) => one.leftOut);
+  if (equal.length === 0) return judgeNothing([...others, ...missed].map(sayWhy), leftOut);
+  if (inDoubt.length > 0)
     return { verdict: 'ERROR', detail: `could not be told of ${sayFirst(inDoubt.map(sayWhy))}` };
-  const unseen = [...others.map(sayWhy), ...contents.flatMap((one) => one.leftOut)];
+  const unseen = [...others.map(sayWhy), ...leftOut];
   const notCompared = unseen.length === 0 ? '' : `; not compared: ${sayFirst(unseen)}`;
-  if (equal.length === 0 && others.length + missed.length > 0) {
-    const first = [...others, ...missed].map(sayWhy);
-    return { verdict: 'ERROR', detail: `no table could be compared: ${sayFirst(first)}` };
-  }
-  if (equal.length === 0)
-    return {
-      verdict: 'SKIPPED',
-      detail: `production has no table that could be compared${notCompared}`,
-    };
   const rows = equal.reduce((sum, { restoredRows }) => sum + (restoredRows ?? 0), 0);
   return { verdict: 'PASS', detail: `${count(rows)} rows in ${sayEqual(equal)}${notCompared}` };
 }
@@ -124,15 +117,6 @@ function sayEqual(equal: readonly ComparedTable[]): string {
 
 function sayTables(number: number): string {
   return number === 1 ? '1 table' : `${number} tables`;
-}
-
-function sayFirst(words: readonly string[]): string {
-  const more = words.length > TOLD_MAX ? ` and ${words.length - TOLD_MAX} more` : '';
-  return `${words.slice(0, TOLD_MAX).join(', ')}${more}`;
-}
-
-function sayWhy({ table, reason }: Pick<ComparedTable, 'table' | 'reason'>): string {
-  return `${table}: ${reason ?? 'not looked at'}`;
 }
 
 function sayDifference({ table, sourceRows, restoredRows, reason }: ComparedTable): string {

@@ -6,12 +6,20 @@
 import { z } from 'zod';
 
 import { WhyMissed } from '../engines/proof-point.ts';
+import { isOtherDatabase } from './beyond-tables.ts';
+import type { NotCounted } from './count-tables.ts';
 
 /** Said with every bounded result, so that nobody takes it for more than it is. */
 export const BOUNDED_SHOWS =
   'Bounded: each table was counted in production just before and just after the log position that the copy was replayed to, and the count in the copy must lie between the two (widened by rows inserted and deleted meanwhile). It shows that no compared table is missing or has lost more rows than that. It does not show that contents are equal, nor would it see rows that were lost while others took their place; a table nobody wrote to is compared exactly by count.';
 
-/** One table of production. Null: it could not be counted at that time, because it was not there. */
+/** Why a table could not be counted. */
+export interface MissedCount {
+  readonly reason: string;
+  readonly why: WhyMissed;
+}
+
+/** One table of production. Null: it could not be counted at that time. */
 export interface SourceTable {
   readonly database: string;
   /** `orders`, or with its schema where that is not `public`. */
@@ -23,6 +31,8 @@ export interface SourceTable {
   /** By PostgreSQL's statistics, which may lag by a second. */
   readonly insertedMeanwhile: number;
   readonly deletedMeanwhile: number;
+  /** Why it has no bounds; undefined: it has. */
+  readonly missed: MissedCount | undefined;
 }
 
 export const ComparedTable = z.strictObject({
@@ -43,16 +53,19 @@ export const ComparedTable = z.strictObject({
   outcome: z.enum(['equal', 'in bounds', 'different', 'not compared']),
   /** Why it is different or was not compared; null: nothing to say. */
   reason: z.string().nullable(),
-  /** Why the copy's could not be read; absent: it was, or nobody came to it. */
+  /** Why it could not be read, in bounded mode in production too; absent: it was, or nobody came to it. */
   why: WhyMissed.optional(),
 });
 export type ComparedTable = z.infer<typeof ComparedTable>;
 
-/** `restored`: rows in the copy; null: the table is not there; undefined: not looked at. */
+/** Rows in the copy; null: the table is not there. */
+export type RestoredRows = number | null | NotCounted;
+
+/** `restored`: undefined: not looked at. */
 export function compareTable(
   name: string,
   source: SourceTable,
-  restored: number | null | undefined,
+  restored: RestoredRows | undefined,
 ): ComparedTable {
   const bounds = boundsOf(source);
   const table = {
@@ -60,23 +73,41 @@ export function compareTable(
     sourceRows: source.before,
     sourceRowsMin: bounds?.min ?? null,
     sourceRowsMax: bounds?.max ?? null,
-    restoredRows: restored ?? null,
+    restoredRows: typeof restored === 'number' ? restored : null,
     sourceHash: null,
     restoredHash: null,
     pages: null,
     reason: null,
   };
-  if (bounds === undefined || restored === undefined)
-    return { ...table, equal: null, outcome: 'not compared' };
-  const isWithin = restored !== null && restored >= bounds.min && restored <= bounds.max;
-  if (!isWithin) return { ...table, equal: false, outcome: 'different' };
-  return bounds.min === bounds.max
-    ? { ...table, equal: true, outcome: 'equal' }
-    : { ...table, equal: null, outcome: 'in bounds' };
+  return { ...table, ...judge(source, bounds, restored) };
 }
 
-/** Undefined: the table came or went meanwhile, so that nothing can be said. */
-function boundsOf(source: SourceTable): { readonly min: number; readonly max: number } | undefined {
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+}
+
+function judge(
+  source: SourceTable,
+  bounds: Bounds | undefined,
+  restored: RestoredRows | undefined,
+): Pick<ComparedTable, 'equal' | 'outcome'> & Partial<Pick<ComparedTable, 'reason' | 'why'>> {
+  if (bounds === undefined || restored === undefined)
+    return { equal: null, outcome: 'not compared', ...source.missed };
+  if (restored === null) return { equal: false, outcome: 'different' };
+  if (typeof restored !== 'number') {
+    const { reason } = restored;
+    if (restored.outcome === 'damaged') return { equal: false, outcome: 'different', reason };
+    return { equal: null, outcome: 'not compared', reason, why: restored.why };
+  }
+  if (restored < bounds.min || restored > bounds.max) return { equal: false, outcome: 'different' };
+  return bounds.min === bounds.max
+    ? { equal: true, outcome: 'equal' }
+    : { equal: null, outcome: 'in bounds' };
+}
+
+/** Undefined: it was not counted twice, so that nothing can be said. */
+function boundsOf(source: SourceTable): Bounds | undefined {
   const { before, after, insertedMeanwhile, deletedMeanwhile } = source;
   if (before === null || after === null) return undefined;
   return {
@@ -85,18 +116,24 @@ function boundsOf(source: SourceTable): { readonly min: number; readonly max: nu
   };
 }
 
-/** All tables in one sentence and one verdict. */
-export function judgeTables(tables: readonly ComparedTable[]): {
-  readonly verdict: 'PASS' | 'FAIL' | 'SKIPPED';
-  readonly detail: string;
-} {
+/** What comes and goes: tomorrow it is likely to be read. Whatever else keeps a table from being read stays. */
+const PASSING: ReadonlySet<WhyMissed> = new Set(['locked', 'out of time', 'changed']);
+
+/** All tables in one sentence and one verdict. `leftOut`: what else is there and not compared. */
+export function judgeTables(
+  tables: readonly ComparedTable[],
+  leftOut: readonly string[],
+): Judged<'PASS' | 'FAIL' | 'ERROR' | 'SKIPPED'> {
   const different = tables.filter(({ outcome }) => outcome === 'different');
   if (different.length > 0)
     return { verdict: 'FAIL', detail: different.map(sayDifference).join('; ') };
   const compared = tables.filter(({ outcome }) => outcome !== 'not compared');
+  const others = tables.filter(({ outcome }) => outcome === 'not compared');
+  if (compared.length === 0) return judgeNothing(others.map(sayWhy), leftOut);
+  const inDoubt = others.filter(({ why }) => why === undefined || !PASSING.has(why));
+  if (inDoubt.length > 0)
+    return { verdict: 'ERROR', detail: `could not be told of ${sayFirst(inDoubt.map(sayWhy))}` };
   const rows = compared.reduce((sum, { restoredRows }) => sum + (restoredRows ?? 0), 0);
-  if (compared.length === 0)
-    return { verdict: 'SKIPPED', detail: 'production has no table that could be compared' };
   const equal = compared.filter(({ outcome }) => outcome === 'equal').length;
   const moving = compared.length - equal;
   const parts = [
@@ -104,13 +141,56 @@ export function judgeTables(tables: readonly ComparedTable[]): {
     ...(equal === 0 ? [] : [`${equal} equal by count`]),
     ...(moving === 0 ? [] : [`${moving} within what production had before and after`]),
   ];
-  return { verdict: 'PASS', detail: parts.join(', ') };
+  const unseen = sayUnseen([...others.map(sayWhy), ...leftOut]);
+  return { verdict: 'PASS', detail: `${parts.join(', ')}${unseen}` };
+}
+
+interface Judged<Verdict> {
+  readonly verdict: Verdict;
+  readonly detail: string;
+}
+
+/**
+ * Where no table was compared, nothing was proved, unless there is none: neither one that was missed, nor any in
+ * a database that nobody named.
+ */
+export function judgeNothing(
+  missed: readonly string[],
+  leftOut: readonly string[],
+): Judged<'ERROR' | 'SKIPPED'> {
+  if (missed.length > 0)
+    return { verdict: 'ERROR', detail: `no table could be compared: ${sayFirst(missed)}` };
+  const elsewhere = leftOut.filter(isOtherDatabase);
+  if (elsewhere.length > 0) {
+    const words = `no table was compared: there is none where it was looked for, and \`databases\` does not name ${sayFirst(elsewhere)}`;
+    return { verdict: 'ERROR', detail: words };
+  }
+  const detail = `production has no table that could be compared${sayUnseen(leftOut)}`;
+  return { verdict: 'SKIPPED', detail };
+}
+
+function sayUnseen(clauses: readonly string[]): string {
+  return clauses.length === 0 ? '' : `; not compared: ${sayFirst(clauses)}`;
+}
+
+const TOLD_MAX = 5;
+
+export function sayFirst(words: readonly string[]): string {
+  const more = words.length > TOLD_MAX ? ` and ${words.length - TOLD_MAX} more` : '';
+  return `${words.slice(0, TOLD_MAX).join(', ')}${more}`;
+}
+
+export function sayWhy({ table, reason }: Pick<ComparedTable, 'table' | 'reason'>): string {
+  return `${table}: ${reason ?? 'not looked at'}`;
 }
 
 function sayDifference(table: ComparedTable): string {
   const { sourceRowsMin: min, sourceRowsMax: max, restoredRows } = table;
   const expected = min === max ? count(min ?? 0) : `${count(min ?? 0)} to ${count(max ?? 0)}`;
-  if (restoredRows === null) return `${table.table} is missing, production has ${expected} rows`;
+  if (restoredRows === null) {
+    const what = table.reason === null ? ' is missing' : `: ${table.reason}`;
+    return `${table.table}${what}, production has ${expected} rows`;
+  }
   return `${table.table} has ${count(restoredRows)} rows, production has ${expected}`;
 }
 

@@ -53,11 +53,14 @@ export function planTables(
   now: Temporal.Instant,
 ): { readonly planned: readonly PlannedTable[]; readonly leftOut: readonly string[] } {
   const chosen = tables.slice(0, limit).toReversed();
-  const others = tables.length - chosen.length;
   return {
     planned: chosen.map((table) => ({ table, plan: planHash(hash, table, now) })),
-    leftOut: others === 0 ? [] : [`${others} smaller tables beyond the ${limit} largest`],
+    leftOut: sayBeyond(tables.length - chosen.length, limit),
   };
+}
+
+export function sayBeyond(others: number, limit: number): readonly string[] {
+  return others === 0 ? [] : [`${others} smaller tables beyond the ${limit} largest`];
 }
 
 const NAMES_MAX = 20;

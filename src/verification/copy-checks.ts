@@ -7,7 +7,13 @@ import type { RecoveryDeps } from '../recovery/deps.ts';
 import type { ScratchRestore } from '../recovery/point-in-time/restore.ts';
 import { withoutPreloads } from '../recovery/point-in-time/restored-copy.ts';
 import type { Seen } from './checks.ts';
-import { type ComparedTable, compareTable, type SourceTable } from './compare.ts';
+import {
+  type ComparedTable,
+  compareTable,
+  type RestoredRows,
+  type SourceTable,
+} from './compare.ts';
+import { sayFailure } from './count-tables.ts';
 import { isInability } from './damage.ts';
 import { standsAt } from './position.ts';
 import { countRows, type Source } from './source.ts';
@@ -82,12 +88,30 @@ export async function compareWithCopy(
   const compared = new Map<SourceTable, ComparedTable>();
   for (const database of databases) {
     await using session = await enter(context, database);
+    // Nothing in a paused copy ever lets go of a lock.
+    await session.query(`SET lock_timeout TO ${LOCK_SECONDS * 1000}`);
     for (const table of tables.filter((one) => one.database === database)) {
       const name = databases.length === 1 ? table.table : `${database}.${table.table}`;
-      compared.set(table, compareTable(name, table, await countRows(session, table.sqlName)));
+      compared.set(table, compareTable(name, table, await countInCopy(context, session, table)));
     }
   }
   return tables.flatMap((table) => compared.get(table) ?? []);
+}
+
+const LOCK_SECONDS = 1;
+
+/** @throws what says nothing about this table alone. */
+async function countInCopy(
+  { signal }: Pick<CopyContext, 'signal'>,
+  session: Session,
+  { sqlName }: SourceTable,
+): Promise<RestoredRows> {
+  try {
+    return await countRows(session, sqlName);
+  } catch (error) {
+    signal.throwIfAborted();
+    return sayFailure(error, LOCK_SECONDS);
+  }
 }
 
 /** Every database that accepts connections must do so in the copy. */

@@ -34,7 +34,9 @@ export interface PlannedTable {
 
 export type CountedTable =
   /** `hash`: in decimal; null: not hashed. */
-  | { readonly outcome: 'counted'; readonly rows: number; readonly hash: string | null }
+  { readonly outcome: 'counted'; readonly rows: number; readonly hash: string | null } | NotCounted;
+
+export type NotCounted =
   | { readonly outcome: 'left out'; readonly reason: string; readonly why: WhyMissed }
   /** PostgreSQL itself says that what is stored there is damaged, or not there. */
   | { readonly outcome: 'damaged'; readonly reason: string };
@@ -74,7 +76,7 @@ class TableState {
   readonly #isHashed: boolean;
   #rows = 0n;
   #hash = 0n;
-  #failure: CountedTable | undefined;
+  #failure: NotCounted | undefined;
 
   constructor({ table, plan }: PlannedTable) {
     this.table = table;
@@ -91,7 +93,7 @@ class TableState {
     this.#hash += hash ?? 0n;
   }
 
-  fail(failure: CountedTable): void {
+  fail(failure: NotCounted): void {
     this.#failure ??= failure;
   }
 
@@ -135,15 +137,15 @@ async function takeChunk(
   }
 }
 
-const LATE: CountedTable = {
+export const LATE: NotCounted = {
   outcome: 'left out',
   reason: 'the time allowed for it was over',
   why: 'out of time',
 };
-const REWRITTEN = 'it was rewritten or emptied meanwhile';
+export const REWRITTEN = 'it was rewritten or emptied meanwhile';
 
 /** Source of the codes: PostgreSQL docs, Appendix A. @throws what says nothing about this table */
-function sayFailure(error: unknown, lockSeconds: number): CountedTable {
+export function sayFailure(error: unknown, lockSeconds: number): NotCounted {
   if (!isProblem(error)) throw error;
   const { cause, message: told, facts }: Problem = error;
   // PostgreSQL's own words: where the session was does not matter here.
@@ -168,7 +170,7 @@ function isOfStored(sqlState: string, message: string): boolean {
   return STORED.has(sqlState) && !LACKING.test(message);
 }
 
-function changed(reason: string): CountedTable {
+function changed(reason: string): NotCounted {
   return { outcome: 'left out', reason, why: 'changed' };
 }
 
@@ -189,8 +191,11 @@ function sayRight(message: string): string {
   return `${message} (\`${sql};\` would let us)`;
 }
 
+const GONE = 'it was dropped meanwhile';
+export const DROPPED: NotCounted = changed(GONE);
+
 const REASONS: ReadonlyMap<string, string> = new Map([
-  ['42P01', 'it was dropped meanwhile'],
-  ['3F000', 'it was dropped meanwhile'],
+  ['42P01', GONE],
+  ['3F000', GONE],
   ['42703', 'its columns were changed meanwhile'],
 ]);

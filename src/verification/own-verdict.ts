@@ -2,9 +2,9 @@
  * What a proof says of the copy alone. A proof fails for whatever is wrong; the copy only for what is its
  * own, because one that is called bad is set aside by restores and, in the end, removed. Pure.
  */
-import { combineVerdicts, type Verdict } from '../kernel/verdict.ts';
+import type { Verdict } from '../kernel/verdict.ts';
 import { WAL_HOLE } from '../recovery/problems.ts';
-import type { Check } from './checks.ts';
+import { type Check, verdictOf } from './checks.ts';
 import type { VerifyPlan } from './plan.ts';
 import { MANIFESTS, otherStore } from './store-checks.ts';
 
@@ -28,12 +28,12 @@ export function ownVerdict({ plan, checks, isWhole }: Proof): Verdict {
   const isShort =
     isWhole && checks.some(({ check, verdict }) => check === STORED_LOG && verdict === 'FAIL');
   const own = checks.filter(({ check }) => !foreign.includes(check));
-  return combineVerdicts(
+  return verdictOf(
     own.map((one) => {
       const { check, verdict } = one;
       const isBeside = BESIDE.includes(check) || (isShort && isBehind(one));
       // It was not proved all the same: never PASS.
-      return isBeside && verdict === 'FAIL' ? 'ERROR' : verdict;
+      return isBeside && verdict === 'FAIL' ? { check, verdict: 'ERROR' } : one;
     }),
   );
 }

@@ -33,7 +33,7 @@ export function reportOf(
 
 function olderWords(
   { server, base }: VerifyPlan,
-  { verdict, next }: VerifyResult,
+  { verdict, next, restoredToLsn }: VerifyResult,
 ): Pick<VerifyResult, 'title' | 'next'> {
   const what = `backup of ${formatUtc(Temporal.Instant.from(base.beganAt).round({ smallestUnit: 'second', roundingMode: 'floor' }))}`;
   switch (verdict) {
@@ -53,11 +53,18 @@ function olderWords(
         ),
       };
     case 'SKIPPED':
-      return { title: `The ${what} of ${server} was not proved`, next };
+      return {
+        title: `The ${what} of ${server} was not proved`,
+        next: restoredToLsn === null ? next : NOTHING_TO_COMPARE,
+      };
     default:
       throw new TypeError(`Unreachable verdict: ${JSON.stringify(verdict satisfies never)}`);
   }
 }
+
+/** Asking again would tell no more. */
+const NOTHING_TO_COMPARE =
+  'Nothing to do: the copy is sound as far as it could be looked at, and there is nothing left to compare it with.';
 
 function secondsOf(duration: string | undefined): number | null {
   return duration === undefined ? null : Temporal.Duration.from(duration).total('seconds');

@@ -5,12 +5,12 @@
 import type { Clock } from '../kernel/clock.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { type Lsn, toLsn } from '../kernel/lsn.ts';
-import { isProblem } from '../kernel/problem.ts';
 import { type ConnectOptions, quoteIdentifier, type Session } from '../postgres/session.ts';
 import { nameOf, readCountables } from '../postgres/table-content.ts';
 import { readBeyondTables } from './beyond-tables.ts';
-import type { SourceTable } from './compare.ts';
-import type { ContentBudget } from './content.ts';
+import type { MissedCount, SourceTable } from './compare.ts';
+import { type ContentBudget, sayBeyond, sayKinds } from './content.ts';
+import { DROPPED, LATE, type NotCounted, REWRITTEN, sayFailure } from './count-tables.ts';
 import { openReader } from './read-databases.ts';
 
 export interface SourceRequest {
@@ -40,7 +40,7 @@ export interface Source {
    *
    * @throws Problem POSTGRES_* when production is down by now.
    */
-  widen(): Promise<readonly SourceTable[]>;
+  widen(options: { readonly signal: AbortSignal }): Promise<readonly SourceTable[]>;
 }
 
 /**
@@ -73,8 +73,7 @@ export async function readSource(request: SourceRequest): Promise<Source> {
   if (first === undefined) throw new TypeError('A server has at least one database');
 
   const at = utcText(clock.now());
-  const chosen = await largestTables(open, budget.tables);
-  const leftOut: string[] = [];
+  const { chosen, leftOut } = await largestTables(open, budget.tables);
   for (const { database, session } of open)
     leftOut.push(...(await readBeyondTables(session, { database, databases })));
   // Statistics outside, counts inside: what happens between them only widens the bounds.
@@ -85,7 +84,7 @@ export async function readSource(request: SourceRequest): Promise<Source> {
   });
   const lsn = await mark(first.session, false);
   await settle(first.session, request);
-  const counted = chosen.filter((table) => before.get(table) !== undefined);
+  const counted = chosen.filter((table) => before.get(table)?.outcome === 'counted');
   const after = await takeCounts(open, counted, { ...request, deadlineMs: beganMs + limitMs });
   const countedMs = clock.elapsedMs();
   const statisticsAfter = await takeStatistics(open, chosen);
@@ -98,15 +97,15 @@ export async function readSource(request: SourceRequest): Promise<Source> {
     return chosen.map((table): SourceTable => {
       const written = [statisticsBefore, ...later].map((one) => one.get(table) ?? NOTHING);
       const [was = NOTHING, is = NOTHING] = [written.at(0), written.at(-1)];
-      const [earlier, then] = [before.get(table), after.get(table)];
-      const isSame = earlier?.fileNode === then?.fileNode && !wentBack(written);
+      const missed = whyMissed(before.get(table), after.get(table), written);
       return {
         ...table,
-        before: earlier?.rows ?? null,
+        before: rowsOf(before.get(table)),
         // Without its statistics, or emptied and filled again, it has no bounds.
-        after: isSame ? (then?.rows ?? null) : null,
+        after: missed === undefined ? rowsOf(after.get(table)) : null,
         insertedMeanwhile: Math.max(0, is.inserted - was.inserted),
         deletedMeanwhile: Math.max(0, is.deleted - was.deleted),
+        missed,
       };
     });
   }
@@ -117,9 +116,37 @@ export async function readSource(request: SourceRequest): Promise<Source> {
     at,
     tables: tablesBy(statisticsAfter),
     leftOut,
-    widen: async () =>
-      tablesBy(statisticsAfter, await takeLateStatistics(request, chosen, countedMs)),
+    // What was asked first has ended long since, and its signal with it.
+    widen: async ({ signal }) =>
+      tablesBy(
+        statisticsAfter,
+        await takeLateStatistics({ ...request, signal }, chosen, countedMs),
+      ),
   };
+}
+
+function rowsOf(count: Count | undefined): number | null {
+  return count?.outcome === 'counted' ? count.rows : null;
+}
+
+/** Undefined: it was counted twice, and its statistics tell what happened in between. */
+function whyMissed(
+  before: Count | undefined,
+  after: Count | undefined,
+  written: readonly Written[],
+): MissedCount | undefined {
+  if (before?.outcome !== 'counted') return missedBy(before);
+  if (after?.outcome !== 'counted') return missedBy(after);
+  if (before.fileNode !== after.fileNode) return { reason: REWRITTEN, why: 'changed' };
+  const reason = 'its statistics were set back meanwhile';
+  return wentBack(written) ? { reason, why: 'changed' } : undefined;
+}
+
+/** What is damaged in production itself is not to be read there on any day. */
+function missedBy(count: NotCounted | undefined): MissedCount | undefined {
+  if (count === undefined) return undefined;
+  const { reason } = count;
+  return { reason, why: count.outcome === 'left out' ? count.why : 'unreadable' };
 }
 
 async function settle(session: Session, { clock, signal }: SourceRequest): Promise<void> {
@@ -171,17 +198,23 @@ type ChosenTable = Pick<SourceTable, 'database' | 'table' | 'sqlName'> & { reado
 async function largestTables(
   open: readonly OpenDatabase[],
   limit: number,
-): Promise<readonly ChosenTable[]> {
+): Promise<{ readonly chosen: readonly ChosenTable[]; readonly leftOut: string[] }> {
   const found: (ChosenTable & { readonly sizeBytes: number })[] = [];
+  const leftOut: string[] = [];
+  let beyond = 0;
   for (const { database, session } of open) {
-    const { tables } = await readCountables(session);
+    const { tables, leftOut: kinds } = await readCountables(session);
+    leftOut.push(...sayKinds(kinds));
+    beyond += Math.max(0, tables.length - limit);
     for (const { schema, table, oid, sizeBytes } of tables.slice(0, limit)) {
       const name = nameOf({ schema, table });
       const sqlName = `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
       found.push({ database, table: name, sqlName, oid, sizeBytes });
     }
   }
-  return found.toSorted((a, b) => b.sizeBytes - a.sizeBytes).slice(0, limit);
+  const chosen = found.toSorted((a, b) => b.sizeBytes - a.sizeBytes).slice(0, limit);
+  leftOut.push(...sayBeyond(beyond + found.length - chosen.length, limit));
+  return { chosen, leftOut };
 }
 
 /** A message that nobody reads, for its position. A standby cannot write one: it tells where it is. */
@@ -199,24 +232,28 @@ async function mark(session: Session, commit: boolean): Promise<Lsn> {
 
 type PerTable<T> = ReadonlyMap<ChosenTable, T>;
 
+type Count = Counted | NotCounted;
+
 interface Counted {
+  readonly outcome: 'counted';
   readonly rows: number;
   readonly fileNode: string | null;
 }
 
-type CountLimit = Pick<SourceRequest, 'clock' | 'signal'> & { readonly deadlineMs: number };
+type CountLimit = Pick<SourceRequest, 'clock' | 'signal' | 'budget'> & {
+  readonly deadlineMs: number;
+};
 
-/** Those that could be counted in time; the smallest first, because the end may not be reached. */
+/** The smallest first, because the end may not be reached. */
 async function takeCounts(
   open: readonly OpenDatabase[],
   chosen: readonly ChosenTable[],
   limit: CountLimit,
-): Promise<PerTable<Counted>> {
-  const counts = new Map<ChosenTable, Counted>();
+): Promise<PerTable<Count>> {
+  const counts = new Map<ChosenTable, Count>();
   for (const table of chosen.toReversed()) {
     const session = open.find(({ database }) => database === table.database)?.session;
-    const counted = session === undefined ? undefined : await takeCount(session, table, limit);
-    if (counted !== undefined) counts.set(table, counted);
+    if (session !== undefined) counts.set(table, await takeCount(session, table, limit));
   }
   return counts;
 }
@@ -224,10 +261,10 @@ async function takeCounts(
 async function takeCount(
   session: Session,
   { sqlName }: ChosenTable,
-  { clock, deadlineMs, signal }: CountLimit,
-): Promise<Counted | undefined> {
+  { clock, deadlineMs, signal, budget }: CountLimit,
+): Promise<Count> {
   const leftMs = Math.floor(deadlineMs - clock.elapsedMs());
-  if (leftMs < 1) return undefined;
+  if (leftMs < 1) return LATE;
   try {
     const begin = `${SHORT}; SET LOCAL statement_timeout TO ${leftMs}`;
     return await session.transaction(begin, async () => {
@@ -237,17 +274,14 @@ async function takeCount(
         'SELECT pg_relation_filenode(to_regclass($1))::text AS node',
         [sqlName],
       );
-      return rows === null ? undefined : { rows, fileNode: file?.node ?? null };
+      if (rows === null) return DROPPED;
+      return { outcome: 'counted', rows, fileNode: file?.node ?? null };
     });
   } catch (error) {
     signal.throwIfAborted();
-    if (isProblem(error) && UNCOUNTED.has(String(error.facts['sqlState']))) return undefined;
-    throw error;
+    return sayFailure(error, budget.lockSeconds);
   }
 }
-
-/** Locked for too long, out of time, rows that are hidden from us, gone. Source: PostgreSQL docs, Appendix A. */
-const UNCOUNTED: ReadonlySet<string> = new Set(['55P03', '57014', '42501', '42P01', '3F000']);
 
 interface Written {
   readonly inserted: number;

@@ -134,11 +134,11 @@ function openingOf(report: Report): string {
   const { backupId, which, store, whyStore, verdict, restoredToLsn } = report;
   const what = `${backupId === undefined ? 'The backup' : `Backup ${backupId}`}${inBrackets(which)}`;
   const where = store === undefined ? '' : ` from ${store}${inBrackets(whyStore)}`;
-  if (verdict === 'SKIPPED') return `${what} was not looked at.`;
+  const isRestored = isText(restoredToLsn);
+  if (verdict === 'SKIPPED' && !isRestored) return `${what} was not looked at.`;
   if (verdict === 'ERROR')
     return `${what}${where} could not be judged; it may well be good. What stopped the proof stands below.`;
-  if (restoredToLsn === null || restoredToLsn === undefined)
-    return `${what}${where} could not be restored.`;
+  if (!isRestored) return `${what}${where} could not be restored.`;
   const took = isNumber(report.rtoSeconds) ? ` in ${formatSeconds(report.rtoSeconds)}` : '';
   return `${what} was restored${where}${took}${comparedWords(report, restoredToLsn)}.`;
 }

@@ -93,7 +93,7 @@ test('widen() counts what the statistics had not told yet', async () => {
     return row?.['told'] === true;
   });
 
-  const [table] = await source.widen();
+  const [table] = await source.widen({ signal });
 
   expect(source.tables[0]?.deletedMeanwhile).toBe(0);
   expect(table?.insertedMeanwhile).toBeGreaterThanOrEqual(5);

@@ -158,6 +158,16 @@ describe('judgeContents()', () => {
 
     expect(verdict).toBe('SKIPPED');
   });
+
+  test('cannot tell when nothing was compared and another database is not looked into', () => {
+    const { verdict, detail } = judgeContents(
+      [],
+      [{ database: 'postgres', leftOut: ['database shop'], missed: [] }],
+    );
+
+    expect(verdict).toBe('ERROR');
+    expect(detail).toContain('`databases` does not name database shop');
+  });
 });
 
 function missing(

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { compareTable, judgeTables, type SourceTable } from '../../../src/verification/compare.ts';
+import type { WhyMissed } from '../../../src/engines/proof-point.ts';
+import {
+  type ComparedTable,
+  compareTable,
+  judgeTables,
+  type SourceTable,
+} from '../../../src/verification/compare.ts';
 
 function source(counts: Partial<SourceTable>): SourceTable {
   return {
@@ -12,8 +18,14 @@ function source(counts: Partial<SourceTable>): SourceTable {
     after: 100,
     insertedMeanwhile: 0,
     deletedMeanwhile: 0,
+    missed: undefined,
     ...counts,
   };
+}
+
+function missed(why: WhyMissed, table = 'carts'): ComparedTable {
+  const bounds = { table, before: 1, after: null, missed: { why, reason: `it is ${why}` } };
+  return compareTable(table, source(bounds), 1);
 }
 
 describe('compareTable()', () => {
@@ -91,7 +103,7 @@ describe('judgeTables()', () => {
   const moving = compareTable('orders', source({ after: 110 }), 105);
 
   test('passes with the number of rows, and says which counts only lie in bounds', () => {
-    expect(judgeTables([equal, moving])).toEqual({
+    expect(judgeTables([equal, moving], [])).toEqual({
       verdict: 'PASS',
       detail:
         '205 rows in 2 tables, 1 equal by count, 1 within what production had before and after',
@@ -102,15 +114,67 @@ describe('judgeTables()', () => {
     const short = compareTable('orders', source({ before: 12_000, after: 12_010 }), 11_999);
     const gone = compareTable('users', source({}), null);
 
-    expect(judgeTables([equal, short, gone])).toEqual({
+    expect(judgeTables([equal, short, gone], [])).toEqual({
       verdict: 'FAIL',
       detail:
         'orders has 11,999 rows, production has 12,000 to 12,010; users is missing, production has 100 rows',
     });
   });
 
-  test('skips where nothing could be compared: that is no PASS', () => {
-    expect(judgeTables([compareTable('x', source({ after: null }), 1)]).verdict).toBe('SKIPPED');
-    expect(judgeTables([]).verdict).toBe('SKIPPED');
+  test('fails for a table that is damaged in the copy, in the words of PostgreSQL', () => {
+    const reason = 'invalid page in block 0';
+    const broken = compareTable('users', source({}), { outcome: 'damaged', reason });
+
+    expect(judgeTables([equal, broken], [])).toEqual({
+      verdict: 'FAIL',
+      detail: 'users: invalid page in block 0, production has 100 rows',
+    });
+  });
+
+  test.each(['locked', 'out of time', 'changed', 'denied', 'unreadable'] as const)(
+    'cannot tell where all that production has was missed there: %s',
+    (why) => {
+      expect(judgeTables([missed(why), missed(why, 'x')], [])).toEqual({
+        verdict: 'ERROR',
+        detail: `no table could be compared: carts: it is ${why}, x: it is ${why}`,
+      });
+    },
+  );
+
+  test('cannot tell when one table was counted and all others are denied', () => {
+    const denied = Array.from({ length: 29 }, (_, index) => missed('denied', `t${index}`));
+
+    const { verdict, detail } = judgeTables([equal, ...denied], []);
+
+    expect(verdict).toBe('ERROR');
+    expect(detail).toMatch(/^could not be told of t0: it is denied, .* and 24 more$/);
+  });
+
+  test('names what was locked or late beside what was counted, and what was not meant to be', () => {
+    const { verdict, detail } = judgeTables([equal, missed('locked')], ['unlogged tables: cache']);
+
+    expect(verdict).toBe('PASS');
+    expect(detail).toMatch(/; not compared: carts: it is locked, unlogged tables: cache$/);
+  });
+
+  test('cannot tell of what the copy holds locked or does not let us read', () => {
+    const held = { outcome: 'left out', reason: 'held locked', why: 'unreadable' } as const;
+
+    expect(judgeTables([equal, compareTable('x', source({}), held)], []).verdict).toBe('ERROR');
+    expect(judgeTables([equal, compareTable('x', source({ after: null }), 1)], []).verdict).toBe(
+      'ERROR',
+    );
+  });
+
+  test('skips only where there is truly no table, and not where nobody looked into the database', () => {
+    expect(judgeTables([], []).verdict).toBe('SKIPPED');
+    expect(judgeTables([], ['unlogged tables: cache', 'database postgres']).verdict).toBe(
+      'SKIPPED',
+    );
+    expect(judgeTables([], ['database crm', 'database postgres'])).toEqual({
+      verdict: 'ERROR',
+      detail:
+        'no table was compared: there is none where it was looked for, and `databases` does not name database crm',
+    });
   });
 });

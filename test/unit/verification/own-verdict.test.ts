@@ -48,3 +48,9 @@ test('ownVerdict() calls a copy bad whose own log is not whole, or that ends ear
   expect(judged({ 'Stored log': 'FAIL' }, false)).toBe('FAIL');
   expect(judged({ 'Log position': 'FAIL' })).toBe('FAIL');
 });
+
+test('ownVerdict() does not call a copy proved that was compared with nothing', () => {
+  const alone = { 'Log position': 'SKIPPED', '3 largest tables': 'SKIPPED' } as const;
+  expect(judged(alone)).toBe('SKIPPED');
+  expect(judged({ ...alone, 'Indexes and pages': 'FAIL' })).toBe('FAIL');
+});

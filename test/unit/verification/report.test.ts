@@ -60,10 +60,14 @@ describe('reportOf()', () => {
   ] as const)('speaks of an older backup, never of the server: %s', (verdict, title, next) => {
     const said = verdict === 'PASS' ? 'Nothing to do.' : 'Run `verify shop` again.';
 
-    const told = report(OLDER, { verdict, next: said });
+    const told = report(OLDER, { verdict, next: said, restoredToLsn: null });
 
     expect(told.title).toMatch(title);
     expect(told.next).toMatch(next);
     expect(told.isNewest).toBe(false);
+  });
+
+  test('asks nobody to try again where nothing is left to compare an older backup with', () => {
+    expect(report(OLDER, { verdict: 'SKIPPED' }).next).toMatch(/^Nothing to do: .*nothing left/);
   });
 });

@@ -156,6 +156,9 @@ describe('proofWords()', () => {
     );
     expect(words(sampleProof({ verdict: 'SKIPPED', ...gone })).opening).toContain('not looked at');
     expect(words(sampleProof({ tables: [] })).opening).toContain(', and looked at.');
+    expect(words(sampleProof({ verdict: 'SKIPPED', tables: [] })).opening).toMatch(
+      /was restored .*, and looked at\.$/,
+    );
   });
 
   test('reads the answers of older versions, and no others', () => {

@@ -1,0 +1,108 @@
+/**
+ * Proofs in mode bounded: what they show they do show, a table that nobody may read is no table that was
+ * compared, and a proof that compared nothing is no PASS.
+ */
+import { truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import type { Check } from '../../src/verification/checks.ts';
+import type { VerificationDeps } from '../../src/verification/deps.ts';
+import type { VerifyResult } from '../../src/verification/result.ts';
+import { damagedBy } from '../support/lost-rows.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
+import { type ProofSetting, proofSetting } from '../support/proof-setting.ts';
+
+/** Statistics lag by ten seconds at most, and here nobody writes. */
+const HASTY: Clock = {
+  ...systemClock,
+  sleep: async (ms, options) => systemClock.sleep(Math.min(ms, 20), options),
+};
+let server: TestPostgres;
+let setting: ProofSetting;
+
+beforeAll(async () => {
+  server = await startPostgres();
+  setting = await proofSetting(server);
+  await server.query('CREATE TABLE orders AS SELECT i AS id FROM generate_series(1, 5000) i');
+  await server.query('CREATE TABLE users AS SELECT i AS id FROM generate_series(1, 1000) i');
+  await server.query('CREATE UNLOGGED TABLE cache AS SELECT 1 AS id');
+  await server.query(
+    `CREATE ROLE blind LOGIN; CREATE ROLE partly LOGIN; GRANT SELECT ON users TO partly;
+     CREATE ROLE reader LOGIN IN ROLE pg_read_all_data`,
+  );
+  await server.query('VACUUM (FREEZE)');
+  await setting.backUp();
+  // Commits may wait for a standby, which these roles may not see: there is no exact position.
+  await server.query(`ALTER SYSTEM SET synchronous_standby_names TO 'nobody'`);
+  await server.query('ALTER SYSTEM SET synchronous_commit TO local');
+  await server.query('SELECT pg_reload_conf()');
+});
+
+afterAll(async () => {
+  await setting[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+function as(role: string): VerificationDeps {
+  const { servers, recovery, ...deps } = setting.deps;
+  const { shop } = servers;
+  if (shop === undefined) throw new Error('There is a server');
+  const url = server.url().replace('postgres@', `${role}@`);
+  return { ...deps, recovery: { ...recovery, clock: HASTY }, servers: { shop: { ...shop, url } } };
+}
+
+function check(result: VerifyResult, name: RegExp): Check {
+  const found = result.checks.find((one) => name.test(one.check));
+  if (found === undefined) throw new Error(`No check ${name} in ${JSON.stringify(result.checks)}`);
+  return found;
+}
+
+function notGood(result: VerifyResult): readonly Check[] {
+  return result.checks.filter(({ verdict }) => verdict !== 'PASS' && verdict !== 'SKIPPED');
+}
+
+describe('verify, mode bounded', () => {
+  test('passes where every count lies where production had it, and says what it cannot show', async () => {
+    const result = await setting.verify(as('reader'));
+
+    expect(notGood(result)).toEqual([]);
+    expect(result).toMatchObject({ verdict: 'PASS', mode: 'bounded', tornDown: true });
+    expect(result.shows).toMatch(/It does not show that contents are equal.*synchronous standby/);
+    expect(check(result, /largest tables/).detail).toBe(
+      '6,000 rows in 2 tables, 2 equal by count; not compared: unlogged tables: cache',
+    );
+    expect(check(result, /^Production$/).detail).toContain(', 2 tables counted, ');
+  });
+
+  test('fails when the rows of a table are missing in the copy', async () => {
+    const [row] = await server.query(`SELECT pg_relation_filepath('users') AS path`);
+    const deps = damagedBy(as('reader'), async (directory) =>
+      truncate(join(directory, String(row?.['path']))),
+    );
+
+    const result = await setting.verify(deps);
+
+    expect(result).toMatchObject({ verdict: 'FAIL', mode: 'bounded' });
+    expect(check(result, /largest tables/)).toMatchObject({
+      verdict: 'FAIL',
+      detail: 'users has 0 rows, production has 1,000',
+    });
+  });
+
+  test.each([
+    { role: 'blind', counted: '0 of 2 tables', words: /^no table could be compared: / },
+    { role: 'partly', counted: '1 of 2 tables', words: /^could not be told of orders: / },
+  ])('cannot tell what $role may not read', async ({ role, counted, words }) => {
+    const result = await setting.verify(as(role));
+
+    expect(result).toMatchObject({ verdict: 'ERROR', mode: 'bounded' });
+    const { verdict, detail } = check(result, /largest tables/);
+    expect(verdict).toBe('ERROR');
+    expect(detail).toMatch(words);
+    expect(detail).toMatch(/permission denied for table orders \(`GRANT pg_read_all_data TO …;`/);
+    expect(check(result, /^Production$/).detail).toContain(counted);
+  });
+});
