@@ -3,6 +3,7 @@
  * by `serve` alone, so that no other command pays for the clock and the chat.
  */
 
+import type { AlertsDeps } from './alerts/deps.ts';
 import { alertsService } from './alerts/services.ts';
 import { archivingService } from './archiving/services.ts';
 import { coverageService } from './archiving/watch-coverage.ts';
@@ -40,6 +41,7 @@ import { instanceReaper } from './recovery/instances.ts';
 import { afterBackupService } from './retention/after-backup.ts';
 import { scheduleService } from './schedule/schedule-service.ts';
 import type { Environment } from './secrets/sources.ts';
+import { runLink } from './slack/links.ts';
 import { endFlapping, type FlappingFinding, keepFlapping } from './supervision/flapping.ts';
 import { afterProofService } from './verification/after-proof.ts';
 import { openHouse, type Rooms, sweepersOf, type WiredHouse } from './wire.ts';
@@ -84,7 +86,7 @@ export async function serve(
         instanceReaper(recovery),
         incidentFollower({ gate, cursors, incidents }),
         thinningOut(house),
-        paging(house),
+        paging(house, chat?.links),
         provingOn(house),
         ...(chat?.services ?? []),
       ],
@@ -126,7 +128,7 @@ function provingOn({ gate, rooms: { parts, verification } }: WiredHouse): Servic
 }
 
 /** Also without a pager: what it notices stands in `status`, and proofs are tried again. */
-function paging({ gate, rooms: { parts } }: WiredHouse): Service {
+function paging({ gate, rooms: { parts } }: WiredHouse, links: AlertsDeps['links']): Service {
   const { catalog, clock, config, log } = parts;
   return alertsService({
     servers: serversOf(config).map(([name, { verification }]) => ({
@@ -136,6 +138,7 @@ function paging({ gate, rooms: { parts } }: WiredHouse): Service {
     pager: openPager(config),
     undeliveredSeconds: secondsOf(config.alerts.undelivered_after),
     remindSeconds: secondsOf(config.alerts.remind_after),
+    links,
     gate,
     catalog,
     zone: config.timezone,
@@ -192,6 +195,8 @@ interface Chatting {
   /** Open while it runs; a caller like the clock. */
   readonly door: Service;
   readonly services: readonly Service[];
+  /** Where people see a run's message. */
+  readonly links: NonNullable<AlertsDeps['links']>;
 }
 
 /** Undefined: there is no `slack` section. Slack's packages are loaded only where there is. */
@@ -213,7 +218,14 @@ async function openChat({ config, clock, log, catalog }: Parts): Promise<ChatDoo
       const app = await startSlackApp({ ...said, incidents, updates, clock, log });
       const opsChannel = section.channels.ops;
       const undelivered = undeliveredService({ chat, catalog, opsChannel, clock, log });
-      return { port: app.port, door: doorService(app), services: [...app.services, undelivered] };
+      const services = [...app.services, undelivered];
+      const { messages } = catalog;
+      return {
+        port: app.port,
+        door: doorService(app),
+        services,
+        links: async (runId) => runLink({ chat, messages }, runId),
+      };
     },
   };
 }

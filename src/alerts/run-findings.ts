@@ -168,6 +168,7 @@ export function failedChange(
     summary: `${title}: backup ${backupId} in "${store}" FAILED its proof${more}`,
     hint: next,
     since: at ?? '',
+    runbook: 'damaged-backup.md',
     runId,
     backupId,
     store,

@@ -87,7 +87,7 @@ export const DECRYPTION_FAILED: ProblemKind = {
   code: 'DECRYPTION_FAILED',
   retry: 'never',
   hint: 'Choose another backup or store: this object was changed, moved, cut, or made with another key.',
-  runbook: 'point-in-time.md',
+  runbook: 'damaged-backup.md',
   fault: 'world',
 };
 
@@ -95,7 +95,7 @@ export const OBJECT_DAMAGED: ProblemKind = {
   code: 'OBJECT_DAMAGED',
   retry: 'never',
   hint: 'Choose another backup or store: this is not an object that dbdr wrote, or it is damaged.',
-  runbook: 'point-in-time.md',
+  runbook: 'damaged-backup.md',
   fault: 'world',
 };
 

@@ -6,7 +6,7 @@ import type { IncidentRecord } from '../catalog/records.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { formatUtc } from '../kernel/moment.ts';
 import { type FilledStep, fillStep, type KnownInputs } from '../runbooks/fill.ts';
-import { WalkState, type WalkStep, type Who } from './walk.ts';
+import { type FailedProof, WalkState, type WalkStep, type Who } from './walk.ts';
 
 export interface IncidentStepView {
   readonly id: string;
@@ -77,7 +77,7 @@ export function describeIncident(record: IncidentRecord, now: Temporal.Instant):
 
 /** What is known, for the placeholders of the page. */
 function knownInputs(record: IncidentRecord, state: WalkState): KnownInputs {
-  const { moment, tables, steps } = state;
+  const { moment, tables, steps, proof } = state;
   const restored = steps.findLast(
     ({ page, runIds }) => page.block?.operation === 'restore' && runIds.length > 0,
   );
@@ -89,6 +89,9 @@ function knownInputs(record: IncidentRecord, state: WalkState): KnownInputs {
     tables,
     table: tables[0],
     run,
+    proof: proof?.runId,
+    backup: proof?.backupId,
+    store: proof?.store,
     // The follow-up makes the schema, and names it after the restore that it continues.
     schema:
       run === undefined ? undefined : `dbdr_restored_${run.toLowerCase().replaceAll('-', '_')}`,
@@ -142,6 +145,22 @@ function noteOf(step: WalkStep, filled: FilledStep): string | undefined {
 }
 
 function factsOf(state: WalkState): readonly (readonly [string, string])[] {
+  const said = state.note === null ? [] : ([['Said', state.note]] as const);
+  return [...(state.proof === null ? damageFacts(state) : proofFacts(state.proof)), ...said];
+}
+
+function proofFacts({
+  backupId,
+  store,
+  runId,
+}: FailedProof): readonly (readonly [string, string])[] {
+  return [
+    ['Damaged', `backup ${backupId} in "${store}"`],
+    ['Proved by', runId],
+  ];
+}
+
+function damageFacts(state: WalkState): readonly (readonly [string, string])[] {
   const moment =
     state.moment === null
       ? 'not known yet'
@@ -149,7 +168,6 @@ function factsOf(state: WalkState): readonly (readonly [string, string])[] {
   return [
     ['All was well at', moment],
     ['Tables', state.tables.length === 0 ? 'not known yet' : state.tables.join(', ')],
-    ...(state.note === null ? [] : ([['Said', state.note]] as const)),
   ];
 }
 

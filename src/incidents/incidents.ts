@@ -4,12 +4,15 @@ import type { IncidentEvent } from '../catalog/records.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Actor, People } from '../gate/people.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { RunId } from '../kernel/ids.ts';
 import type { Runbooks } from '../runbooks/read-runbooks.ts';
 import type { IncidentView } from './describe.ts';
 import type { Scenario } from './scenarios.ts';
 
 export interface IncidentDeps {
-  readonly catalog: Pick<Catalog, 'incidents' | 'journal'>;
+  readonly catalog: Pick<Catalog, 'incidents' | 'journal'> & {
+    readonly findings: Pick<Catalog['findings'], 'list'>;
+  };
   /** Late, because the gate is made from operations. */
   readonly gate: () => AskGate;
   readonly people: Pick<People, 'rolesOf'>;
@@ -28,6 +31,11 @@ export interface OpenIncident {
   readonly at: Temporal.Instant | undefined;
   readonly tables: readonly string[];
   readonly note: string | undefined;
+  /**
+   * The proof that failed, where that is what happened: however often it is asked for, one walk about it is
+   * open. Absent: the newest copy of the server whose FAIL stands.
+   */
+  readonly proof?: RunId | undefined;
   readonly actor: Actor;
   readonly audience: string;
   readonly signal: AbortSignal;

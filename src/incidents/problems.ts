@@ -15,6 +15,13 @@ export const INCIDENT_WORDS: ProblemKind = {
   fault: 'request',
 };
 
+export const PROOF_NOT_FAILED: ProblemKind = {
+  code: 'INCIDENT_PROOF_NOT_FAILED',
+  retry: 'never',
+  hint: 'Look at the run with `runs`, and open a walk with `incident open`.',
+  fault: 'request',
+};
+
 export const INCIDENT_NOT_ALLOWED: ProblemKind = {
   code: 'INCIDENT_NOT_ALLOWED',
   retry: 'never',

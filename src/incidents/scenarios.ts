@@ -13,6 +13,9 @@ export interface Scenario {
   readonly words: readonly string[];
 }
 
+/** The walk that a proof's report opens. */
+export const DAMAGED_BACKUP = 'damaged backup';
+
 export const SCENARIOS: readonly Scenario[] = [
   {
     id: 'rows or a table gone',
@@ -25,6 +28,12 @@ export const SCENARIOS: readonly Scenario[] = [
     title: 'A migration or deploy did damage',
     phrase: 'a change did damage',
     words: ['change', 'migration', 'deploy', 'damage'],
+  },
+  {
+    id: DAMAGED_BACKUP,
+    title: 'A backup failed its proof',
+    phrase: 'a backup failed its proof',
+    words: ['backup', 'proof', 'damaged', 'unverified'],
   },
 ];
 
@@ -47,10 +56,11 @@ export function readScenario(text: string): Scenario {
 }
 
 /**
- * When it is known which tables were damaged, only they come back and nothing newer is lost. A change
+ * Of damaged data: when it is known which tables were damaged, only they come back and nothing newer is lost. A change
  * that did damage nobody can name yet needs a copy of everything to look at.
  */
 export function runbookFor(scenario: Scenario, tables: readonly string[]): string {
+  if (scenario.id === DAMAGED_BACKUP) return 'damaged-backup.md';
   return scenario.id === 'bad change' && tables.length === 0
     ? 'point-in-time.md'
     : 'accidental-deletion.md';

@@ -26,9 +26,17 @@ import {
   INCIDENT_UNKNOWN,
   STEP_NOT_READY,
 } from './problems.ts';
+import { proofOf } from './proof.ts';
 import { missingHint, requirePast, requireServer, requireStep, requireTables } from './requests.ts';
-import { readScenario, runbookFor, SCENARIOS } from './scenarios.ts';
-import { type WalkAction, WalkState, type WalkStep, type Who, walk } from './walk.ts';
+import { DAMAGED_BACKUP, readScenario, runbookFor, SCENARIOS } from './scenarios.ts';
+import {
+  type FailedProof,
+  type WalkAction,
+  WalkState,
+  type WalkStep,
+  type Who,
+  walk,
+} from './walk.ts';
 
 /** Two people and a follower at once: far more than this never meet. */
 const ATTEMPTS_MAX = 10;
@@ -77,28 +85,27 @@ async function openIncident(deps: IncidentDeps, request: OpenIncident): Promise<
   const tables = requireTables(request.tables);
   const scenario = readScenario(request.scenario);
   const book = deps.runbooks.require(runbookFor(scenario, tables));
+  const proof = scenario.id === DAMAGED_BACKUP ? await proofOf(deps, request) : null;
   const lead = { kind: actor.kind, id: actor.id, name: actor.name };
   const state: WalkState = {
     title: `${server}: ${scenario.phrase}`,
     moment: at === undefined ? null : momentText(at),
     tables: [...tables],
     note: note ?? null,
+    proof,
     lead,
     inputs: book.inputs,
     steps: book.steps.map(newStep),
     updates: { count: 0, lastAt: null, nextDueAt: null },
     closed: false,
   };
-  const record = await deps.catalog.incidents.open({
-    id: await freeId(deps, server, now),
-    server,
-    scenario: scenario.id,
-    runbook: book.file,
-    state,
-    openedAt: utcText(now),
-  });
-  const text = `${actor.name} opened the incident: ${state.title}`;
-  await tellEvent(deps, { id: record.id, actor: lead, at: utcText(now), text, data: null });
+  const isOnce = request.proof !== undefined;
+  const row = { server, scenario: scenario.id, runbook: book.file, state, openedAt: utcText(now) };
+  const { record, isNew } = await openOnce(deps, row, isOnce ? proof : null);
+  if (isNew) {
+    const text = `${actor.name} opened the incident: ${state.title}`;
+    await tellEvent(deps, { id: record.id, actor: lead, at: utcText(now), text, data: null });
+  }
   return describeIncident(record, now);
 }
 
@@ -107,10 +114,42 @@ function newStep(page: WalkStep['page']): WalkStep {
   return { page, state: 'waiting', attempt: 0, runIds: [], openRunIds: [], ...nobody };
 }
 
+interface Opened {
+  readonly record: IncidentRecord;
+  readonly isNew: boolean;
+}
+
+/**
+ * The name is made from what there was when nothing about `proof` was open: of two who open at once one
+ * takes it, and the other looks again.
+ */
+async function openOnce(
+  { catalog, clock }: IncidentDeps,
+  row: Omit<Parameters<IncidentDeps['catalog']['incidents']['open']>[0], 'id'>,
+  proof: FailedProof | null,
+): Promise<Opened> {
+  const now = clock.now();
+  for (let attempt = 1; ; attempt += 1) {
+    const all = await catalog.incidents.list({ openOnly: false });
+    const before = proof === null ? undefined : all.find((one) => isAbout(one, proof));
+    if (before !== undefined) return { record: before, isNew: false };
+    const id = freeId(all, row.server, now);
+    try {
+      return { record: await catalog.incidents.open({ ...row, id }), isNew: true };
+    } catch (error) {
+      const isTaken = (await catalog.incidents.find(id)) !== undefined;
+      if (!isTaken || attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+function isAbout({ state, closedAt }: IncidentRecord, { runId }: FailedProof): boolean {
+  return closedAt === null && WalkState.safeParse(state).data?.proof?.runId === runId;
+}
+
 /** `inc-1122-shop`, then `inc-1122-shop-2`. */
-async function freeId(deps: IncidentDeps, server: string, now: Temporal.Instant): Promise<string> {
+function freeId(taken: readonly IncidentRecord[], server: string, now: Temporal.Instant): string {
   const day = utcText(now).slice(5, 10).replace('-', '');
-  const taken = await deps.catalog.incidents.list({ openOnly: false });
   const base = `inc-${day}-${server}`;
   for (let number = 1; ; number += 1) {
     const id = number === 1 ? base : `${base}-${number}`;

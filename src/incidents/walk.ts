@@ -11,6 +11,10 @@ import { RunbookStep } from '../runbooks/runbook.ts';
 export const Who = z.object({ kind: z.string(), id: z.string(), name: z.string() });
 export type Who = z.infer<typeof Who>;
 
+/** A proof that failed, and the copy that it was of. */
+export const FailedProof = z.object({ runId: z.string(), backupId: z.string(), store: z.string() });
+export type FailedProof = z.infer<typeof FailedProof>;
+
 const STEP_STATES = ['waiting', 'asked', 'done', 'ticked', 'skipped'] as const;
 
 const WalkStep = z.strictObject({
@@ -34,6 +38,8 @@ export const WalkState = z.strictObject({
   moment: z.string().nullable(),
   tables: z.array(z.string()),
   note: z.string().nullable(),
+  /** What it is about, where a backup is damaged. */
+  proof: FailedProof.nullable().default(null),
   lead: Who,
   inputs: z.record(z.string(), z.strictObject({ about: z.string(), optional: z.boolean() })),
   steps: z.array(WalkStep),

@@ -16,6 +16,7 @@ import { createDesk, type Desk, type DeskWithEnd } from './desk.ts';
 import { slackFollower } from './follower.ts';
 import { incidentMessages } from './incident-messages.ts';
 import { listenToIncidentButtons } from './listeners/actions/incidents.ts';
+import { listenToProofButtons } from './listeners/actions/proofs.ts';
 import { listenToRunButtons } from './listeners/actions/runs.ts';
 import { listenToUnknownButtons } from './listeners/actions/unknown.ts';
 import { listenToDbdr } from './listeners/commands/dbdr.ts';
@@ -69,6 +70,7 @@ export async function startSlackApp(deps: SlackDeps): Promise<SlackApp> {
 function listen(app: App, desk: Desk): void {
   listenToDbdr(app, desk);
   listenToRunButtons(app, desk);
+  listenToProofButtons(app, desk);
   listenToIncidentButtons(app, desk);
   listenToUnknownButtons(app, desk);
   listenToIncidentForm(app, desk);

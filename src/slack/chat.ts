@@ -68,6 +68,8 @@ export interface Chat {
   groupMembers(groupId: string): Promise<readonly string[] | undefined>;
   /** The bot's own workspace. */
   teamId(): Promise<string>;
+  /** Where people see a message; undefined: Slack does not say where this workspace is. */
+  permalink(posted: Posted): Promise<string | undefined>;
 }
 
 export interface ChatOptions {
@@ -138,8 +140,18 @@ export function slackChat(options: ChatOptions): Chat {
   };
 }
 
-function lookups(client: WebClient): Pick<Chat, 'user' | 'groupMembers' | 'teamId'> {
-  let team: string | undefined;
+/** What auth.test answers, as far as we read it. */
+interface Home {
+  readonly team_id?: string;
+  readonly url?: string;
+}
+
+function lookups(client: WebClient): Pick<Chat, 'user' | 'groupMembers' | 'teamId' | 'permalink'> {
+  let known: Home | undefined;
+  async function home(): Promise<Home> {
+    known ??= await calling('sign in', async () => client.auth.test());
+    return known;
+  }
   return {
     async user(userId) {
       const { user } = await calling('look a person up', async () =>
@@ -158,9 +170,13 @@ function lookups(client: WebClient): Pick<Chat, 'user' | 'groupMembers' | 'teamI
       }
     },
 
-    async teamId() {
-      team ??= (await calling('sign in', async () => client.auth.test())).team_id ?? '';
-      return team;
+    teamId: async () => (await home()).team_id ?? '',
+
+    // What chat.getPermalink answers, without a call for each message.
+    async permalink({ channel, ts }) {
+      const { url } = await home();
+      if (url === undefined) return undefined;
+      return `${withSlash(url)}archives/${channel}/p${ts.replace('.', '')}`;
     },
   };
 }

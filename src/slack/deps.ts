@@ -10,6 +10,7 @@ import type { Actor } from '../gate/people.ts';
 import type { Registry } from '../gate/registry.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Json } from '../kernel/codecs.ts';
+import type { RunId } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Chat } from './chat.ts';
 import type { SlackPeople } from './people.ts';
@@ -74,6 +75,8 @@ export interface OpenIncident {
   readonly at: Temporal.Instant | undefined;
   readonly tables: readonly string[];
   readonly note: string | undefined;
+  /** The proof that failed: one walk about it is open, however often it is asked for. */
+  readonly proof?: RunId | undefined;
   readonly actor: Actor;
   /** Where its runs should be spoken of. */
   readonly audience: string;

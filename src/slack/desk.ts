@@ -23,6 +23,8 @@ export interface Heard {
   readonly threadTs?: string | undefined;
   /** Undefined after a form: it has no place of its own. */
   readonly respond?: RespondFn | undefined;
+  /** The answer takes the place of the message, which only this person sees. */
+  readonly replaces?: boolean | undefined;
 }
 
 export interface Desk {
@@ -67,7 +69,8 @@ export function createDesk(parts: DeskParts): DeskWithEnd {
       if (message !== undefined) await tell(chat, heard, message);
     } catch (error) {
       note(log, error);
-      await tell(chat, heard, problemMessage(problemOf(error))).catch((untold: unknown) =>
+      const beside = { ...heard, replaces: false };
+      await tell(chat, beside, problemMessage(problemOf(error))).catch((untold: unknown) =>
         log.warn('An answer did not reach the person', { error: String(untold) }),
       );
     }
@@ -98,7 +101,7 @@ function note(log: Log, error: unknown): void {
  */
 async function tell(chat: Chat, heard: Heard, message: Message): Promise<void> {
   if (heard.respond !== undefined) {
-    const answered = await respondTo(heard.respond, message);
+    const answered = await respondTo(heard.respond, message, heard.replaces === true);
     if (answered) return;
   }
   const place = {
@@ -108,11 +111,15 @@ async function tell(chat: Chat, heard: Heard, message: Message): Promise<void> {
   await chat.whisper(place, heard.userId, message);
 }
 
-async function respondTo(respond: RespondFn, message: Message): Promise<boolean> {
+async function respondTo(
+  respond: RespondFn,
+  message: Message,
+  replaces: boolean,
+): Promise<boolean> {
   try {
     await respond({
       response_type: 'ephemeral',
-      replace_original: false,
+      replace_original: replaces,
       text: message.text,
       blocks: [...message.blocks],
     });

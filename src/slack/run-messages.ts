@@ -2,12 +2,13 @@
  * Shows a run's living message as things are now, and puts what belongs there into its thread. A
  * follow-up speaks in its parent's message.
  */
-import type { RunEvent, RunRecord } from '../catalog/runs.ts';
+import { isEnded, type RunEvent, type RunRecord } from '../catalog/runs.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { People } from '../gate/people.ts';
 import type { RunId } from '../kernel/ids.ts';
-import type { Posted } from './chat.ts';
+import type { Chat, Posted } from './chat.ts';
 import type { SlackDeps } from './deps.ts';
+import { runLink, runSubject } from './links.ts';
 import type { Living } from './living.ts';
 import type { Message } from './messages/blocks.ts';
 import { runMessage } from './messages/run.ts';
@@ -27,6 +28,7 @@ export interface RunMessages {
 }
 
 type Needed = Pick<SlackDeps, 'catalog' | 'section' | 'clock'> & {
+  readonly chat: Pick<Chat, 'permalink'>;
   readonly gate: Pick<Gate, 'explain'>;
   readonly people: Pick<People, 'approvers'>;
 };
@@ -52,7 +54,11 @@ export function runMessages(deps: Needed, living: Living): RunMessages {
       if (channel === undefined) return undefined;
       const isHistory = isOld(root, clock.now());
       if (isHistory && (await catalog.messages.find(subject)) === undefined) return undefined;
-      return living.show(subject, { channel, render: async () => render(deps, root.runId) });
+      const wish = { channel, render: async () => render(deps, root.runId) };
+      const isNew = (await catalog.messages.find(subject)) === undefined;
+      const posted = await living.show(subject, wish);
+      // It links to itself, which it could not before it was there; whatever goes on is edited anyway.
+      return isNew && isEnded(root.state) ? living.show(subject, wish) : posted;
     },
 
     async tell(root, event) {
@@ -66,11 +72,13 @@ export function runMessages(deps: Needed, living: Living): RunMessages {
 }
 
 async function render(deps: Needed, runId: RunId): Promise<Message | undefined> {
-  const run = await deps.catalog.runs.find(runId);
+  const { catalog, chat } = deps;
+  const run = await catalog.runs.find(runId);
   if (run === undefined) return undefined;
   const around = await surroundingsOf(deps, AbortSignal.timeout(APPROVERS_LIMIT_MS));
   const seen = await seeRun(deps, run);
-  return runMessage(seen.view, around, seen.newestSeq);
+  const link = await runLink({ chat, messages: catalog.messages }, runId);
+  return runMessage({ ...seen.view, link }, around, seen.newestSeq);
 }
 
 async function surroundingsOf(deps: Needed, signal: AbortSignal): Promise<Surroundings> {
@@ -82,10 +90,6 @@ async function surroundingsOf(deps: Needed, signal: AbortSignal): Promise<Surrou
     needed: section.approvals.high,
     selfAllowed: section.approvals.self,
   };
-}
-
-function runSubject(root: RunRecord): string {
-  return `run:${root.runId}`;
 }
 
 /** Undefined: it was asked elsewhere and harms nobody, so this chat need not hear of it. */

@@ -27,6 +27,8 @@ export interface RunView {
   readonly steps: readonly StepView[];
   /** What became of the page for it; undefined: nobody was to be paged. */
   readonly paged?: Paged | undefined;
+  /** Of its message; undefined: it is not posted yet. */
+  readonly link?: string | undefined;
   /** What waits for this run to be done, such as bringing the tables back. */
   readonly followUps: readonly RunView[];
 }

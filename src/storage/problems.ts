@@ -5,7 +5,7 @@ export const OBJECT_MISSING: ProblemKind = {
   code: 'STORAGE_OBJECT_MISSING',
   retry: 'never',
   hint: 'Run `backups` to see which backups are whole, then pick another recovery point.',
-  runbook: 'point-in-time.md',
+  runbook: 'damaged-backup.md',
   fault: 'world',
 };
 

@@ -139,6 +139,60 @@ test('a form with a mistake stays open', async () => {
   expect(workspace.openViews('U0ANA')).toHaveLength(1);
 });
 
+test('from the report of a proof people turn its tables, see the proofs before it, and open one walk', async () => {
+  await using stage = await openStage();
+  const { workspace, signal } = stage;
+  const [ana, otto] = [workspace.as('U0ANA'), workspace.as('U0OTTO')];
+  await ana.command('/dbdr verify', 'ops');
+  const report = await workspace.waitForMessage(
+    'ops',
+    ({ text, blocks }) =>
+      text.startsWith('shop could NOT') && JSON.stringify(blocks).includes('/archives/'),
+    { signal, what: 'the report, with a link to itself' },
+  );
+  const link = /<([^|>]+\/archives\/[^|>]+)\|/.exec(JSON.stringify(report.blocks))?.[1];
+  expect(link).toMatch(/\/archives\/C0OPS\/p\d+$/);
+
+  await otto.click(report.ts, 'Tables');
+  const first = await workspace.waitForEphemeral(
+    'U0OTTO',
+    ({ text }) => text.includes('Tables 1 to 50 of 62'),
+    { signal },
+  );
+  expect(first.text).toContain('orders, 41,186,118, 41,186,117, DIFFERENT');
+  await otto.click(first.ts, 'More tables');
+  const second = await workspace.waitForEphemeral(
+    'U0OTTO',
+    ({ text }) => text.includes('Tables 51 to 62 of 62'),
+    { signal },
+  );
+  expect(second.ts).toBe(first.ts);
+  await otto.click(second.ts, 'Earlier tables');
+  await workspace.waitForEphemeral('U0OTTO', ({ text }) => text.includes('Tables 1 to 50'), {
+    signal,
+  });
+
+  await otto.click(report.ts, 'History');
+  const history = await workspace.waitForEphemeral(
+    'U0OTTO',
+    ({ text }) => text.startsWith('The last proof of shop'),
+    { signal },
+  );
+  expect(history.text).toContain('FAIL, 20261122T021104Z, west, 5/3A91F228, 8 min 1 s');
+  expect(JSON.stringify(history.blocks)).toContain(link);
+
+  await Promise.all([ana.click(report.ts, 'Open the walk'), ana.click(report.ts, 'Open the walk')]);
+  const opened = await workspace.waitForEphemeral(
+    'U0ANA',
+    ({ text }) => text.includes('Its steps are in <#C0OPS>'),
+    { signal },
+  );
+  expect(opened.text).toMatch(/<[^|]+\/archives\/C0OPS\/p\d+\|inc-1122-shop>/);
+  expect(workspace.messages('ops').filter(({ text }) => text.startsWith('Incident:'))).toHaveLength(
+    1,
+  );
+});
+
 test('a run asked for where the app is no member speaks in the operations channel', async () => {
   await using stage = await openStage();
   const { workspace, signal } = stage;

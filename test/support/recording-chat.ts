@@ -72,6 +72,7 @@ export function recordingChat(): RecordingChat {
       Promise.resolve({ id, teamId: 'T0HOME', name: id, zone: 'UTC', isFullMember: true }),
     groupMembers: async () => Promise.resolve([]),
     teamId: async () => Promise.resolve('T0HOME'),
+    permalink: async () => Promise.resolve(undefined),
   };
 
   async function mustWork(): Promise<void> {

@@ -20,6 +20,7 @@ import { slackChat } from '../../src/slack/chat.ts';
 import type { IncidentView, SlackDeps, UpdateWords } from '../../src/slack/deps.ts';
 import { slackPeople } from '../../src/slack/people.ts';
 import { type FakeSlack, fakeSlack, SECRET, sendSigned, TEAM } from './fake-slack.ts';
+import { sampleFailedProof } from './proof-samples.ts';
 import { sampleIncident } from './slack-samples.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -237,4 +238,19 @@ const OPERATIONS: readonly AnyOperation[] = [
   operationOf('harmless', 'low'),
   operationOf('dangerous', 'high'),
   operationOf('pair', 'low', ['dangerous']),
+  {
+    ...operationOf('verify', 'low'),
+    plan: z.strictObject({ server: z.string() }),
+    prepare: async () => Promise.resolve({ plan: { server: 'shop' } }),
+    run: async () => Promise.resolve(failedProof()),
+  },
 ];
+
+/** Of more tables than stand on one page. */
+function failedProof(): ReturnType<typeof sampleFailedProof> {
+  const { tables, ...proof } = sampleFailedProof();
+  const more = tables.slice(1).flatMap((table) => {
+    return Array.from({ length: 60 }, (_each, at) => ({ ...table, table: `t_${at}` }));
+  });
+  return { ...proof, tables: [...tables, ...more] };
+}

@@ -21,12 +21,16 @@ const SAMPLES = {
   schema: 'dbdr_restored_r_20261124t145740_3fa9c1',
   run: 'r-20261124T145740-3fa9c1',
   incident: 'inc-1124-shop',
+  proof: 'r-20261124T040000-3fa9c1',
+  backup: '20261124T010000Z',
+  store: 'west',
 };
 
 describe('the runbooks', () => {
   test('are there, and all follow the format', () => {
     expect(BOOKS.all.map(({ id }) => id).toSorted()).toEqual([
       'accidental-deletion',
+      'damaged-backup',
       'lost-key',
       'point-in-time',
       'without-dbdr',
@@ -76,11 +80,13 @@ describe('the runbooks', () => {
     expect(named.filter(({ file }) => !BOOKS.all.some((book) => book.file === file))).toEqual([]);
   });
 
-  test('answer only codes that some problem has', () => {
-    const codes = globSync('src/**/problems.ts', { cwd: TOP }).flatMap((path) =>
-      [...readFileSync(join(TOP, path), 'utf8').matchAll(/code: '([A-Z0-9_]+)'/g)].map(
-        (match) => match[1],
-      ),
+  test('answer only codes that some problem or some finding has', () => {
+    const codes = globSync('src/**/{problems,run-findings}.ts', { cwd: TOP }).flatMap((path) =>
+      [
+        ...readFileSync(join(TOP, path), 'utf8').matchAll(
+          /(?:code: |const [A-Z_]+ = )'([A-Z0-9_]+)'/g,
+        ),
+      ].map((match) => match[1]),
     );
 
     const answered = BOOKS.all.flatMap(({ answers }) => answers);

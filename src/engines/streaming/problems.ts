@@ -5,7 +5,7 @@ export const BACKUP_DAMAGED: ProblemKind = {
   code: 'BACKUP_DAMAGED',
   retry: 'never',
   hint: 'Choose another backup or store: what is stored of this one does not hold together.',
-  runbook: 'point-in-time.md',
+  runbook: 'damaged-backup.md',
   fault: 'world',
 };
 

@@ -138,6 +138,11 @@ export function message(
   };
 }
 
+/** A name that leads somewhere, if it is known where. */
+export function linked(name: string, url: string | undefined): string {
+  return url === undefined ? `\`${escapeText(name)}\`` : `<${url}|${escapeText(name)}>`;
+}
+
 export function mention(userId: string): string {
   return `<@${userId.replaceAll(/[^A-Z0-9]/g, '')}>`;
 }

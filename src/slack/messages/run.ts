@@ -21,6 +21,7 @@ import {
   divider,
   escapeText,
   factBlocks,
+  linked,
   type Message,
   message,
   section,
@@ -50,7 +51,7 @@ export function runMessage(view: RunView, around: Surroundings, version: number)
     ...view.followUps.flatMap((followUp) => followUpBlocks(followUp, around, view)),
     ...cancelButton(view),
     context(
-      `asked by ${sayWho(readAsker(view.run))} · run \`${view.run.runId}\` · details in the thread`,
+      `asked by ${sayWho(readAsker(view.run))} · run ${linked(view.run.runId, view.link)} · details in the thread`,
     ),
   ];
   return message(runText(view, around), blocks, version);
@@ -129,7 +130,7 @@ function problemBlocks(view: RunView): readonly KnownBlock[] {
 function resultBlocks(view: RunView): readonly KnownBlock[] {
   const { run } = view;
   if (run.operation === 'backup') return backupBlocks(run.result);
-  if (run.operation === 'verify') return verificationBlocks(run.result);
+  if (run.operation === 'verify') return verificationBlocks(run.result, run.runId);
   if (run.operation.startsWith('restore'))
     return [...lastingFacts(view), ...restoredBlocks(run.result, run.runId)];
   const keeping = keepingBlocks(run.result);

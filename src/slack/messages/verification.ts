@@ -6,13 +6,12 @@ import type { KnownBlock } from '@slack/types';
 
 import type { Json } from '../../kernel/codecs.ts';
 import { type ProofRow, type ProofWords, proofWords } from '../../verification/words.ts';
-import { TABLE_ROWS_MAX } from '../limits.ts';
 import { clip, context, escapeText, section, sections } from './blocks.ts';
+import { proofButtons } from './proofs.ts';
+import { clippedTable } from './tables.ts';
 
 const CELL_MAX = 400;
 const WORDS_MAX = 800;
-/** Slack takes 10,000 characters in a message's table. */
-const TABLE_CHARACTERS_MAX = 9000;
 const LEFT_OUT_MAX = 20;
 
 /** `shop is restorable to 2026-11-24 04:19:58 UTC · PASS`. Undefined: it is no proof's result. */
@@ -21,15 +20,16 @@ export function verificationTitle(result: Json): string | undefined {
   return words === undefined ? undefined : `${words.title} · ${words.verdict}`;
 }
 
-export function verificationBlocks(result: Json): readonly KnownBlock[] {
+export function verificationBlocks(result: Json, runId: string): readonly KnownBlock[] {
   const words = proofWords(result);
   if (words === undefined) return [];
   return [
     section(escapeText(clip(words.opening, WORDS_MAX))),
     ...sections(words.bad.map((bad) => `*${words.verdict}:* ${escapeText(clip(bad, WORDS_MAX))}`)),
-    ...tableOf(['Check', 'Result', 'What was seen'], rowsOf(words)),
+    ...clippedTable(['Check', 'Result', 'What was seen'], rowsOf(words)),
     ...sections(closingLines(words).map((line) => escapeText(line))),
     ...(words.shows === undefined ? [] : [context(escapeText(clip(words.shows, WORDS_MAX)))]),
+    ...proofButtons(result, runId),
   ];
 }
 
@@ -63,7 +63,7 @@ export function proofDetails(result: Json): readonly KnownBlock[] {
   const more = leftOut.length - LEFT_OUT_MAX;
   const lines = leftOut.slice(0, LEFT_OUT_MAX).map((one) => `• ${escapeText(clip(one, CELL_MAX))}`);
   return [
-    ...tableOf(['Table', 'Rows in production', 'Rows in the copy', 'Contents'], tables),
+    ...clippedTable(['Table', 'Rows in production', 'Rows in the copy', 'Contents'], tables),
     ...sections(
       others.map(
         ([check, , seen]) => `*${escapeText(check)}*  ${escapeText(clip(seen, CELL_MAX))}`,
@@ -79,30 +79,4 @@ export function proofDetails(result: Json): readonly KnownBlock[] {
 function closingLines({ measured, next }: ProofWords): readonly string[] {
   const lines = [measured, ...(next === undefined ? [] : [clip(next, WORDS_MAX)])];
   return lines.filter((line) => line !== '');
-}
-
-/** As many rows as Slack takes; the last one says how many there are besides. */
-function tableOf(
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-): readonly KnownBlock[] {
-  if (rows.length === 0) return [];
-  const shown: (readonly string[])[] = [header];
-  let characters = 0;
-  for (const row of rows) {
-    const cells = row.map((cell) => clip(cell, CELL_MAX));
-    characters += cells.join('').length;
-    if (characters > TABLE_CHARACTERS_MAX || shown.length >= TABLE_ROWS_MAX - 1) break;
-    shown.push(cells);
-  }
-  const missing = rows.length - (shown.length - 1);
-  if (missing > 0)
-    shown.push(header.map((_name, index) => (index === 0 ? `and ${missing} more` : '')));
-  return [
-    {
-      type: 'table',
-      column_settings: header.map(() => ({ is_wrapped: true })),
-      rows: shown.map((row) => row.map((cell) => ({ type: 'raw_text', text: cell || '–' }))),
-    },
-  ];
 }

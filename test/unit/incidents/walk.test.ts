@@ -25,6 +25,7 @@ function opened(): WalkState {
     moment: null,
     tables: [],
     note: null,
+    proof: null,
     lead: ANA,
     inputs: {},
     steps: [page('stop'), page('restore', 'restore'), page('join')].map((one) => ({

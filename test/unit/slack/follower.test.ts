@@ -56,7 +56,7 @@ function openStage(): Stage {
         opsChannel: SECTION.channels.ops,
       });
       const people = { approvers: async () => Promise.resolve(['U0BEN', 'U0CLEO']) };
-      const runs = runMessages({ ...memory, section: SECTION, clock, people }, living);
+      const runs = runMessages({ ...memory, chat, section: SECTION, clock, people }, living);
       const follower = slackFollower({
         ...memory,
         clock,

@@ -1,15 +1,12 @@
 /** Buttons of a run's message: approve, refuse, cancel, keep the restored copy longer. */
 import type { App } from '@slack/bolt';
 
-import { isRunId, type RunId } from '../../../kernel/ids.ts';
-import { Problem } from '../../../kernel/problem.ts';
 import type { Desk } from '../../desk.ts';
 import { APPROVE, REFUSE } from '../../messages/approval.ts';
 import { whisper } from '../../messages/refusal.ts';
 import { KEEP_INSTANCE } from '../../messages/restore.ts';
 import { CANCEL } from '../../messages/run.ts';
-import { SLACK_WORDS_WRONG } from '../../problems.ts';
-import { readClick } from '../clicks.ts';
+import { readClick, readRunId } from '../clicks.ts';
 import { askInWords } from '../commands/dbdr.ts';
 import { cancelRun, decideOn } from '../decide.ts';
 
@@ -47,12 +44,5 @@ function listenToDecision(
     await desk.answer(heard, async (actor) =>
       decideOn(desk, { runId: readRunId(id), decision, actor, planHash }),
     );
-  });
-}
-
-function readRunId(value: string): RunId {
-  if (isRunId(value)) return value;
-  throw new Problem(SLACK_WORDS_WRONG, 'Cannot read this button: it names no run', {
-    hint: 'Ask again with `/dbdr`; this message is of another version.',
   });
 }
