@@ -36,7 +36,7 @@ export interface RemovedBackup extends DecidedBackup {
 }
 
 export interface Decision {
-  /** Counted back from: now, or when the newest backup ended if that is earlier. */
+  /** Counted back from: now, or when the newest good backup ended if that is earlier. */
   readonly countedFrom: string;
   /** Every moment from here on can be returned to; null: there is no good backup. */
   readonly windowFrom: string | null;
@@ -122,13 +122,14 @@ function whyAll(backups: readonly Viewed[]): string | null {
 
 const FIRST_LSN = '0/0';
 
-/** Nobody knows what it needs, but it lies between what its neighbours need. */
+/** Nobody knows what it needs, but it lies between what its good neighbours need. */
 function rangesAround(
   { backupId }: UnreadableFacts,
   backups: readonly Viewed[],
 ): WalRule['ranges'] {
-  const before = backups.findLast(({ summary }) => summary.backupId < backupId)?.summary;
-  const after = backups.find(({ summary }) => summary.backupId > backupId)?.summary;
+  const good = backups.filter(isGood);
+  const before = good.findLast(({ summary }) => summary.backupId < backupId)?.summary;
+  const after = good.find(({ summary }) => summary.backupId > backupId)?.summary;
   const timelines = new Set(backups.map(({ summary }) => summary.timeline));
   return [...timelines].map((timeline) => ({
     timeline,

@@ -44,8 +44,8 @@ export interface Cluster {
 export function viewOf(facts: RetentionFacts): View {
   const backups = facts.backups.map((one) => viewBackup(one, facts.zone)).toSorted(oldestFirst);
   const good = backups.filter(isGood);
-  const newest = backups.at(-1)?.endedAt;
-  // A clock that runs ahead, or backups that stopped, must not move the window.
+  const newest = good.at(-1)?.endedAt;
+  // A clock that runs ahead, and backups that stopped or are all damaged, must not move the window.
   const countedFrom = newest === undefined ? facts.now : earlier(newest, facts.now);
   const windowStart = countedFrom
     .toZonedDateTimeISO(facts.zone)
@@ -107,35 +107,41 @@ export function newestProved(backups: readonly Viewed[]): Viewed | undefined {
   return backups.findLast(({ state }) => state === 'proved');
 }
 
-/** In the order in which the server lived in them: by their newest backup, never by numbers in names. */
+/**
+ * In the order in which the server lived in them: by their newest good backup, never by numbers in names.
+ * Those without a good one come last, and nothing else depends on them.
+ */
 function clustersOf(backups: readonly Viewed[], windowStart: Temporal.Instant): readonly Cluster[] {
   const bySystem = Map.groupBy(
     backups,
     ({ summary: { major, systemId } }) => `${major}-${systemId}`,
   );
-  const inOrder = [...bySystem.values()].toSorted((a, b) => compareBegan(a.at(-1), b.at(-1)));
-  return inOrder.flatMap((own, index) => {
+  const lives = [...bySystem.values()].map((own) => ({ own, good: own.filter(isGood) }));
+  const lived = lives
+    .filter(({ good }) => good.length > 0)
+    .toSorted((a, b) => compareBegan(a.good.at(-1), b.good.at(-1)));
+  const others = lives.filter(({ good }) => good.length === 0);
+  return [...lived, ...others].flatMap(({ own, good }, index) => {
     const [first] = own;
     if (first === undefined) return [];
-    const last = own.at(-1) ?? first;
-    const next = inOrder[index + 1]?.[0];
+    const next = lived[index + 1]?.good[0];
+    const last = good.at(-1) ?? first;
     const endedAt = next === undefined ? undefined : later(next.beganAt, last.endedAt);
     const { major, systemId } = first.summary;
     return [
-      { major, systemId, backups: own, endedAt, windowBase: baseOf(own, endedAt, windowStart) },
+      { major, systemId, backups: own, endedAt, windowBase: baseOf(good, endedAt, windowStart) },
     ];
   });
 }
 
-/** The newest proved one that had ended when the window begins, else the newest good one, else the oldest. */
+/** The newest proved one that had ended when the window begins, else the newest one, else the oldest. */
 function baseOf(
-  backups: readonly Viewed[],
+  good: readonly Viewed[],
   endedAt: Temporal.Instant | undefined,
   windowStart: Temporal.Instant,
 ): Viewed | undefined {
   if (endedAt !== undefined && Temporal.Instant.compare(endedAt, windowStart) <= 0)
     return undefined;
-  const good = backups.filter(isGood);
   const before = good.filter((one) => Temporal.Instant.compare(one.endedAt, windowStart) <= 0);
   return newestProved(before) ?? before.at(-1) ?? good[0];
 }

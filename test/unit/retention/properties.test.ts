@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { lsnBytes, toLsn } from '../../../src/kernel/lsn.ts';
-import type { BackupFacts, SummaryFacts } from '../../../src/retention/facts.ts';
+import { type BackupFacts, backupName, type SummaryFacts } from '../../../src/retention/facts.ts';
 import { planRetention, walRulesOfStored } from '../../../src/retention/plan.ts';
 import {
   backupOf,
@@ -114,6 +114,52 @@ describe('planRetention(), whatever comes', () => {
         }
       }),
       { numRuns: 100 },
+    );
+  });
+
+  test('adding damaged backups, of whatever cluster, never removes more backups or log', () => {
+    const anyDamage = fc.array(
+      fc.record({
+        day: fc.integer({ min: 0, max: 120 }),
+        system: fc.integer({ min: 1, max: 4 }),
+        isFailed: fc.boolean(),
+      }),
+      { minLength: 1, maxLength: 30 },
+    );
+    const anyUnreadable = fc.option(fc.integer({ min: 0, max: 79 }));
+    fc.assert(
+      fc.property(anyLife, anyDamage, anyUnreadable, (days, damage, unreadableDay) => {
+        const dates = datesFrom('2026-01-01', 121);
+        const now = Temporal.Instant.from('2026-05-03T00:00:00Z');
+        const unreadable = (unreadableDay === null ? [] : [unreadableDay]).map((number) => ({
+          ...backupOf({ date: dates[number] ?? '', number, systemId: '1', hour: 4 }).summary,
+          store: 'here',
+          reason: 'it does not decrypt',
+        }));
+        const life = lifeOf(days);
+        const taken = new Set<string>();
+        const damaged = damage.flatMap(({ day: number, system, isFailed }) => {
+          if (taken.has(`${system} ${number}`)) return [];
+          taken.add(`${system} ${number}`);
+          const [verdict, damagedFiles] = isFailed ? ['FAIL', []] : [null, ['base/1/2']];
+          const own = { systemId: `${system}`, verdict, damagedFiles, hour: 3 };
+          return [backupOf({ date: dates[number] ?? '', number, ...own })];
+        });
+
+        const plan = planRetention(factsOf(life, { now, unreadable }));
+        const more = planRetention(factsOf([...life, ...damaged], { now, unreadable }));
+
+        const own = new Set(life.map(({ summary }) => backupName(summary)));
+        const gone = new Set(plan.remove.map(backupName));
+        const goneNow = more.remove.map(backupName).filter((name) => own.has(name));
+        expect(goneNow.filter((name) => !gone.has(name))).toEqual([]);
+        for (const rule of plan.wal) {
+          const same = more.wal.filter(({ systemId }) => systemId === rule.systemId);
+          const kept = stored([rule], logUntil(130));
+          expect(removable(same, kept)).toEqual([]);
+        }
+      }),
+      { numRuns: 200 },
     );
   });
 
