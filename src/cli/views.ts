@@ -273,12 +273,13 @@ function restoreView(result: Json, reader: Reader): string | undefined {
       : `until ${valueText('at', instance.expiresAt, reader)}`;
   const last = reachedAt === null ? '' : `, last commit ${valueText('at', reachedAt, reader)}`;
   const facts = factLines([
+    // First what may make it another copy than was asked for.
+    ...warnings.map((warning): [string, string] => ['Note', warning]),
     ['Reached', `log position ${reachedLsn}${last}`],
     ['Connect', `psql "${instance.url}"`],
     ['Folder', instance.directory],
     ['Stays', stays],
     ['Checked', verification],
-    ...warnings.map((warning): [string, string] => ['Note', warning]),
   ]);
   const rows = tables.map((one) => [one.table, one.rows.toLocaleString('en')]);
   const counted = rows.length === 0 ? [] : ['', tableText(['Table', 'Rows in the copy'], rows)];
@@ -286,6 +287,7 @@ function restoreView(result: Json, reader: Reader): string | undefined {
 }
 
 const Tables = z.object({
+  warnings: z.array(z.string()).default([]),
   tables: z.array(
     z.object({
       table: z.string(),
@@ -300,15 +302,15 @@ const Tables = z.object({
 function tablesView(result: Json): string | undefined {
   const read = Tables.safeParse(result);
   if (!read.success) return undefined;
-  return read.data.tables
-    .map(({ table, restoredAs, rows, what, joinSql }) =>
-      [
-        `${table} is back as ${restoredAs}: ${rows.toLocaleString('en')} rows`,
-        ...(what === undefined ? [] : [what]),
-        ...(joinSql === null ? [] : ['', joinSql]),
-      ].join('\n'),
-    )
-    .join('\n\n');
+  const { warnings, tables } = read.data;
+  const back = tables.map(({ table, restoredAs, rows, what, joinSql }) =>
+    [
+      `${table} is back as ${restoredAs}: ${rows.toLocaleString('en')} rows`,
+      ...(what === undefined ? [] : [what]),
+      ...(joinSql === null ? [] : ['', joinSql]),
+    ].join('\n'),
+  );
+  return [...warnings, ...back].join('\n\n');
 }
 
 function usageView(result: Json): string | undefined {

@@ -10,7 +10,7 @@ import { Problem } from '../kernel/problem.ts';
 import { quoteIdentifier, type Session } from '../postgres/session.ts';
 import type { RecoveryDeps } from './deps.ts';
 import { INSTANCE_GONE } from './problems.ts';
-import { RESTORE_TABLES } from './restore-operation.ts';
+import { RESTORE_TABLES, RestoreResult } from './restore-operation.ts';
 import { requireServer } from './servers.ts';
 import { copyTable } from './table/copy.ts';
 import { readShape, requireTables } from './table/find-tables.ts';
@@ -38,6 +38,8 @@ export const TablesResult = z.strictObject({
   fromRun: z.string(),
   schema: z.string(),
   tables: z.array(RestoredTable),
+  /** That the copy they come from may not stand at the moment that is meant; empty: it does. */
+  warnings: z.array(z.string()).default([]),
   /** Takes the copies away again when they are no longer needed. */
   cleanupSql: z.string(),
 });
@@ -83,6 +85,7 @@ async function runTables(deps: RecoveryDeps, plan: TablesPlan, run: Run): Promis
       database,
       schema,
       tables,
+      warnings: await sayCopy(deps, plan),
       fromRun: plan.fromRun,
       cleanupSql: `DROP SCHEMA ${schema} CASCADE;`,
     };
@@ -90,6 +93,19 @@ async function runTables(deps: RecoveryDeps, plan: TablesPlan, run: Run): Promis
     await takeBack(deps, reference, { run, claimId });
     throw error;
   }
+}
+
+/** Whoever joins the tables with production may not have read what the restore said. */
+async function sayCopy(
+  { findRun }: RecoveryDeps,
+  { fromRun }: Pick<TablesPlan, 'fromRun'>,
+): Promise<string[]> {
+  const restored = RestoreResult.safeParse((await findRun(fromRun))?.result).data;
+  const other = restored?.otherReading ?? null;
+  if (other === null) return [];
+  return [
+    `The copy that these tables come from may not be the moment that you mean: run ${fromRun} says why. The other reading: \`${other.command}\`.`,
+  ];
 }
 
 /** When production cannot be reached now, the claim stays for the sweeper; the first failure is told. */

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isLsn, type Lsn, lsnBytes } from '../../src/kernel/lsn.ts';
 import { reapInstances } from '../../src/recovery/instances.ts';
 import { type RestoreResult, restoreOperation } from '../../src/recovery/restore-operation.ts';
+import { restoreTablesOperation } from '../../src/recovery/tables-operation.ts';
 import {
   type FolderArchive,
   openFolderArchive,
@@ -18,6 +19,7 @@ import {
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
 import { restampSegment } from '../support/restamp-log.ts';
+import { runRecord } from '../support/run-record.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { testRun } from '../support/test-run.ts';
 
@@ -98,6 +100,16 @@ async function restore(to: string): Promise<RestoreResult> {
   return operation.run(plan, testRun());
 }
 
+/** As the run that follows a restore with `--tables`. */
+async function bringBack(from: RestoreResult, tables: readonly string[]) {
+  const run = testRun();
+  const done = runRecord('done', { operation: 'restore', result: from });
+  const operation = restoreTablesOperation({ ...deps, findRun: async () => done });
+  const words = operation.input.parse({ server: 'shop', from: from.runId, tables });
+  const { plan } = await operation.prepare(words, run);
+  return await operation.run(plan, run);
+}
+
 async function rowsIn({ instance }: RestoreResult): Promise<Record<string, number>> {
   await using session = await deps.connect(instance.url, { signal: testRun().signal });
   const rows = await session.query<{ what: string; n: number }>(
@@ -119,6 +131,7 @@ test('says that the copy stands at the first passing, and with which command the
   expect(warning).toContain('the clock of shop went back by 1 h');
   expect(warning).toContain('Behind it 11 transactions are earlier than the target');
   expect(warning).toContain(`\`npx dbdr restore shop --to ${otherReading?.lsn}\``);
+  expect((await bringBack(early, ['beat'])).warnings[0]).toContain(otherReading?.command);
 
   const meant = await restore(otherReading?.lsn ?? '');
 

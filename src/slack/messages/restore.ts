@@ -50,7 +50,8 @@ export function restoredBlocks(result: Json, runId: string): readonly KnownBlock
   const read = RestoreResult.safeParse(result);
   if (!read.success) return [];
   return [
-    ...sections([...reachedLines(read.data), ...checkedLines(read.data)]),
+    // First what may make it another copy than was asked for.
+    ...sections([...noteLines(read.data), ...reachedLines(read.data), ...checkedLines(read.data)]),
     ...instanceBlocks(read.data, runId),
     ...tableBlocks(read.data.tables ?? [], runId),
     ...cleanupBlocks(read.data, runId),
@@ -82,14 +83,15 @@ function cleanupBlocks({ cleanupSql }: RestoreResult, runId: string): readonly K
     : [codeSection('To take the copies away again afterwards:', sql, whereSql(runId))];
 }
 
-function checkedLines({ verification, warnings = [] }: RestoreResult): readonly string[] {
+function noteLines({ warnings = [] }: RestoreResult): readonly string[] {
+  return warnings
+    .slice(0, WARNINGS_MAX)
+    .map((one) => `*Note*  ${escapeText(clip(one, CHECKED_MAX))}`);
+}
+
+function checkedLines({ verification }: RestoreResult): readonly string[] {
   const words = verification ?? '';
-  return [
-    ...(words === '' ? [] : [`*Checked*  ${escapeText(clip(words, CHECKED_MAX))}`]),
-    ...warnings
-      .slice(0, WARNINGS_MAX)
-      .map((one) => `*Note*  ${escapeText(clip(one, CHECKED_MAX))}`),
-  ];
+  return words === '' ? [] : [`*Checked*  ${escapeText(clip(words, CHECKED_MAX))}`];
 }
 
 function instanceBlocks(result: RestoreResult, runId: string): readonly KnownBlock[] {

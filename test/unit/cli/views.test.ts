@@ -52,6 +52,27 @@ Run r-20261122T041500-000001.
 Nothing to do.`);
   });
 
+  test('opens a restored copy with what may make it another than was asked for', () => {
+    const text = viewOf(
+      'restore',
+      {
+        server: 'shop',
+        instance: { url: 'postgres:///shop', directory: '/srv/copy', expiresAt: null },
+        reachedLsn: '5/30000000',
+        reachedAt: '2026-11-22T09:59:58.000000Z',
+        verification: 'The copy stood paused.',
+        warnings: ['This copy may not be the moment that you mean.'],
+      },
+      READER,
+    );
+
+    expect(text?.split('\n').slice(0, 3)).toEqual([
+      'The copy of shop is ready',
+      expect.stringMatching(/^Note +This copy may not be the moment that you mean\.$/),
+      expect.stringMatching(/^Reached +log position 5\/30000000/),
+    ]);
+  });
+
   test('opens a usage with what each store holds and costs', () => {
     const store = {
       store: 'west',
