@@ -19,6 +19,8 @@ export interface ChoiceFacts {
   readonly progress: WalKnown | undefined;
   /** Backups whose last proof or restore found damage. */
   readonly failed?: ReadonlySet<string>;
+  /** What is dated later was dated by a clock that ran ahead, and shows nothing. Default: all is believed. */
+  readonly now?: Temporal.Instant;
 }
 
 /** At `at`, everything up to `lsn` was all there was. */
@@ -200,12 +202,16 @@ function judgeLsn(found: Candidate, lsn: Lsn): BaseChoice {
  */
 function judgeTime(found: Candidate, at: Temporal.Instant, facts: ChoiceFacts): BaseChoice {
   const { base, path } = found;
-  const known = facts.progress?.systemId === base.systemId ? facts.progress : undefined;
+  const { progress } = facts;
+  const isOwn = progress?.systemId === base.systemId;
+  const known =
+    progress !== undefined && isOwn && !isAhead(progress.at, facts) ? progress : undefined;
   const marks = facts.backups
     .filter(
       ({ systemId, endLsn }) => systemId === base.systemId && compareLsn(endLsn, path.toLsn) <= 0,
     )
-    .map(({ endedAt }) => Temporal.Instant.from(endedAt));
+    .map(({ endedAt }) => Temporal.Instant.from(endedAt))
+    .filter((mark) => !isAhead(mark, facts));
   if (marks.some((mark) => Temporal.Instant.compare(mark, at) >= 0))
     return { ...found, covered: 'yes' };
   if (path.broken || known === undefined) return { ...found, covered: 'unknown' };
@@ -213,6 +219,13 @@ function judgeTime(found: Candidate, at: Temporal.Instant, facts: ChoiceFacts): 
     return { outcome: 'after last wal', at: known.at, lsn: path.toLsn };
   // The store must have what the receiver told of: files can vanish.
   return { ...found, covered: compareLsn(known.lsn, path.toLsn) <= 0 ? 'yes' : 'unknown' };
+}
+
+/** Two machines' clocks differ by less without anybody's fault. */
+const AHEAD_MAX_SECONDS = 60;
+
+function isAhead(at: Temporal.Instant, { now }: ChoiceFacts): boolean {
+  return now !== undefined && at.since(now).total('seconds') > AHEAD_MAX_SECONDS;
 }
 
 function compareText(a: string, b: string): number {

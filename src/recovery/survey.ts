@@ -96,6 +96,7 @@ export async function surveyStores(
       inventories: logs,
       progress: await knownProgress(deps, server, seen),
       failed: failedOnly(copies),
+      now: deps.clock.now(),
     },
     target,
   );

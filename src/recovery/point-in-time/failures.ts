@@ -47,7 +47,7 @@ export function explainWith(error: unknown, { log, directory, libraries }: Surro
   if (log.includes('requested recovery stop point is before consistent recovery point')) {
     const message =
       'Cannot recover to the target: it lies before the end of the chosen backup, where the copy is not whole yet';
-    return new Problem(TARGET_TOO_EARLY, message, { cause: error });
+    return new Problem(TARGET_TOO_EARLY, message, { hint: TOO_EARLY_HINT, cause: error });
   }
   const unknown = /resource manager with ID \d+ not registered/.exec(log)?.[0];
   if (unknown !== undefined) return lackingLibrary(unknown, { log, libraries, cause: error });
@@ -57,6 +57,10 @@ export function explainWith(error: unknown, { log, directory, libraries }: Surro
   }
   return error;
 }
+
+/** A backup is chosen that had ended by our clock, and its log is read by the server's. */
+const TOO_EARLY_HINT =
+  'Ask for a later moment, or for a log position where the clock of the server was wrong while the backup was taken; `backups` shows how far back you can go.';
 
 function lackingLibrary(
   words: string,

@@ -87,6 +87,18 @@ function baseOf(choice: BaseChoice): string {
   return choice.outcome === 'found' ? choice.base.backupId : choice.outcome;
 }
 
+test('believes no moment that a clock noted which ran ahead: whether the target is stored is not known', () => {
+  const now = Temporal.Instant.from(momentAt(8));
+  const ahead = backup(7, { endedAt: momentAt(20) });
+  const all = { ...facts([backup(0), ahead], [run(0, 7.5)]), now };
+  const target: Target = { kind: 'time', asked: '', at: momentAt(7.9) };
+
+  expect(chooseBase(all, target)).toMatchObject({ outcome: 'found', covered: 'unknown' });
+  expect(chooseBase(facts([backup(0), ahead], [run(0, 7.5)]), target)).toMatchObject({
+    covered: 'yes',
+  });
+});
+
 test('chooseBase() starts from the newest backup that had ended before the target', () => {
   const all = facts([backup(0), backup(4), backup(8)], [run(0, 12)]);
 
