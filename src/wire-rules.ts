@@ -3,6 +3,7 @@ import type { BackupDeps } from './backup/deps.ts';
 import type { Config } from './config/config.ts';
 import { requestsPath, schedulesOf, watchedServers } from './config/views.ts';
 import type { ServerName } from './kernel/ids.ts';
+import type { KeysAlarmDeps } from './keys/alarm.ts';
 import type { MonitoringDeps } from './monitoring/deps.ts';
 import { type RequestsFile, readRequests } from './monitoring/requests.ts';
 import { tiersOfListed } from './retention/listed-tiers.ts';
@@ -73,7 +74,15 @@ function backupDueAt(
   server: ServerName,
   now: Temporal.Instant,
 ): Temporal.Instant | undefined {
-  const name = `backup:${server}`;
+  return dueAt(config, `backup:${server}`, now);
+}
+
+/** When the keys were last to be checked. */
+export function keysDueAt(config: Config): KeysAlarmDeps['checkDueAt'] {
+  return (now) => dueAt(config, 'keys', now);
+}
+
+function dueAt(config: Config, name: string, now: Temporal.Instant): Temporal.Instant | undefined {
   const schedule = schedulesOf(config).find((each) => each.name === name);
   if (schedule === undefined) return undefined;
   return lastDue(readCron(name, schedule.cron), schedule.zone, now);

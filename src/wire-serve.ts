@@ -32,6 +32,7 @@ import { untilAborted } from './kernel/aborted.ts';
 import { systemClock } from './kernel/clock.ts';
 import { utcText } from './kernel/codecs.ts';
 import type { Service } from './kernel/service.ts';
+import { keysAlarm } from './keys/alarm.ts';
 import { keysService } from './keys/services.ts';
 import { mirrorServices } from './mirroring/services.ts';
 import { type HealthWriter, healthService } from './monitoring/health.ts';
@@ -46,6 +47,7 @@ import { endFlapping, type FlappingFinding, keepFlapping } from './supervision/f
 import { afterProofService } from './verification/after-proof.ts';
 import { openHouse, type Rooms, sweepersOf, type WiredHouse } from './wire.ts';
 import { openKeyRing, openPager, openParts, type Parts, random } from './wire-open.ts';
+import { keysDueAt } from './wire-rules.ts';
 
 export async function serve(
   loaded: LoadedConfig,
@@ -150,8 +152,10 @@ function paging({ gate, rooms: { parts } }: WiredHouse, links: AlertsDeps['links
 }
 
 /** A ring that could not be opened has nothing to learn: the bot would not have started. */
-function keysServices({ keys, parts: { living } }: Rooms): readonly Service[] {
-  return living === undefined ? [] : [keysService({ ...keys, ring: living })];
+function keysServices({ keys, parts }: Rooms): readonly Service[] {
+  const { config, living } = parts;
+  const alarm = keysAlarm({ ...parts, servers: keys.servers, checkDueAt: keysDueAt(config) });
+  return living === undefined ? [alarm] : [keysService({ ...keys, ring: living }), alarm];
 }
 
 /** Says how the services are, and takes back that one does not stay up once it does. */

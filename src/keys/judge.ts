@@ -4,16 +4,18 @@ import type { Finding } from '../kernel/finding.ts';
 import type { Problem } from '../kernel/problem.ts';
 import { KEY_DIFFERS, type KeyIssue, type KeyReport, type KeyUse, type Proof } from './report.ts';
 
+export const UNPROVED = 'KEY_UNPROVED';
+
 /** Everything `judgeKeys()` can open, so that whoever keeps findings can close what is over. */
 export const KEY_CODES = [
   'KEY_MISSING',
   'KEY_COPY_MISSING',
   'KEY_DELETION_SCHEDULED',
   'KEY_PROOF_FAILED',
-  'KEY_UNPROVED',
+  UNPROVED,
 ] as const;
 
-const RUNBOOK = 'lost-key.md';
+export const LOST_KEY = 'lost-key.md';
 
 export interface JudgedKeys {
   readonly keys: readonly KeyReport[];
@@ -196,7 +198,7 @@ function dangerIssue({ keyId, kind, summary, hint }: KeyDanger): KeyIssue {
 
 function unproved(summary: string): Omit<KeyIssue, 'keyId' | 'server'> {
   return {
-    code: 'KEY_UNPROVED',
+    code: UNPROVED,
     verdict: 'ERROR',
     severity: 'warn',
     summary,
@@ -221,7 +223,7 @@ export function findingsOf({ issues, server, since }: FindingsRequest): readonly
     const others = more.length === 0 ? '' : ` (and ${more.length} more, see \`keys check\`)`;
     const { severity, hint } = first;
     const summary = `${first.summary}${others}`;
-    return [{ code, server, severity, summary, hint, since, runbook: RUNBOOK }];
+    return [{ code, server, severity, summary, hint, since, runbook: LOST_KEY }];
   });
 }
 

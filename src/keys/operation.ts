@@ -5,11 +5,10 @@
 import { z } from 'zod';
 
 import type { Explanation, Operation, Run } from '../gate/operation.ts';
-import { utcText } from '../kernel/codecs.ts';
 import { Problem } from '../kernel/problem.ts';
 import { checkKeys } from './check.ts';
 import type { KeysDeps } from './deps.ts';
-import { findingsOf, KEY_CODES } from './judge.ts';
+import { keepFindings } from './kept-findings.ts';
 import { type Differing, holdersOf, keyAtPlaces, lookAtPlaces, type PlaceCopy } from './places.ts';
 import { KEYS_CHANGED } from './problems.ts';
 import { KeysReport } from './report.ts';
@@ -116,23 +115,11 @@ async function check(deps: KeysDeps, run: Run): Promise<KeysReport> {
   const report = await run.step('Read headers, ask every place, decrypt', async ({ signal }) =>
     checkKeys(deps, { signal }),
   );
-  await keepFindings(deps, report);
+  const { catalog, clock, servers } = deps;
+  const now = clock.now();
+  for (const server of servers)
+    await keepFindings(catalog.findings, { issues: report.issues, server, now });
   return report;
-}
-
-async function keepFindings(
-  { catalog, servers, clock }: KeysDeps,
-  { issues }: KeysReport,
-): Promise<void> {
-  const at = utcText(clock.now());
-  for (const server of servers) {
-    const findings = findingsOf({ issues, server, since: at });
-    for (const code of KEY_CODES) {
-      const finding = findings.find((one) => one.code === code);
-      if (finding === undefined) await catalog.findings.close(code, server);
-      else await catalog.findings.open({ code, server, finding: { ...finding }, at });
-    }
-  }
 }
 
 async function rotate(deps: KeysDeps, run: Run): Promise<KeysReport> {

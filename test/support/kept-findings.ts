@@ -1,0 +1,29 @@
+/** Findings in memory, with the catalogue's one rule: `since` stays that of the first time. */
+import { z } from 'zod';
+
+import type { FindingRecords } from '../../src/catalog/records.ts';
+import type { Json } from '../../src/kernel/codecs.ts';
+
+export interface KeptFindings extends FindingRecords {
+  /** `KEY_UNPROVED warn` of each, in order. */
+  readonly told: readonly string[];
+}
+
+const Kept = z.record(z.string(), z.string());
+
+export function keptFindings(): KeptFindings {
+  const rows = new Map<string, Readonly<Record<string, string>>>();
+  return {
+    get told() {
+      return [...rows.values()].map(({ code, severity }) => `${code} ${severity}`);
+    },
+    async open({ code, server, finding, at }) {
+      const known = rows.get(`${code} ${server}`);
+      rows.set(`${code} ${server}`, { ...Kept.parse(finding), since: known?.['since'] ?? at });
+      return known === undefined;
+    },
+    close: async (code, server) => rows.delete(`${code} ${server}`),
+    list: async (server): Promise<readonly Json[]> =>
+      [...rows.values()].filter((row) => server === undefined || row['server'] === server),
+  };
+}
