@@ -317,24 +317,6 @@ describe('planRetention()', () => {
     ).toEqual([]);
   });
 
-  test('damaged backups that follow each other count for nothing: the window and its log stay', () => {
-    const dates = datesFrom('2026-10-01', 41);
-    const lifeUntil = (last: number) =>
-      dates.slice(0, last).map((date, number) => {
-        const isGood = number < 20;
-        const damagedFiles = isGood ? [] : ['base/1/2'];
-        return backupOf({ date, number, verdict: isGood ? 'PASS' : null, damagedFiles });
-      });
-    const now = Temporal.Instant.from('2026-11-10T02:11:00Z');
-
-    const stopped = planRetention(factsOf(lifeUntil(20), { now }));
-    const damaged = planRetention(factsOf(lifeUntil(41), { now }));
-
-    expect(damaged.windowFrom).toBe(stopped.windowFrom);
-    expect(damaged.windowFrom).toContain('2026-10-13');
-    expect(damaged.wal[0]?.from).toEqual(stopped.wal[0]?.from);
-  });
-
   test('a timeline that was born later keeps all its log: it may have begun in the past', () => {
     const rule = planRetention(factsOf(month())).wal;
     const born = logUntil(1, 2);
