@@ -143,6 +143,26 @@ test('says that the copy stands at the first passing, and with which command the
   expect(meant.otherReading).toBeNull();
 });
 
+test('warns with the plan of a time, and of nothing else, when the clocks differ', async () => {
+  const finding = { code: 'CLOCK_DIFFERS', summary: 'The clock of this machine is 1 h ahead' };
+  const findings = {
+    list: async () => [finding],
+    open: async () => false,
+    close: async () => false,
+  };
+  const operation = restoreOperation({ ...deps, catalog: { ...deps.catalog, findings } });
+  const run = testRun();
+  async function warnings(to: string): Promise<readonly string[]> {
+    const { plan } = await operation.prepare(operation.input.parse({ server: 'shop', to }), run);
+    return plan.warnings;
+  }
+
+  expect((await warnings(target.toString()))[0]).toBe(
+    "The clock of this machine is 1 h ahead. The target is found by the times in the log, which are the server's.",
+  );
+  expect(await warnings('latest')).toEqual([]);
+});
+
 test('says that a restored copy holds a prepared transaction, and how to end it there', async () => {
   const copy = await restore('latest');
   const told = copy.warnings.find((one) => one.includes('prepared transaction')) ?? '';

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { assertEmpty } from '../../clusters/folders.ts';
 import { freeBytes, roomNeeded } from '../../clusters/room.ts';
 import type { AskContext, Prepared } from '../../gate/operation.ts';
+import type { ServerName } from '../../kernel/ids.ts';
 import { type Lsn, lsnBytes } from '../../kernel/lsn.ts';
 import { formatAge, formatLocal, formatUtc } from '../../kernel/moment.ts';
 import { Problem } from '../../kernel/problem.ts';
@@ -116,7 +117,11 @@ export async function planRestore(
     tables: input.tables,
     into,
     keepSeconds: into === null ? deps.scratch.keepSeconds : null,
-    warnings: [...survey.warnings, ...warningsOf(found, target)],
+    warnings: [
+      ...(await clockWarnings(deps, { server: name, target })),
+      ...survey.warnings,
+      ...warningsOf(found, target),
+    ],
   };
   return { plan, outlook: await lookAhead(deps, plan, reader.now) };
 }
@@ -135,6 +140,26 @@ function shown(target: Target, zone: string): Pick<RestorePlan, 'targetUtc' | 't
   if (target.kind !== 'time') return { targetUtc: null, targetLocal: null };
   const at = Temporal.Instant.from(target.at);
   return { targetUtc: formatUtc(at), targetLocal: zone === 'UTC' ? null : formatLocal(at, zone) };
+}
+
+/** As monitoring tells of it. */
+const ClockDiffers = z.object({ code: z.literal('CLOCK_DIFFERS'), summary: z.string() });
+
+/** The log has the server's times, and whoever asks has another clock. */
+async function clockWarnings(
+  { catalog }: Pick<RecoveryDeps, 'catalog'>,
+  { server, target }: { readonly server: ServerName; readonly target: Target },
+): Promise<readonly string[]> {
+  if (target.kind !== 'time') return [];
+  const findings = (await catalog.findings?.list(server)) ?? [];
+  return findings.flatMap((finding) => {
+    const read = ClockDiffers.safeParse(finding);
+    return read.success
+      ? [
+          `${read.data.summary}. The target is found by the times in the log, which are the server's.`,
+        ]
+      : [];
+  });
 }
 
 function warningsOf({ base, path, covered }: FoundBase, target: Target): readonly string[] {
