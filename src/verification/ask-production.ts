@@ -8,12 +8,13 @@ import { utcText } from '../kernel/codecs.ts';
 import { formatUtc } from '../kernel/moment.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
 import { budgetOf } from './budget.ts';
-import type { Seen } from './checks.ts';
+import { isDamage, judgeFailure, type Seen } from './checks.ts';
 import type { SourceTable } from './compare.ts';
 import type { VerifiedServer } from './deps.ts';
 import { PLAN_OUTDATED } from './problems.ts';
 import type { Proving } from './proving.ts';
 import { readSource } from './source.ts';
+import { otherStore, STORED_LOG } from './store-checks.ts';
 import { firstStore } from './stored-log.ts';
 import { takeContent } from './take-content.ts';
 import type { BoundedTruth, ExactTruth, Truth } from './truth.ts';
@@ -115,8 +116,15 @@ async function askExactly(proving: Proving, signal: AbortSignal): Promise<Asked>
   } catch (error) {
     signal.throwIfAborted();
     if (!isProblem(error) || NOBODY.has(error.kind.code)) throw error;
+    if (isDamage(error)) noteDamage(proving, store.name, error);
     return { outcome: 'bounded', reason: `${error.message} (${error.hint})` };
   }
+}
+
+/** The log is read where it arrives first, whichever store is proved. */
+function noteDamage({ book, store }: Proving, readFrom: string, damage: Problem): void {
+  const check = store.name === readFrom ? STORED_LOG : otherStore(readFrom);
+  book.note(check, judgeFailure(damage));
 }
 
 /** Production is down, or does not let us in: it would not answer other questions either. */

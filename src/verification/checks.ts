@@ -5,7 +5,7 @@
 import { z } from 'zod';
 
 import type { Clock } from '../kernel/clock.ts';
-import { isProblem } from '../kernel/problem.ts';
+import { isProblem, type Problem } from '../kernel/problem.ts';
 import { combineVerdicts, VERDICTS, type Verdict } from '../kernel/verdict.ts';
 
 export const Check = z.strictObject({
@@ -83,9 +83,13 @@ const DAMAGE: ReadonlySet<string> = new Set([
 
 /** A restore that did not come out: is the backup bad, or were we unable to try? */
 export function judgeFailure(error: unknown): Seen {
-  if (isProblem(error) && DAMAGE.has(error.kind.code))
+  if (isProblem(error) && isDamage(error))
     return { verdict: 'FAIL', detail: `${error.message} (${error.kind.code})` };
   return couldNotTell(error);
+}
+
+export function isDamage({ kind }: Problem): boolean {
+  return DAMAGE.has(kind.code);
 }
 
 function sayError(error: unknown): string {

@@ -5,8 +5,9 @@
 import type { Verdict } from '../kernel/verdict.ts';
 import { WAL_HOLE } from '../recovery/problems.ts';
 import { type Check, verdictOf } from './checks.ts';
+import { KEPT_LOG } from './kept-log.ts';
 import type { VerifyPlan } from './plan.ts';
-import { MANIFESTS, otherStore } from './store-checks.ts';
+import { MANIFESTS, otherStore, STORED_LOG } from './store-checks.ts';
 
 export interface Proof {
   readonly plan: Pick<VerifyPlan, 'unreadable' | 'passedOver'> & {
@@ -19,11 +20,11 @@ export interface Proof {
 
 /** That production is another cluster, or idle, or that nobody stores its log, is no fault of the copy. */
 const BESIDE: readonly string[] = ['Production', 'Latest transaction'];
-const STORED_LOG = 'Stored log';
 
 export function ownVerdict({ plan, checks, isWhole }: Proof): Verdict {
   const { unreadable, passedOver, base } = plan;
-  const foreign = passedOver.map(({ store }) => otherStore(store));
+  // Log that another moment needs; what this backup needs, its restore has read.
+  const foreign = [KEPT_LOG, ...passedOver.map(({ store }) => otherStore(store))];
   if (unreadable.length > 0 && base.damagedFiles.length === 0) foreign.push(MANIFESTS);
   const isShort =
     isWhole && checks.some(({ check, verdict }) => check === STORED_LOG && verdict === 'FAIL');

@@ -14,6 +14,7 @@ const STORED_LIMIT_MS = 10 * 60_000;
 
 /** The check that is about every backup in the store. */
 export const MANIFESTS = 'Manifests';
+export const STORED_LOG = 'Stored log';
 
 export function noteManifests({ book, plan }: Proving): void {
   const [first, ...others] = plan.unreadable;
@@ -136,7 +137,7 @@ export async function findPath(
   const { deps, plan, book, store } = request;
   const { server, base } = plan;
   let path: FoundPath | undefined;
-  await book.look('Stored log', async () => {
+  await book.look(STORED_LOG, async () => {
     const inventory = await readInventory(request);
     const found = followWal(base, inventory, timeline);
     if (found === undefined || !isWhole(found, base)) {

@@ -6,11 +6,13 @@
 import type { DatabaseContent } from '../engines/proof-point.ts';
 import { readStoredTransactions } from '../engines/streaming/wal-transactions.ts';
 import { compareLsn, type Lsn, lsnBytes, lsnFromBytes, toLsn } from '../kernel/lsn.ts';
-import { isProblem } from '../kernel/problem.ts';
+import { isProblem, type Problem } from '../kernel/problem.ts';
 import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
 import type { Session } from '../postgres/session.ts';
 import { readSnapshot, type TransactionSnapshot } from '../postgres/snapshot.ts';
+import { OBJECT_MISSING } from '../storage/problems.ts';
 import { readBeyondTables } from './beyond-tables.ts';
+import { isDamage } from './checks.ts';
 import type { ContentRequest, TakenContent } from './content.ts';
 import type { VerificationDeps } from './deps.ts';
 import { findPosition, type Position } from './position.ts';
@@ -27,7 +29,10 @@ const PAUSE_MS = 200;
  */
 const BEFORE_BYTES = 64n * 1024n * 1024n;
 
-/** @throws Problem POSTGRES_* when production is down or refuses; VERIFY_CANNOT_PAUSE. */
+/**
+ * @throws Problem POSTGRES_* when production is down or refuses; VERIFY_CANNOT_PAUSE; WAL_DAMAGED and its kin when
+ * the log in the first store is.
+ */
 export async function takeContent(
   deps: VerificationDeps,
   request: ContentRequest,
@@ -79,17 +84,29 @@ async function takeDatabase(
   request: DatabaseRequest,
 ): Promise<DatabaseTaken> {
   let reason = '';
+  let damage: Problem | undefined;
   for (let snapshots = 0; snapshots < SNAPSHOTS_MAX; snapshots += 1) {
     const attempt = await takeOnce(deps, request);
     if (attempt.outcome !== 'again') return attempt;
-    reason = attempt.reason;
+    ({ reason } = attempt);
+    // Tails that are joined look damaged for a moment; what is damaged, is so at the next look too.
+    if (attempt.damage !== undefined && attempt.damage.message === damage?.message)
+      throw attempt.damage;
+    ({ damage } = attempt);
     request.run.log.info('A snapshot was of no use for a proof', { reason });
     await deps.recovery.clock.sleep(PAUSE_MS, { signal: request.signal });
   }
   return noPosition(`${SNAPSHOTS_MAX} snapshots in a row were of no use: ${reason}`);
 }
 
-type Attempt = DatabaseTaken | { readonly outcome: 'again'; readonly reason: string };
+type Attempt =
+  | DatabaseTaken
+  | {
+      readonly outcome: 'again';
+      readonly reason: string;
+      /** What the stored log had wrong with it. */
+      readonly damage?: Problem | undefined;
+    };
 
 async function takeOnce(deps: VerificationDeps, request: DatabaseRequest): Promise<Attempt> {
   const { control, budget, signal } = request;
@@ -107,7 +124,7 @@ async function takeOnce(deps: VerificationDeps, request: DatabaseRequest): Promi
     if (stored !== undefined) return noPosition(stored);
     const reach = { snapshot, fromLsn: lookout.lsn, last };
     const position = await readPosition(deps, request, reach).catch(sayUnread);
-    if (typeof position === 'string') return { outcome: 'again', reason: position };
+    if ('reason' in position) return position;
     if (position.outcome === 'log ends first')
       return noPosition(`the log is not stored up to ${last.untilLsn}`);
     if (position.outcome === 'not a prefix')
@@ -185,8 +202,12 @@ async function readPosition(
 }
 
 /** Tails are joined and give way to their segment while they are read: the next look finds it. */
-function sayUnread(error: unknown): string {
-  if (isProblem(error)) return error.message;
+function sayUnread(error: unknown): Extract<Attempt, { outcome: 'again' }> {
+  if (!isProblem(error)) throw error;
+  const { message: reason, kind } = error;
+  if (kind.code === OBJECT_MISSING.code || kind.retry !== 'never')
+    return { outcome: 'again', reason };
+  if (isDamage(error)) return { outcome: 'again', reason, damage: error };
   throw error;
 }
 

@@ -2,7 +2,7 @@
  * Proofs in mode bounded: what they show they do show, a table that nobody may read is no table that was
  * compared, and a proof that compared nothing is no PASS.
  */
-import { truncate } from 'node:fs/promises';
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -63,6 +63,41 @@ function check(result: VerifyResult, name: RegExp): Check {
 function notGood(result: VerifyResult): readonly Check[] {
   return result.checks.filter(({ verdict }) => verdict !== 'PASS' && verdict !== 'SKIPPED');
 }
+
+/** One bit of the log's newest whole segment but one is flipped; answers its name, and how to put it back. */
+async function damageSegment(): Promise<{ name: string; putBack: () => Promise<void> }> {
+  for (let switches = 0; switches < 3; switches += 1) {
+    await server.query('INSERT INTO cache VALUES (2)');
+    await server.query(`SELECT pg_logical_emit_message(true, 'test', 'x'), pg_switch_wal()`);
+  }
+  await setting.archive();
+  const names = await readdir(setting.storeFolder, { recursive: true });
+  const segments = names.filter((name) => /wal\/.*[0-9A-F]{24}-/.test(name)).toSorted();
+  const name = segments.at(-2) ?? '';
+  const path = join(setting.storeFolder, name);
+  const bytes = await readFile(path);
+  const flipped = Buffer.from(bytes);
+  flipped.writeUInt8(bytes.readUInt8(bytes.length - 50) ^ 1, bytes.length - 50);
+  await writeFile(path, flipped);
+  return { name, putBack: async () => writeFile(path, bytes) };
+}
+
+test('a proof that meets damaged log fails and names the object, although no restore needs it', async () => {
+  const { name, putBack } = await damageSegment();
+  await setting.backUp();
+
+  const result = await setting.verify();
+  await putBack();
+
+  expect(result).toMatchObject({ verdict: 'FAIL', mode: 'bounded', tornDown: true });
+  const bad = result.checks.filter(({ verdict }) => verdict === 'FAIL');
+  expect(bad.map(({ check: what }) => what)).toEqual(['Stored log']);
+  expect(bad[0]?.detail).toContain(name);
+  expect(bad[0]?.detail).toMatch(/\(WAL_DAMAGED\)$/);
+  // The log's fault, not the copy's.
+  const rows = await setting.catalog.backups.list('shop');
+  expect(rows.find(({ backupId }) => backupId === result.backupId)?.verdict).toBe('ERROR');
+});
 
 describe('verify, mode bounded', () => {
   test('passes where every count lies where production had it, and says what it cannot show', async () => {
