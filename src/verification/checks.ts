@@ -54,6 +54,13 @@ export function openCheckBook(clock: Clock, signal: AbortSignal): CheckBook {
   };
 }
 
+export const STORED_LOG = 'Stored log';
+
+/** The check that is about another store than the one that is proved. */
+export function otherStore(name: string): string {
+  return `Store ${name}`;
+}
+
 /** Where the copy stands, against where production was counted. */
 const POSITION = 'Log position';
 

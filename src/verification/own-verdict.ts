@@ -4,10 +4,10 @@
  */
 import type { Verdict } from '../kernel/verdict.ts';
 import { WAL_HOLE } from '../recovery/problems.ts';
-import { type Check, verdictOf } from './checks.ts';
+import { type Check, otherStore, STORED_LOG, verdictOf } from './checks.ts';
 import { KEPT_LOG } from './kept-log.ts';
 import type { VerifyPlan } from './plan.ts';
-import { MANIFESTS, otherStore, STORED_LOG } from './store-checks.ts';
+import { MANIFESTS } from './store-checks.ts';
 
 export interface Proof {
   readonly plan: Pick<VerifyPlan, 'unreadable' | 'passedOver'> & {

@@ -4,7 +4,7 @@ import type { WalInventory } from '../engines/wal-archive.ts';
 import { compareLsn, type Lsn } from '../kernel/lsn.ts';
 import { followWal, type WalPath } from '../recovery/coverage.ts';
 import type { RecoveryDeps } from '../recovery/deps.ts';
-import { couldNotTell, type Seen } from './checks.ts';
+import { couldNotTell, otherStore, type Seen, STORED_LOG } from './checks.ts';
 import type { TimedTruth } from './production-timeline.ts';
 import { type Proving, roundSeconds } from './proving.ts';
 import { isOwnPoint, neededLsn, type Truth } from './truth.ts';
@@ -14,7 +14,6 @@ const STORED_LIMIT_MS = 10 * 60_000;
 
 /** The check that is about every backup in the store. */
 export const MANIFESTS = 'Manifests';
-export const STORED_LOG = 'Stored log';
 
 export function noteManifests({ book, plan }: Proving): void {
   const [first, ...others] = plan.unreadable;
@@ -36,11 +35,6 @@ export function noteManifests({ book, plan }: Proving): void {
 export function notePassedOver({ book, plan }: Proving): void {
   for (const { store, verdict, reason } of plan.passedOver)
     book.note(otherStore(store), { verdict, detail: `it was not proved: ${reason}` });
-}
-
-/** The check that is about another store than the one that is proved. */
-export function otherStore(name: string): string {
-  return `Store ${name}`;
 }
 
 export async function checkObjects({ deps, plan, run, book, store }: Proving): Promise<void> {
