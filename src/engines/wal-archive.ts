@@ -77,6 +77,21 @@ export interface WalArchive {
       readonly signal: AbortSignal;
     },
   ): Promise<'written' | 'absent'>;
+
+  /**
+   * Reads what is stored of a segment to its end, as `fetch` does, and keeps nothing of it. `absent`: it is
+   * not stored, or has gone meanwhile.
+   *
+   * @throws Problem WAL_DAMAGED when it cannot be trusted; STORAGE_* when it cannot be read.
+   */
+  prove(
+    request: StoreAndKeys & {
+      readonly folder: ClusterFolder;
+      readonly segmentBytes: number;
+      readonly name: SegmentName;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<'whole' | 'absent'>;
 }
 
 /** What the receiver tells of itself whenever something was stored. Plain JSON. */

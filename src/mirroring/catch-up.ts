@@ -17,7 +17,8 @@ import { joinListings, planBackups, planTails, planWal, type Step } from './plan
 import { MIRROR_CONFLICT, MIRROR_DAMAGED, MIRROR_SOURCE_INCOMPLETE } from './problems.ts';
 
 /** So many segments are copied for one that is read back, and always the last one: a store that changes
- * bytes does it to all, and a single rotten one is found by a proof, which reads every one that matters. */
+ * bytes does it to all, and a single rotten one is found by a proof, which reads a seventh of
+ * them each day. */
 const READ_BACK_EVERY = 32;
 
 const CLUSTER = /\/\d+-\d+\/$/;

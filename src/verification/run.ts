@@ -12,6 +12,7 @@ import { COPY_DAMAGED } from '../recovery/point-in-time/restore-notes.ts';
 import { watchCatalogue } from './catalogue-production.ts';
 import { openCheckBook } from './checks.ts';
 import type { VerificationDeps } from './deps.ts';
+import { checkKeptLog } from './kept-log.ts';
 import { ownVerdict } from './own-verdict.ts';
 import type { VerifyPlan } from './plan.ts';
 import { NO_COPY, proveCopy } from './prove-copy.ts';
@@ -42,6 +43,7 @@ export async function prove(
   await checkObjects(proving);
   const { aim, restored, rtoSeconds } = await restoreCopy(proving, asking);
   const copy = restored === undefined ? NO_COPY : await proveCopy(proving, aim, restored);
+  await checkKeptLog(proving);
 
   const { server, base } = plan;
   const lastGoodAt = lastProofAt(await deps.catalog.backups.list(server));

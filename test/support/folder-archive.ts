@@ -169,6 +169,7 @@ function folderEngine(
 function folderWal(folder: string): WalArchive {
   return {
     inventory: async () => takeInventory(folder),
+    prove: async () => 'whole',
     async fetch({ name, destination, signal }) {
       signal.throwIfAborted();
       for (const candidate of [name, `${name}.partial`]) {

@@ -37,7 +37,15 @@ type InventoryRequest = Parameters<WalArchive['inventory']>[0];
 type FetchRequest = Parameters<WalArchive['fetch']>[0];
 type SegmentRequest = Omit<FetchRequest, 'name' | 'destination'>;
 
-export const walStore: WalArchive = { inventory, fetch: fetchFile };
+export const walStore: WalArchive = {
+  inventory,
+  fetch: fetchFile,
+  prove: async ({ name, ...request }) =>
+    (await readStoredSegment(request, name)) === undefined ? 'absent' : 'whole',
+};
+
+/** The head of an encrypted object, its stream's header and one tag: whatever is smaller holds nothing. */
+const OBJECT_BYTES_MIN = 64;
 
 async function inventory(request: InventoryRequest): Promise<WalInventory> {
   const { segmentBytes, withContents = false } = request;
@@ -72,6 +80,8 @@ async function listWal(request: InventoryRequest): Promise<ListedWal> {
   for (const part of ['wal/', 'tail/'] as const) {
     for await (const { sizeBytes, object } of storedWal(request, part)) {
       storedBytes += sizeBytes;
+      // Names alone cover nothing. What was cut later is found when it is read.
+      if (sizeBytes < OBJECT_BYTES_MIN) continue;
       if (object.kind === 'history') histories.push(object.name);
       if (object.kind === 'tail') pieces.push(tailPiece(object));
       if (object.kind !== 'segment') continue;

@@ -46,6 +46,7 @@ async function ask({ take = async () => TAKEN, runs = [WHOLE], seconds }: Scene)
       walArchive: {
         inventory: async () => ({ runs: waited.length === 0 ? [] : runs, ...nothing }),
         fetch: async () => 'absent',
+        prove: async () => 'absent',
       },
     },
     {
@@ -126,7 +127,7 @@ test('askForProofPoint() lets an abort through', async () => {
       },
       clock: fakeClock(),
       ring: keyRing(new Map([['k1', Buffer.alloc(32)]])),
-      walArchive: { inventory: neverCalled, fetch: neverCalled },
+      walArchive: { inventory: neverCalled, fetch: neverCalled, prove: neverCalled },
     },
     { server: {}, store: { name: 'here', store: memoryStore() }, untilStored: neverCalled },
     run,

@@ -49,6 +49,7 @@ function scene(contents: Readonly<Record<string, Content>>): Scene {
     return { name, content };
   }
   const walArchive: WalArchive = {
+    prove: async () => 'absent',
     async inventory({ store }) {
       const runs = [...contentOf(store).content].map(([name, held]) => {
         const place = segmentPlace(isSegmentName(name) ? name : segment(0), SEGMENT);
