@@ -7,8 +7,14 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { isLsn, type Lsn, lsnBytes } from '../../src/kernel/lsn.ts';
+import { WAL_DAMAGED } from '../../src/engines/streaming/wal-problems.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { silentLog } from '../../src/kernel/log.ts';
+import { isLsn, type Lsn, lsnBytes, toLsn } from '../../src/kernel/lsn.ts';
+import { Problem } from '../../src/kernel/problem.ts';
+import { isSegmentName, segmentNameAt, segmentPlace } from '../../src/kernel/wal-name.ts';
 import { reapInstances } from '../../src/recovery/instances.ts';
+import { type BehindRequest, readBehind } from '../../src/recovery/point-in-time/read-behind.ts';
 import { type RestoreResult, restoreOperation } from '../../src/recovery/restore-operation.ts';
 import { restoreTablesOperation } from '../../src/recovery/tables-operation.ts';
 import {
@@ -141,6 +147,94 @@ test('says that the copy stands at the first passing, and with which command the
     'after it was set': 11,
   });
   expect(meant.otherReading).toBeNull();
+});
+
+/** The log behind the moment from which the clock ran ahead, read as a restore does. */
+async function behind(change: Partial<BehindRequest> = {}) {
+  const end = (await archive.walArchive.inventory(inventoryRequest())).runs.at(-1);
+  if (end === undefined) throw new Error('There is no log');
+  const { signal } = testRun();
+  return await readBehind({
+    base: { segmentBytes: SEGMENT_BYTES },
+    path: { runs: [end], broken: false },
+    fetch: async (name, destination) =>
+      archive.walArchive.fetch({ ...inventoryRequest(), name, destination }),
+    target,
+    lsn: wrong.from,
+    place: { folder: folder.path },
+    clock: systemClock,
+    log: silentLog,
+    signal,
+    ...change,
+  });
+}
+
+function inventoryRequest(): Parameters<FolderArchive['walArchive']['inventory']>[0] {
+  const store = deps.storesOf(NAME)[0]?.store;
+  if (store === undefined) throw new Error('There is no store');
+  const log = { server: NAME, major: 15, systemId: '1' };
+  const { signal } = testRun();
+  return { store, ring: deps.ring, folder: log, segmentBytes: SEGMENT_BYTES, signal };
+}
+
+test('reads no more of the log than it may, and says how far it came', async () => {
+  await setClockAhead(3600);
+
+  const whole = await behind();
+  const part = await behind({ bytesMax: SEGMENT_BYTES });
+
+  expect(whole).toMatchObject({ whole: true, reading: { outcome: 'passed again', earlier: 11 } });
+  expect(part).toEqual({
+    outcome: 'read',
+    reading: { outcome: 'passed once' },
+    lookedTo: '0/4000000',
+    whole: false,
+  });
+});
+
+test('counts each transaction once where a timeline was left for another', async () => {
+  await setClockAhead(3600);
+  const runs = [
+    { timeline: 1, fromLsn: toLsn('0/1000000'), toLsn: wrong.to },
+    { timeline: 2, fromLsn: toLsn('0/3000000'), toLsn: toLsn('0/5000000') },
+  ];
+  const asked: string[] = [];
+
+  const read = await behind({
+    path: { runs, broken: false },
+    fetch: async (name, destination) => {
+      asked.push(name);
+      // The new timeline's first segment holds what the old one had of it.
+      const old = segmentNameAt(1, segmentPlaceOf(name), SEGMENT_BYTES);
+      return archive.walArchive.fetch({ ...inventoryRequest(), name: old, destination });
+    },
+  });
+
+  expect(read).toMatchObject({ whole: true, reading: { earlier: 11, later: 7 } });
+  expect(asked).toEqual([
+    '000000010000000000000003',
+    '000000020000000000000003',
+    '000000020000000000000004',
+    '000000020000000000000005',
+  ]);
+});
+
+function segmentPlaceOf(name: string): Lsn {
+  if (!isSegmentName(name)) throw new TypeError(name);
+  return segmentPlace(name, SEGMENT_BYTES).beginLsn;
+}
+
+test('a log that cannot be read is told of, and ends no restore unless it was cancelled', async () => {
+  const damaged = new Problem(WAL_DAMAGED, 'Cannot read the stored WAL: a byte was flipped');
+  const run = testRun();
+  async function fetch(): Promise<never> {
+    throw damaged;
+  }
+
+  expect(await behind({ fetch })).toEqual({ outcome: 'unread', why: damaged.message });
+  expect(await readdir(folder.path)).not.toContain('behind.wal');
+  run.controller.abort(new Error('cancelled'));
+  await expect(behind({ fetch, signal: run.signal })).rejects.toThrow('cancelled');
 });
 
 test('warns with the plan of a time, and of nothing else, when the clocks differ', async () => {
