@@ -213,7 +213,7 @@ function archivingServers({ config, stores, ring }: Parts): readonly ArchivingSe
     }));
     const { tail_seconds: tailSeconds, allow_unbounded_slot: allowUnboundedSlot } =
       server.archiving;
-    const where = { storeName, store, otherStores, ring };
+    const where = { storeName, store, otherStores, ring, pitr: server.retention.pitr };
     return { name, url: server.url, ...where, tailSeconds, allowUnboundedSlot };
   });
 }

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 
-import type { WalProgressRecord } from '../catalog/records.ts';
+import type { BackupRecord, WalProgressRecord } from '../catalog/records.ts';
 import type { BackupSummary } from '../engines/engine.ts';
 import type { WalInventory, WalRun } from '../engines/wal-archive.ts';
 import type { Json } from '../kernel/codecs.ts';
@@ -38,6 +38,19 @@ export type Base = z.infer<typeof Base>;
 /** As the catalogue keeps it; undefined: it is none. */
 export function readBase(summary: Json): Base | undefined {
   return Base.safeParse(summary).data;
+}
+
+/**
+ * Of that cluster, by the time they ended: after a recovery to an earlier moment, positions are lower than
+ * before. One that was found bad in every store is nothing to start from.
+ */
+export function soundBases(backups: readonly BackupRecord[], systemId: string): readonly Base[] {
+  const bases = new Map<string, Base>();
+  for (const { summary, verdict } of backups) {
+    const base = verdict === 'FAIL' ? undefined : readBase(summary);
+    if (base?.systemId === systemId) bases.set(base.backupId, base);
+  }
+  return [...bases.values()].toSorted((a, b) => (a.endedAt < b.endedAt ? -1 : 1));
 }
 
 export type ReplayedBase = Pick<BackupSummary, 'timeline' | 'beginLsn' | 'segmentBytes'>;

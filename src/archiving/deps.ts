@@ -27,6 +27,8 @@ export interface ArchivingServer {
   readonly ring: KeyRing;
   /** How long new bytes of the unfinished segment may wait before they are stored. */
   readonly tailSeconds: number;
+  /** ISO 8601: every moment of so long back should be within reach. Default: all that backups are kept of. */
+  readonly pitr?: string | undefined;
   /** The config says that its disk is watched: `archiving.allow_unbounded_slot`. */
   readonly allowUnboundedSlot?: boolean | undefined;
 }
@@ -56,7 +58,7 @@ export interface ArchivingDeps {
 
 export interface ArchivingOperationDeps extends ArchivingDeps {
   readonly servers: readonly ArchivingServer[];
-  readonly archive: WalArchive;
+  readonly archive: Pick<WalArchive, 'inventory'>;
   readonly follow: FollowWal;
 }
 

@@ -1,7 +1,8 @@
 /**
  * A stretch of log that is gone for good, or stored twice with different bytes: told as a finding with
- * its place, size and time. It closes when every later moment can be reached again (`watch-coverage.ts`),
- * which the next base backup brings about.
+ * its place, size and time. It calls people until every later moment can be reached again
+ * (`watch-coverage.ts`), which the next base backup brings about. From then on it stands as a thing to
+ * know, together with every other hole of which somebody may still ask for a moment behind it.
  */
 import { isDeepStrictEqual } from 'node:util';
 
@@ -15,6 +16,7 @@ import { formatUtc } from '../kernel/moment.ts';
 import { formatBytes } from '../kernel/size.ts';
 import { LogHole } from './coverage.ts';
 import type { ArchivingDeps } from './deps.ts';
+import { OlderHole } from './older-holes.ts';
 import { LOG_HOLE } from './prepare-slot.ts';
 
 /** A segment is stored with two contents. */
@@ -34,6 +36,8 @@ export interface ToldHole {
   readonly after?: string | undefined;
   /** Default: `page`. */
   readonly severity?: Finding['severity'];
+  /** Holes before it that are told along. Default: those that are told already. */
+  readonly older?: readonly OlderHole[];
 }
 
 /**
@@ -42,31 +46,103 @@ export interface ToldHole {
  */
 export async function openHole(told: ToldHole, { catalog, clock }: HoleDeps): Promise<void> {
   const { server, code, why, severity = 'page' } = told;
-  const known = (await openHoles(server, { catalog })).find((one) => one.code === code);
-  const isSame = known !== undefined && isOfOneLog(known.hole, told.hole);
-  const hole = isSame ? joined(known.hole, told.hole) : told.hole;
-  const isCovered = isSame && isDeepStrictEqual(hole, known.hole);
-  if (isCovered && known.severity === severity) return;
+  const rows = await toldRows(server, { catalog });
+  const row = rows.find((one) => one.code === code);
+  const older = told.older ?? row?.older ?? [];
+  const { known, hole } = grown(row, told);
+  const isCovered = known !== undefined && isDeepStrictEqual(hole, known.hole);
+  const isTold = isCovered && known.severity === severity;
+  if (isTold && isDeepStrictEqual(older, known.older ?? [])) return;
   const at = utcText(clock.now());
-  const after = (isSame ? known.after : undefined) ?? told.after;
-  const until = (isCovered ? known.until : undefined) ?? at;
+  const when = whenOf(told, isCovered ? known : { ...known, until: at }, at);
   const finding: Finding = {
     code,
     server,
     severity,
-    summary: `The log of ${server} ${sayHole(hole, { after, until })} ${why}`,
+    summary: `The log of ${server} ${sayHole(hole, when)} ${why}${besides(older)}`,
     hint: `Take a backup now with \`backup ${server}\`: from then on every moment can be reached again.`,
     since: at,
   };
-  const when = { ...(after === undefined ? {} : { after }), until };
-  await catalog.findings.open({ code, server, finding: { ...finding, hole, ...when }, at });
+  const facts = { hole, ...when, ...olderFact(older) };
+  await catalog.findings.open({ code, server, finding: { ...finding, ...facts }, at });
+}
+
+/** What is told, together with what was told before of the same log. */
+function grown(
+  row: Row | undefined,
+  { hole }: ToldHole,
+): { readonly known: OpenHole | undefined; readonly hole: LogHole } {
+  if (row?.hole === undefined || !isOfOneLog(row.hole, hole)) return { known: undefined, hole };
+  return { known: { ...row, hole: row.hole }, hole: joined(row.hole, hole) };
+}
+
+interface When {
+  readonly after?: string;
+  readonly until: string;
+}
+
+function whenOf(told: ToldHole, known: Pick<Row, 'after' | 'until'>, at: string): When {
+  const after = known.after ?? told.after;
+  return { ...(after === undefined ? {} : { after }), until: known.until ?? at };
+}
+
+function besides(older: readonly OlderHole[]): string {
+  return older.length === 0 ? '' : `. Besides, it lacks ${sayOlder(older)}`;
+}
+
+function olderFact(older: readonly OlderHole[]): { readonly older?: OlderHole[] } {
+  return older.length === 0 ? {} : { older: [...older] };
+}
+
+/**
+ * What is left to know when the present can be reached: closed when there is nothing. While a hole is told
+ * that blocks the present, that one stands.
+ */
+export async function settleOlder(
+  server: ServerName,
+  older: readonly OlderHole[],
+  { catalog, clock }: HoleDeps,
+): Promise<void> {
+  const rows = await toldRows(server, { catalog });
+  const row = rows.find((one) => one.code === LOG_HOLE);
+  if (row?.hole !== undefined || isDeepStrictEqual(older, row?.older ?? [])) return;
+  if (older.length === 0) {
+    await catalog.findings.close(LOG_HOLE, server);
+    return;
+  }
+  const at = utcText(clock.now());
+  const finding: Finding = {
+    code: LOG_HOLE,
+    server,
+    severity: 'warn',
+    summary: `The log of ${server} lacks ${sayOlder(older)}`,
+    hint: `See with \`wal ${server}\` which segments are missing, and put them back where another copy has them. Else nothing is left to do: this ends when nobody can ask for those moments any more.`,
+    since: at,
+  };
+  const told = { ...finding, older: [...older] };
+  await catalog.findings.open({ code: LOG_HOLE, server, finding: told, at });
+}
+
+/** So many are named. */
+const OLDER_MAX = 10;
+
+function sayOlder(older: readonly OlderHole[]): string {
+  const shown = older.slice(-OLDER_MAX).map((hole) => {
+    const { fromLsn, toLsn, timeline, repairedBy, elsewhere } = hole;
+    const bytes = formatBytes(Number(lsnBytes(toLsn) - lsnBytes(fromLsn)));
+    const until =
+      repairedBy === undefined ? 'to the end of that timeline' : `to backup ${repairedBy}`;
+    const moments = elsewhere
+      ? 'another store has it'
+      : `no moment from there ${until} can be reached`;
+    return `what lies between ${fromLsn} and ${toLsn} (${bytes}, timeline ${timeline}; ${moments})`;
+  });
+  const rest = older.length - shown.length;
+  return [...shown, ...(rest > 0 ? [`and ${rest} older stretches`] : [])].join(', ');
 }
 
 /** `between 0/3000000 and 0/5000000 (33.6 MB, written from … to …)`. Pure. */
-function sayHole(
-  { fromLsn, toLsn }: LogHole,
-  { after, until }: { readonly after: string | undefined; readonly until: string },
-): string {
+function sayHole({ fromLsn, toLsn }: LogHole, { after, until }: When): string {
   const bytes = formatBytes(Number(lsnBytes(toLsn) - lsnBytes(fromLsn)));
   const when = after === undefined ? '' : `, written between ${say(after)} and ${say(until)}`;
   return `between ${fromLsn} and ${toLsn} (${bytes}${when})`;
@@ -91,19 +167,33 @@ function joined(a: LogHole, b: LogHole): LogHole {
 
 const Row = z.object({
   code: z.enum([LOG_HOLE, LOG_CONFLICT]),
-  hole: LogHole,
+  /** Absent: only older ones are told of. */
+  hole: LogHole.optional(),
   severity: z.string(),
   /** RFC 3339: what is lost was written after it, and before `until`. */
   after: z.string().optional(),
   until: z.string().optional(),
+  older: z.array(OlderHole).optional(),
 });
-export type OpenHole = z.infer<typeof Row>;
+type Row = z.infer<typeof Row>;
 
-/** Those that people were told of and that are not over. */
-export async function openHoles(
+export interface OpenHole extends Row {
+  readonly hole: LogHole;
+}
+
+async function toldRows(
   server: ServerName,
   { catalog }: Pick<HoleDeps, 'catalog'>,
-): Promise<readonly OpenHole[]> {
+): Promise<readonly Row[]> {
   const rows: readonly Json[] = await catalog.findings.list(server);
   return rows.flatMap((row) => Row.safeParse(row).data ?? []);
+}
+
+/** Those that people were called for and that are not over. */
+export async function openHoles(
+  server: ServerName,
+  deps: Pick<HoleDeps, 'catalog'>,
+): Promise<readonly OpenHole[]> {
+  const rows = await toldRows(server, deps);
+  return rows.flatMap(({ hole, ...row }) => (hole === undefined ? [] : [{ ...row, hole }]));
 }

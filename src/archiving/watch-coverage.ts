@@ -1,25 +1,26 @@
 /**
  * The service that compares what is stored of a server's log with what should be: from the newest sound
- * backup on, every minute as far as it has grown, and the whole of it each hour. A hole is told at once,
- * and no longer once every later moment can be reached. The server itself is not asked.
+ * backup that leads to the present, every minute as far as the log has grown, and everything that somebody
+ * may still ask for each hour. A hole is told at once. It calls people no longer once every later moment can
+ * be reached, and is forgotten when nobody can ask for what lies behind it. The server itself is not asked.
  */
-import type { BackupRecord, WalProgressRecord } from '../catalog/records.ts';
+import type { WalProgressRecord } from '../catalog/records.ts';
 import { joinInventories } from '../engines/joined-wal.ts';
-import type { WalInventory, WalRun } from '../engines/wal-archive.ts';
+import type { WalFork, WalInventory, WalRun } from '../engines/wal-archive.ts';
 import { compareLsn, type Lsn, lsnBytes, lsnFromBytes, toLsn } from '../kernel/lsn.ts';
 import { isProblem } from '../kernel/problem.ts';
 import type { Service } from '../kernel/service.ts';
 import { segmentBegin } from '../kernel/wal-name.ts';
-import { type Base, type Coverage, judgeCoverage, type LogHole, readBase } from './coverage.ts';
+import { type Base, type Coverage, judgeCoverage, type LogHole, soundBases } from './coverage.ts';
 import type { ArchivingOperationDeps, ArchivingServer, OtherStore } from './deps.ts';
-import { type OpenHole, openHole, openHoles } from './log-hole.ts';
+import { isOnLine, lineOf } from './lineage.ts';
+import { type OpenHole, openHole, openHoles, settleOlder } from './log-hole.ts';
+import { LOOK_AGAIN_MS, LOOKS_BEFORE_TELLING, lookBack } from './look-back.ts';
+import type { OlderHole } from './older-holes.ts';
 import { LOG_HOLE, OTHER_CLUSTER } from './prepare-slot.ts';
 
 const LOOK_EVERY_MS = 60_000;
 const WHOLE_EVERY_MS = 3_600_000;
-/** What is being stored, joined or removed while we list may look like a hole. */
-const LOOKS_BEFORE_TELLING = 3;
-const LOOK_AGAIN_MS = 1000;
 
 type Catalog = ArchivingOperationDeps['catalog'];
 
@@ -46,7 +47,12 @@ export function coverageService(server: ArchivingServer, deps: WatchDeps): Servi
 }
 
 interface Facts {
+  /** By the time they ended. */
+  readonly bases: readonly Base[];
+  /** From which the present is reached. */
   readonly base: Base;
+  /** There is none: the newest stands in its place. */
+  readonly isAstray: boolean;
   readonly progress: WalProgressRecord;
 }
 
@@ -64,7 +70,11 @@ class CoverageWatcher {
   #seen: Seen | undefined;
   /** What was broken when we last looked. */
   #broken: LogHole | undefined;
-  #last: { readonly wholeMs: number; readonly backupId: string; readonly told: string } | undefined;
+  /** As of the last look at everything. */
+  #older: readonly OlderHole[] = [];
+  /** Where that timeline comes from does not change. */
+  #line: { readonly timeline: number; readonly forks: readonly WalFork[] | undefined } | undefined;
+  #last: { readonly wholeMs: number; readonly backups: string; readonly told: string } | undefined;
 
   constructor(server: ArchivingServer, deps: WatchDeps, signal: AbortSignal) {
     this.#server = server;
@@ -91,17 +101,36 @@ class CoverageWatcher {
     const { catalog } = this.#deps;
     const progress = await catalog.walProgress.find(name, storeName);
     if (progress === undefined) return undefined;
-    const base = newestBase(await catalog.backups.list(name), progress.systemId);
-    if (base === undefined) return undefined;
+    const bases = soundBases(await catalog.backups.list(name), progress.systemId);
+    const newest = bases.at(-1);
+    if (newest === undefined) return undefined;
     await catalog.findings.close(OTHER_CLUSTER, name);
-    return { base, progress };
+    if (newest.timeline === progress.timeline)
+      return { bases, base: newest, isAstray: false, progress };
+    // After a recovery to an earlier moment the newest may lie behind the point to which was returned.
+    const line = lineOf(progress.timeline, (await this.#forks(progress, newest)) ?? []);
+    const base = bases.findLast((one) => isOnLine(one, line));
+    return { bases, base: base ?? newest, isAstray: base === undefined, progress };
+  }
+
+  async #forks(
+    { timeline }: WalProgressRecord,
+    base: Base,
+  ): Promise<readonly WalFork[] | undefined> {
+    if (this.#line?.timeline === timeline) return this.#line.forks;
+    const { forks } = await this.#inventory(this.#server.store, base);
+    // A history that is not stored yet may come.
+    const isKnown = forks === undefined || forks.some((fork) => fork.timeline === timeline);
+    if (isKnown) this.#line = { timeline, forks };
+    return forks;
   }
 
   async #lookAt(facts: Facts): Promise<void> {
     const { base, progress } = facts;
     const known = await openHoles(this.#server.name, this.#deps);
-    if (this.#isWholeDue(base, known)) {
+    if (this.#isWholeDue(facts, known)) {
       this.#seen = undefined;
+      this.#older = await this.#lookBack(facts);
     } else if (this.#broken !== undefined) {
       if (await this.#isStillBroken(this.#broken, facts)) return;
       this.#seen = undefined;
@@ -114,29 +143,40 @@ class CoverageWatcher {
       await this.#tell(coverage, facts);
       this.#broken = coverage.hole;
     }
-    if (coverage.outcome !== 'unbroken') {
-      this.#seen = undefined;
-      return;
-    }
-    const { timeline } = progress;
-    const storedLsn = toLsn(progress.storedLsn);
-    // The segment that ends there, or is being filled: what comes next is looked for from its beginning.
-    const last = segmentBegin(lsnFromBytes(lsnBytes(storedLsn) - 1n), base.segmentBytes);
-    this.#seen = { backupId: base.backupId, timeline, lsn: last };
-    await this.#closeReachable(known, facts);
+    if (coverage.outcome === 'unbroken') {
+      const { timeline } = progress;
+      const storedLsn = toLsn(progress.storedLsn);
+      // The segment that ends there, or is being filled: what comes next is looked for from its beginning.
+      const last = segmentBegin(lsnFromBytes(lsnBytes(storedLsn) - 1n), base.segmentBytes);
+      this.#seen = { backupId: base.backupId, timeline, lsn: last };
+      await this.#closeReachable(known, facts);
+    } else this.#seen = undefined;
+    await settleOlder(this.#server.name, this.#older, this.#deps);
   }
 
-  /** Each hour, from a newer base on, and when somebody told of a hole that we may have passed already. */
-  #isWholeDue({ backupId }: Base, known: readonly OpenHole[]): boolean {
+  async #lookBack({ bases, base }: Facts): Promise<readonly OlderHole[]> {
+    return await lookBack({
+      server: this.#server,
+      bases,
+      present: base,
+      inventoryOf: (store, of) => this.#inventory(store, of),
+      deps: this.#deps,
+      signal: this.#signal,
+    });
+  }
+
+  /** Each hour, when backups come or go, and when somebody told of a hole that we may have passed already. */
+  #isWholeDue({ base, bases }: Facts, known: readonly OpenHole[]): boolean {
     const nowMs = this.#deps.clock.elapsedMs();
     const told = JSON.stringify(known);
+    const backups = [base, ...bases].map(({ backupId }) => backupId).join(' ');
     const last = this.#last;
     const isDue =
       last === undefined ||
       nowMs - last.wholeMs >= WHOLE_EVERY_MS ||
-      last.backupId !== backupId ||
+      last.backups !== backups ||
       (known.length > 0 && last.told !== told);
-    this.#last = { wholeMs: isDue ? nowMs : last.wholeMs, backupId, told };
+    this.#last = { wholeMs: isDue ? nowMs : last.wholeMs, backups, told };
     return isDue;
   }
 
@@ -145,7 +185,7 @@ class CoverageWatcher {
     const { systemId, timeline, fromLsn, toLsn: end } = hole;
     if (systemId !== facts.base.systemId || timeline !== facts.progress.timeline) return false;
     const range: WalRun = { timeline, fromLsn, toLsn: end };
-    const { runs } = await this.#inventory(this.#first(), facts, range);
+    const { runs } = await this.#inventory(this.#server.store, facts.base, range);
     return !runs.some(
       (run) =>
         run.timeline === timeline &&
@@ -164,7 +204,7 @@ class CoverageWatcher {
 
   async #judge(facts: Facts): Promise<Coverage> {
     for (let look = 1; ; look++) {
-      const inventory = await this.#inventory(this.#first(), facts, this.#range(facts));
+      const inventory = await this.#inventory(this.#server.store, facts.base, this.#range(facts));
       const coverage = this.#judgeWith(inventory, facts);
       if (coverage.outcome !== 'broken' || look === LOOKS_BEFORE_TELLING) return coverage;
       await this.#deps.clock.sleep(LOOK_AGAIN_MS, { signal: this.#signal });
@@ -180,22 +220,26 @@ class CoverageWatcher {
     const { name: server, storeName, otherStores = [] } = this.#server;
     const helper = await this.#whoHasIt(facts);
     const others = otherStores.length === 0 ? '' : ', nor in another store';
+    const within = facts.isAstray
+      ? `is behind a point to which no backup leads: no moment after ${hole.fromLsn} can be reached`
+      : `is not in "${storeName}"${others}: no moment after ${hole.fromLsn} can be reached`;
     const why =
       helper === undefined
-        ? `is not in "${storeName}"${others}: no moment after ${hole.fromLsn} can be reached`
+        ? within
         : `is not in "${storeName}": moments after ${hole.fromLsn} can be reached only with "${helper}"`;
     const severity = helper === undefined ? 'page' : 'warn';
-    await openHole({ server, code: LOG_HOLE, hole, why, severity }, this.#deps);
+    const told = { server, code: LOG_HOLE, hole, why, severity, older: this.#older } as const;
+    await openHole(told, this.#deps);
     this.#deps.log.warn('The stored log has a hole', { server, ...hole });
   }
 
   /** The name of a store that fills the hole. */
   async #whoHasIt(facts: Facts): Promise<string | undefined> {
     const range = this.#range(facts);
-    const own = await this.#inventory(this.#first(), facts, range);
+    const own = await this.#inventory(this.#server.store, facts.base, range);
     for (const other of this.#server.otherStores ?? []) {
       try {
-        const theirs = await this.#inventory(other, facts, range);
+        const theirs = await this.#inventory(other.store, facts.base, range);
         const together = joinInventories([own, theirs], facts.base.segmentBytes);
         if (this.#judgeWith(together, facts).outcome === 'unbroken') return other.name;
       } catch (error) {
@@ -206,10 +250,6 @@ class CoverageWatcher {
     return undefined;
   }
 
-  #first(): OtherStore {
-    return { name: this.#server.storeName, store: this.#server.store };
-  }
-
   /** Over timelines only the whole tells which follows on which. */
   #range({ base, progress }: Facts): WalRun | undefined {
     const { timeline, beginLsn } = this.#begin(base);
@@ -217,13 +257,13 @@ class CoverageWatcher {
     return { timeline, fromLsn: beginLsn, toLsn: toLsn(progress.storedLsn) };
   }
 
+  /** Of everything, where no range is asked for. */
   async #inventory(
-    { store }: OtherStore,
-    { base }: Facts,
-    range: WalRun | undefined,
+    store: OtherStore['store'],
+    { major, systemId, segmentBytes }: Base,
+    range?: WalRun,
   ): Promise<WalInventory> {
     const { name, ring } = this.#server;
-    const { major, systemId, segmentBytes } = base;
     return await this.#deps.archive.inventory({
       store,
       ring,
@@ -250,16 +290,4 @@ function isBefore(hole: LogHole, base: Base): boolean {
   if (hole.systemId !== base.systemId) return true;
   if (hole.timeline !== base.timeline) return hole.timeline < base.timeline;
   return compareLsn(base.beginLsn, hole.toLsn) >= 0;
-}
-
-/**
- * Of that cluster; one that was found bad is nothing to start from. By time: after a recovery to an
- * earlier moment, positions are lower than before.
- */
-function newestBase(backups: readonly BackupRecord[], systemId: string): Base | undefined {
-  const bases = backups.flatMap(({ summary, verdict }) => {
-    const base = verdict === 'FAIL' ? undefined : readBase(summary);
-    return base?.systemId === systemId ? [base] : [];
-  });
-  return bases.toSorted((a, b) => (a.endedAt < b.endedAt ? -1 : 1)).at(-1);
 }

@@ -100,6 +100,13 @@ test('a segment that vanishes from the store: told, and its moments are out of r
   await archived.recordBase(await currentLsn(postgres));
   await archived.untilStored(await writeLog(postgres));
   await archived.lookForHoles();
+  const repaired = await archived.finding('ARCHIVING_LOG_HOLE');
+  expect(repaired?.severity).toBe('warn');
+  expect(repaired?.summary).toContain(`between ${first} and`);
+  const [old] = await archived.catalog.backups.list('shop');
+  if (old === undefined) throw new Error('There is a backup');
+  await archived.catalog.backups.remove('shop', old.backupId, 'here');
+  await archived.lookForHoles();
   expect(await archived.finding('ARCHIVING_LOG_HOLE')).toBeUndefined();
   await running.stop();
 });

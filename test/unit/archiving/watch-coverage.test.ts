@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { ArchivingServer } from '../../../src/archiving/deps.ts';
 import { coverageService } from '../../../src/archiving/watch-coverage.ts';
 import { keyRing } from '../../../src/encryption/file-key-ring.ts';
-import type { WalInventory, WalRun } from '../../../src/engines/wal-archive.ts';
+import type { WalFork, WalInventory, WalRun } from '../../../src/engines/wal-archive.ts';
 import type { Json } from '../../../src/kernel/codecs.ts';
 import { backupIdAt } from '../../../src/kernel/ids.ts';
 import { silentLog } from '../../../src/kernel/log.ts';
@@ -17,6 +17,9 @@ import { testServerName } from '../../support/folder-archive.ts';
 const MINUTE_MS = 60_000;
 
 interface World {
+  readonly forks?: readonly WalFork[];
+  /** Another store's. */
+  readonly west?: readonly WalRun[];
   runs: readonly WalRun[];
   /** What was told as stored. */
   timeline: number;
@@ -91,6 +94,121 @@ test('a backup on a newer timeline closes a hole on one that was left, at whatev
   expect(open.map((minute) => minute.length)).toEqual([1, 0]);
 });
 
+test('after production itself went back before the newest backup there is no hole where none is', async () => {
+  const old = run(1, '0/2000000', '0/9000000');
+  const forks = [{ timeline: 2, parent: 1, lsn: toLsn('0/5800000') }];
+  const behind = { timeline: 1, beginLsn: '0/7000028', endedAt: '2026-11-24T02:00:00.000000Z' };
+  const bases = [BASE, behind];
+
+  const { open, listed } = await watch([
+    { ...world([old], 1), bases },
+    { ...world([old, run(2, '0/5000000', '0/5900000')], 2), bases, forks },
+    { ...world([old, run(2, '0/5000000', '0/7100000')], 2), bases, forks },
+  ]);
+
+  expect(open).toEqual([[], [], []]);
+  expect(listed.at(-1)).toEqual(['range']);
+});
+
+test('what the new timeline lacks is a hole, although a newer backup lies on the one that was left', async () => {
+  const forks = [{ timeline: 2, parent: 1, lsn: toLsn('0/5800000') }];
+  const behind = { timeline: 1, beginLsn: '0/7000028', endedAt: '2026-11-24T02:00:00.000000Z' };
+  const runs = [run(1, '0/2000000', '0/9000000'), run(2, '0/5000000', '0/6000000')];
+  const broken = [...runs, run(2, '0/7000000', '0/8000000')];
+
+  const { open } = await watch([{ ...world(broken, 2), bases: [BASE, behind], forks }]);
+
+  expect(open[0]).toMatchObject([
+    { severity: 'page', hole: { timeline: 2, fromLsn: '0/6000000', toLsn: '0/7000000' } },
+  ]);
+});
+
+test('where no backup leads to the present timeline, that is said', async () => {
+  const forks = [{ timeline: 2, parent: 1, lsn: toLsn('0/5800000') }];
+  const behind = { timeline: 1, beginLsn: '0/7000028', endedAt: '2026-11-24T02:00:00.000000Z' };
+  const runs = [run(1, '0/2000000', '0/9000000'), run(2, '0/5000000', '0/6000000')];
+
+  const { open } = await watch([{ ...world(runs, 2), bases: [behind], forks }]);
+
+  expect(JSON.stringify(open[0])).toContain('is behind a point to which no backup leads');
+});
+
+test('a hole that a later backup repaired is told until the window has passed it, and wakes nobody', async () => {
+  const runs = [run(1, '0/2000000', '0/5000000'), run(1, '0/7000000', '0/9000000')];
+  const repair = { timeline: 1, beginLsn: '0/8000028', endedAt: '2026-11-24T02:00:00.000000Z' };
+  const later = { timeline: 1, beginLsn: '0/8800028', endedAt: '2026-11-24T03:00:00.000000Z' };
+  const broken = world(runs, 1);
+
+  const { open } = await watch(
+    [
+      broken,
+      { ...broken, bases: [BASE, repair] },
+      { ...broken, bases: [BASE, repair, later] },
+      ...Array.from({ length: 62 }, () => ({ ...broken, bases: [BASE, repair, later] })),
+    ],
+    { pitr: 'PT22H30M' },
+  );
+
+  expect(open[0]).toMatchObject([{ severity: 'page', hole: { fromLsn: '0/5000000' } }]);
+  for (const minute of open.slice(1, 3)) {
+    expect(minute).toMatchObject([
+      {
+        severity: 'warn',
+        older: [{ fromLsn: '0/5000000', toLsn: '0/7000000', repairedBy: '20261124T020000Z' }],
+      },
+    ]);
+    expect(minute[0]).not.toHaveProperty('hole');
+  }
+  // The clock stands at midnight: two and a half hours after the repair fell out of the window.
+  expect(open.at(-1)).toEqual([]);
+});
+
+test('every hole within reach is named, those that another store fills as such, and over with their backups', async () => {
+  const runs = [
+    run(1, '0/2000000', '0/3000000'),
+    run(1, '0/4000000', '0/5000000'),
+    run(1, '0/6000000', '0/9000000'),
+  ];
+  const west = [run(1, '0/2000000', '0/5000000')];
+  const repair = { timeline: 1, beginLsn: '0/8000028', endedAt: '2026-11-24T02:00:00.000000Z' };
+  const holed = { ...world(runs, 1), west, bases: [BASE, repair] };
+
+  const { open } = await watch([holed, { ...holed, bases: [repair] }], { others: true });
+
+  expect(open[0]).toMatchObject([
+    {
+      older: [
+        { fromLsn: '0/3000000', toLsn: '0/4000000', elsewhere: true },
+        { fromLsn: '0/5000000', toLsn: '0/6000000', elsewhere: false },
+      ],
+    },
+  ]);
+  expect(JSON.stringify(open[0])).toContain(
+    'between 0/5000000 and 0/6000000 (16.8 MB, timeline 1; no moment from there to backup 20261124T020000Z can be reached)',
+  );
+  expect(open[1]).toEqual([]);
+});
+
+test('a hole in the present is told together with those before it', async () => {
+  const runs = [
+    run(1, '0/2000000', '0/3000000'),
+    run(1, '0/4000000', '0/6000000'),
+    run(1, '0/7000000', '0/9000000'),
+  ];
+  const repair = { timeline: 1, beginLsn: '0/5000028', endedAt: '2026-11-24T02:00:00.000000Z' };
+
+  const { open } = await watch([{ ...world(runs, 1), bases: [BASE, repair] }]);
+
+  expect(open[0]).toMatchObject([
+    {
+      severity: 'page',
+      hole: { fromLsn: '0/6000000', toLsn: '0/7000000' },
+      older: [{ fromLsn: '0/3000000', toLsn: '0/4000000' }],
+    },
+  ]);
+  expect(JSON.stringify(open[0])).toContain('Besides, it lacks what lies between 0/3000000');
+});
+
 function world(runs: readonly WalRun[], timeline: number): World {
   return { runs, timeline, storedLsn: runs.at(-1)?.toLsn ?? '0/0', bases: [BASE] };
 }
@@ -99,7 +217,17 @@ function run(timeline: number, from: string, to: string): WalRun {
   return { timeline, fromLsn: toLsn(from), toLsn: toLsn(to) };
 }
 
-async function watch(minutes: readonly World[]): Promise<Watched> {
+const WEST = memoryStore();
+
+interface WatchOptions {
+  readonly pitr?: string;
+  readonly others?: boolean;
+}
+
+async function watch(
+  minutes: readonly World[],
+  { pitr, others = false }: WatchOptions = {},
+): Promise<Watched> {
   const stopping = new AbortController();
   const findings = new Map<string, Json>();
   const open: (readonly Json[])[] = [];
@@ -121,27 +249,32 @@ async function watch(minutes: readonly World[]): Promise<Watched> {
       else listed.push([]);
     },
   };
-  const service = coverageService(server(), {
-    clock,
-    log: silentLog,
-    follow: followWal,
-    archive: {
-      async inventory({ range }) {
-        listed.at(-1)?.push(range === undefined ? 'whole' : 'range');
-        return inventory(now().runs.filter((one) => isAsked(one, range)));
+  const otherStores = others ? [{ name: 'west', store: WEST }] : [];
+  const service = coverageService(
+    { ...server(), pitr, otherStores },
+    {
+      clock,
+      log: silentLog,
+      follow: followWal,
+      archive: {
+        async inventory({ store, range }) {
+          listed.at(-1)?.push(range === undefined ? 'whole' : 'range');
+          const { runs, west = [], forks } = now();
+          const listedRuns = (store === WEST ? west : runs).filter((one) => isAsked(one, range));
+          return { ...inventory(listedRuns), ...(forks && { forks }) };
+        },
       },
-      fetch: async () => 'absent',
-    },
-    catalog: {
-      walProgress: { find: async () => progress(now()) },
-      backups: { list: async () => now().bases.map(backup) },
-      findings: {
-        open: async ({ code, finding }) => findings.set(code, finding) !== undefined,
-        close: async (code) => findings.delete(code),
-        list: async () => [...findings.values()],
+      catalog: {
+        walProgress: { find: async () => progress(now()) },
+        backups: { list: async () => now().bases.map(backup) },
+        findings: {
+          open: async ({ code, finding }) => findings.set(code, finding) !== undefined,
+          close: async (code) => findings.delete(code),
+          list: async () => [...findings.values()],
+        },
       },
     },
-  });
+  );
   await service.run({ signal: stopping.signal, ready: () => undefined });
   return { open, listed: listed.map((parts) => [...new Set(parts)]) };
 }
