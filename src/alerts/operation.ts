@@ -11,7 +11,7 @@ import { type BackoffPolicy, backoffMs } from '../kernel/backoff.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { isProblem, Problem, type ProblemKind } from '../kernel/problem.ts';
 import type { AlertsDeps } from './deps.ts';
-import { type Pager, type PagerEvent, readPage } from './pager.ts';
+import { type Pager, type PagerEvent, RUN_ID, readPage } from './pager.ts';
 import { NO_PAGER, PAGER_REFUSED, PAGER_UNREACHABLE, TEST_LEFT_OPEN } from './problems.ts';
 
 const AlertsInput = z.strictObject({
@@ -30,6 +30,8 @@ const OpenPage = z.strictObject({
   server: z.string(),
   code: z.string(),
   summary: z.string(),
+  /** The run that it is about: `runs --run`. Null: it is about none. */
+  runId: z.string().nullable().default(null),
   /** Since when it stands, whenever it was told last. */
   since: z.string(),
   /** Null: it waits. */
@@ -132,8 +134,8 @@ async function look({ catalog, pager }: OperationDeps): Promise<Omit<AlertsResul
     pager: sayPager(pager),
     open: open.map((row) => {
       const { server, acceptedAt } = row;
-      const { code, summary, since } = readPage(row);
-      return { server, code, summary, since, acceptedAt };
+      const { code, summary, since, details } = readPage(row);
+      return { server, code, summary, runId: details[RUN_ID] ?? null, since, acceptedAt };
     }),
     waiting: undelivered.map((row) => {
       const { server, action, attempts, said, madeAt: since } = row;

@@ -6,6 +6,9 @@ import { z } from 'zod';
 
 import type { OutboxRecord } from '../catalog/records.ts';
 
+/** The label of its run among a page's details. */
+export const RUN_ID = 'run id';
+
 /** Plain JSON: it waits in the catalogue until it is taken. No secrets. */
 const Page = z.object({
   /** One sentence: what is, and what it should be. */

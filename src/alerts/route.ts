@@ -13,7 +13,7 @@ import { z } from 'zod';
 import type { NewOutboxRow, OutboxRecord } from '../catalog/records.ts';
 import { type Json, utcText } from '../kernel/codecs.ts';
 import { isRunId } from '../kernel/ids.ts';
-import { type Page, readPage } from './pager.ts';
+import { type Page, RUN_ID, readPage } from './pager.ts';
 import { FailedCopy, PROOF_FAILED } from './run-findings.ts';
 
 export const ALERT_UNDELIVERED = 'ALERT_UNDELIVERED';
@@ -156,8 +156,6 @@ export function dedupKeyOf(
   if (key.length <= KEY_MAX) return key;
   return `dbdr/${createHash('sha256').update(key).digest('hex')}`;
 }
-
-const RUN_ID = 'run id';
 
 /** Names of runs begin with the second when they were asked for: `r-20261122T145200`. */
 function secondOf(runId: string): string {

@@ -241,15 +241,14 @@ function verifyView(result: Json): string | undefined {
   const words = proofWords(result);
   if (words === undefined) return undefined;
   const { runId, title, verdict, opening, all, tables, measured, shows, next } = words;
+  const run = runId === undefined ? '' : `All of it: npx dbdr runs --run ${runId}`;
   const compared = tableText(['Table', 'Production', 'Copy', 'Contents'], tables);
   return [
     `${verdict}: ${title}`,
     opening,
     tableText(['Check', 'Verdict', 'Result'], all),
     ...(tables.length === 0 ? [] : [compared]),
-    [measured, shows, runId === undefined ? undefined : `Run ${runId}.`, next]
-      .filter((line) => line !== undefined && line !== '')
-      .join('\n'),
+    [measured, shows, run, next].filter((line) => line !== undefined && line !== '').join('\n'),
   ].join('\n\n');
 }
 

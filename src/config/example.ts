@@ -35,6 +35,7 @@ keys:                            # make it once with: npx dbdr keys create
 
 # alerts:                        # without it nobody is woken; try it with: npx dbdr alerts --test
 #   pagerduty: { routing_key: "\${PAGERDUTY_ROUTING_KEY}" }   # integration "Events API v2"
+#   remind_after: PT4H           # what was resolved by hand and still stands rings again
 
 # slack:                         # with SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET in the environment
 #   mode: http

@@ -29,6 +29,8 @@ const StoredFinding = z.object({
   hint: z.string(),
   since: z.string(),
   runbook: z.string().optional(),
+  /** The run that says so: `runs --run`. */
+  runId: z.string().optional(),
 });
 
 const ServerStatus = z.strictObject({

@@ -109,5 +109,16 @@ test('a proof is read on the page: its position and what is at risk, every table
     .first()
     .waitFor();
   expect(await photograph(ana, 'proved-tables')).toBeGreaterThan(10_000);
+
+  // What only she sees: every table, and the proofs so far, which lead back to their messages.
+  const channel = ana.getByRole('log', { name: 'Messages in ops' });
+  await channel.getByRole('button', { name: /^Every table of this proof/ }).click();
+  await channel.getByText(/npx dbdr runs --run r-/).waitFor();
+  await channel.getByRole('button', { name: 'The proofs of this server so far' }).click();
+  await channel.getByText(/The last proof of shop/).waitFor();
+  await channel.getByRole('columnheader', { name: 'Log position' }).waitFor();
+  const link = channel.getByRole('cell', { name: /UTC$/ }).getByRole('link');
+  expect(await link.getAttribute('href')).toMatch(/\/archives\/C\w+\/p\d+$/);
+  expect(await photograph(ana, 'proved-history')).toBeGreaterThan(10_000);
   await browser.closePages();
 });

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { ANA, OPS } from '../../src/demo/people.ts';
 import { type EventsApi, ROUTING_KEY, startEventsApi } from '../support/events-api.ts';
 import { openStory, type StoryStage } from '../support/story-stage.ts';
-import { said, threadOf } from '../support/story-words.ts';
+import { clicks, said, threadOf, whispered, wordsOf } from '../support/story-words.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 /** From the end of the proof to the request. */
@@ -77,9 +77,16 @@ test('a proof that fails pages within seconds, and the next that passes takes it
   expect(page?.payload).toMatchObject({ source: 'shop', severity: 'critical' });
   const { custom_details: details, timestamp = '' } = page?.payload ?? {};
   expect(details).toMatchObject({ store: 'here', 'run id': expect.any(String) as unknown });
+  const link = { href: expect.stringMatching(/\/archives\/C\w+\/p\d+$/) as unknown };
+  expect(page).toMatchObject({ client: 'dbdr', client_url: link.href, links: [link] });
   await waitUntil(() => threadOf(story, report).some((line) => line.startsWith('Page accepted')));
   expect(Temporal.Now.instant().since(timestamp).total('seconds')).toBeLessThan(SECONDS_MAX);
   expect(await hoursSinceLastPass(story)).toBeNull();
+  expect(await whispered(story, ANA, () => clicks(story, ANA, report, 'Open the walk'))).toMatch(
+    /Incident .* is open/,
+  );
+  const walk = await said(story, ['Incident: shop: a backup failed its proof', 'in "here"']);
+  expect(wordsOf(walk)).toContain(`npx dbdr runs --run ${details?.['run id']}`);
   await story.dbdr('backup', 'shop');
 
   await ana.command('/dbdr verify shop', OPS);

@@ -139,7 +139,14 @@ describe('alerts', () => {
     expect(operation.danger(plan)).toBe('none');
     expect(result).toMatchObject({
       pager: `PagerDuty at ${new URL(api.url).host}`,
-      open: [{ server: 'shop', code: 'PROOF_FAILED', acceptedAt: null }],
+      open: [
+        {
+          server: 'shop',
+          code: 'PROOF_FAILED',
+          runId: expect.stringMatching(/^r-/) as unknown,
+          acceptedAt: null,
+        },
+      ],
       waiting: [{ action: 'trigger', state: 'waiting', attempts: 1, said: '503, told, No' }],
       lastAcceptedAt: null,
       test: null,

@@ -48,7 +48,7 @@ users   50,000      50,000      equal: -77
 
 Data at risk now: 2.0 s (objective 5 min). Time to restore: 6 min 12 s (objective 30 min). Next proof tomorrow 04:00 UTC.
 Exact: every count and every hash had to be equal.
-Run r-20261122T041500-000001.
+All of it: npx dbdr runs --run r-20261122T041500-000001
 Nothing to do.`);
   });
 
