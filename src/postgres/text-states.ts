@@ -52,15 +52,17 @@ const STATES = `
     UNION ALL SELECT ROW('n', n.oid, n.nspname)::text FROM pg_namespace n WHERE ${LASTING}
     UNION ALL SELECT ROW('r', r.oid, r.rolname)::text FROM pg_roles r),
   names AS MATERIALIZED (SELECT md5(string_agg(name, ',' ORDER BY name COLLATE "C")) AS state FROM named),
-  states AS (
-    SELECT p.type, string_agg(s.state, ';' ORDER BY p.part, s.state) AS state
-      FROM parts p JOIN pg_type t ON t.oid = p.part
+  used AS MATERIALIZED (SELECT DISTINCT part FROM parts),
+  states AS MATERIALIZED (
+    SELECT u.part, s.state FROM used u
      CROSS JOIN LATERAL (
        SELECT string_agg(ROW(e.oid, e.xmin, e.enumlabel)::text, ',' ORDER BY e.oid)
-         FROM pg_enum e WHERE e.enumtypid = t.oid
+         FROM pg_enum e WHERE e.enumtypid = u.part
        UNION ALL SELECT string_agg(ROW(a.attnum, a.atttypid, a.atttypmod, a.attisdropped)::text, ',' ORDER BY a.attnum)
-         FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0
-       UNION ALL SELECT names.state FROM names WHERE t.oid = ANY (${NAMING})) s(state)
-     WHERE s.state IS NOT NULL GROUP BY p.type)
-  SELECT c.attrelid::text AS oid, md5(string_agg(s.state, ';' ORDER BY s.type)) AS state
-    FROM columns c JOIN states s ON s.type = c.atttypid GROUP BY c.attrelid`;
+         FROM pg_attribute a
+        WHERE a.attrelid = (SELECT t.typrelid FROM pg_type t WHERE t.oid = u.part) AND a.attnum > 0
+       UNION ALL SELECT names.state FROM names WHERE u.part = ANY (${NAMING})) s(state)
+     WHERE s.state IS NOT NULL)
+  SELECT c.attrelid::text AS oid,
+         md5(string_agg(s.state, ';' ORDER BY c.atttypid, s.part, s.state)) AS state
+    FROM states s JOIN parts p ON p.part = s.part JOIN columns c ON c.atttypid = p.type GROUP BY c.attrelid`;

@@ -41,6 +41,16 @@ function keepUseful(proofPoint: ProofPoint): TakenProofPoint {
   return { outcome: 'none', why: `${bad.table} could not be read: ${bad.reason}` };
 }
 
+/** The proofs of this backup will say it, too: but then nothing can be mended. */
+function sayUnread(
+  { log }: ContentRequest['run'],
+  { catalogues, withoutCatalogues }: ProofPoint,
+): void {
+  const failures = catalogues?.databases.flatMap((one) => one.failures) ?? [];
+  const [why] = withoutCatalogues === undefined ? failures : [withoutCatalogues];
+  if (why !== undefined) log.warn('A proof point lacks catalogues', { why });
+}
+
 /** Throws only for an abort. */
 export async function takeProofPoint(
   deps: VerificationDeps,
@@ -64,7 +74,9 @@ export async function takeProofPoint(
     });
     if (taken.outcome === 'taken') {
       await catalogue.after();
-      return keepUseful(withCatalogues(taken.point, (database) => catalogue.of(database)));
+      const point = withCatalogues(taken.point, (database) => catalogue.of(database));
+      sayUnread(asked.run, point);
+      return keepUseful(point);
     }
     const other = 'the server is another cluster by now';
     return { outcome: 'none', why: taken.outcome === 'no position' ? taken.reason : other };

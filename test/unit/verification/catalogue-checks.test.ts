@@ -49,3 +49,10 @@ test('compareCatalogue() cannot tell by one reading that is not of the position'
     'Sequences ERROR',
   ]);
 });
+
+test('compareCatalogue() says why a proof point has nothing to compare with', async () => {
+  const skipped = 'the proof point has no catalogue to compare with: it was taken before';
+
+  for (const line of await checksFor({ failures: [], skipped }))
+    expect(line).toMatch(/ SKIPPED: the proof point has no catalogue to compare with: it was/);
+});

@@ -40,10 +40,11 @@ async function* nothing(): AsyncIterable<Buffer> {
   // Nothing is copied here.
 }
 
-function watch(production: Production): CatalogueWatch {
+function watch(production: Production, onlyExact = false): CatalogueWatch {
+  const { signal } = new AbortController();
   return watchCatalogue(
     { connect: async () => production.connect() },
-    { url: 'postgres://shop', databases: ['shop'], signal: new AbortController().signal },
+    { url: 'postgres://shop', databases: ['shop'], onlyExact, signal },
   );
 }
 
@@ -108,4 +109,18 @@ test('stops nothing when production does not answer, and keeps why', async () =>
 
   expect(watched.of('shop').objects).toBeUndefined();
   expect(watched.of('shop').failures).toEqual(['Cannot connect', 'Cannot connect']);
+});
+
+test('reads nothing but sequences outside of the snapshot where only that is of use', async () => {
+  const production = new Production();
+  const watched = watch(production, true);
+
+  await watched.before();
+  const before = production.readings;
+  await watched.inSnapshot(production.session(), 'shop');
+  await watched.after();
+
+  expect([before, production.readings]).toEqual([0, 2]);
+  expect(digest(watched, 'objects')).toBe('1');
+  expect(watched.of('shop')).toMatchObject({ sequencesBefore: {}, sequencesAfter: {} });
 });

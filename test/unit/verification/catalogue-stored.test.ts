@@ -110,17 +110,18 @@ test('says why there is nothing to compare with, and never gives half of it', ()
   expect(storedCatalogue(kept, 'crm').skipped).toMatch(/: it has none of crm$/);
 });
 
-test('holds 100,000 columns in less than a manifest holds at most', () => {
-  const columns = Array.from({ length: 100_000 }, (_, at): CatalogueObject => {
+test('takes so little that 100,000 columns are far from what a manifest holds at most', () => {
+  const columns = Array.from({ length: 5000 }, (_, at): CatalogueObject => {
     const parent = `some_schema.a_table_of_the_shop_${Math.floor(at / 50)}`;
     const name = `${parent}.a_column_with_a_long_name_${at}`;
-    const digest = createHash('md5').update(name).digest('hex').slice(0, 16);
+    const digest = at.toString(16).padStart(16, '0');
     return { kind: 'column', name, parent, digest, says: `character varying(${at % 200})` };
   });
+  const read: ProductionCatalogue = { objects: catalogueOf(columns), failures: [] };
 
-  const { catalogues } = keep(() => ({ objects: catalogueOf(columns), failures: [] }));
+  const { catalogues } = withCatalogues(point(['shop', '0/3']), () => read);
 
-  expect(JSON.stringify(catalogues).length).toBeLessThan(8 << 20);
+  expect(JSON.stringify(catalogues).length * 20).toBeLessThan(8 << 20);
 });
 
 test('what is read is counted up with the number that stands beside every digest', () => {
