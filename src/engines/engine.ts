@@ -90,7 +90,7 @@ export interface RestoreFilesRequest extends StoreAndKeys {
    */
   readonly only?: (path: string) => boolean;
   /**
-   * False: for a copy that is looked at and removed. Nothing is brought to the disk on purpose, and what was
+   * False: for a copy in a scratch place. Nothing is brought to the disk on purpose, and what was
    * written stays in the machine's cache for whoever looks. Default: true.
    */
   readonly durable?: boolean;

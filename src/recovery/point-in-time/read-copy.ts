@@ -19,13 +19,15 @@ export interface ReadCopy {
   /** That hold it, the best first. */
   readonly stores: readonly [NamedStore, ...NamedStore[]];
   readonly place: ScratchPlace;
+  /** What was read is still there after a power cut. */
+  readonly durable: boolean;
   readonly notes: RestoreNotes;
   readonly step: Step;
 }
 
 /** @throws Problem what the engine threw of the last copy. */
 export async function readCopy(deps: RecoveryDeps, request: ReadCopy, run: Run): Promise<void> {
-  const { base, stores, place, notes, step } = request;
+  const { base, stores, place, durable, notes, step } = request;
   const [store, next, ...others] = stores;
   try {
     await deps.engine.restoreFiles({
@@ -33,6 +35,7 @@ export async function readCopy(deps: RecoveryDeps, request: ReadCopy, run: Run):
       ring: deps.ring,
       summary: base,
       directory: place.dataDirectory,
+      durable,
       signal: step.signal,
       onProgress: (progress) => step.progress(progress),
     });

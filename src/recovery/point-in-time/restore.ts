@@ -107,7 +107,9 @@ export async function restoreToScratch(
     await destroyScratch(place);
     await run.release(claimId);
   }
-  const { server, store, others = [], walStores = [store] } = request;
+  const { server, store, others = [], walStores = [store], database, into } = request;
+  // A scratch copy would not be trusted after a power cut: waiting for the disk is for nothing.
+  const durable = into !== undefined;
   const notes = openRestoreNotes(deps, { server, log: run.log });
   const fetch = fetchFromStores(deps, {
     base,
@@ -117,12 +119,10 @@ export async function restoreToScratch(
   try {
     await makeScratchFolders(place, deps.scratch.user);
     const restoring = await timed(deps, run, readTitle(request), async (step) =>
-      readCopy(deps, { base, stores: [store, ...others], place, notes, step }, run),
+      readCopy(deps, { base, stores: [store, ...others], place, durable, notes, step }, run),
     );
     const aim = await aimOf(deps, request);
     const { path, target } = aim;
-    const { database, into } = request;
-    const durable = into !== undefined;
     const replay = new CopyReplay(deps, { server, base, path, database, place, fetch, durable });
     const replaying = await timed(deps, run, replayTitle(target), async (step) =>
       replay.standAt(firstTarget(base, aim), step),
