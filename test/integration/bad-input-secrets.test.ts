@@ -9,6 +9,8 @@ import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const REGION = 'us-east-1';
+/** No region has a key that can be used. */
+const MISSING = expect.objectContaining({ code: 'KEY_MISSING', severity: 'page' }) as unknown;
 const ENVIRONMENT = { AWS_ACCESS_KEY_ID: 'testing', AWS_SECRET_ACCESS_KEY: 'testing' };
 
 describe.skipIf(peerLacks('python') !== undefined)(`a secret${needs('python')}`, () => {
@@ -41,6 +43,7 @@ describe.skipIf(peerLacks('python') !== undefined)(`a secret${needs('python')}`,
 
     const backup = await ask('backup shop', cwd, ENVIRONMENT);
     const checked = await ask('keys check', cwd, ENVIRONMENT);
+    const status = await ask('status', cwd, ENVIRONMENT);
 
     expect(backup.told).toMatch(
       /^KEY_NOT_FOUND: Cannot use the key "k-short": Cannot use the secret "dbdr\/key-of-\d+\/k-short" in us-east-1: /,
@@ -48,8 +51,17 @@ describe.skipIf(peerLacks('python') !== undefined)(`a secret${needs('python')}`,
     expect(backup.told).toMatch(why);
     expect(backup.told).toContain('\nBring the secret’s value back');
     expect(backup.exitCode).toBe(4);
-    expect([1, 4]).toContain(checked.exitCode);
-    expect(`${backup.stdout}${backup.stderr}${checked.stdout}`).not.toContain(short);
+    expect(checked.exitCode).toBe(1);
+    expect(checked.json).toMatchObject({
+      keys: [{ keyId: 'k-short', places: [{ readable: false, code: 'KEY_SECRET_INVALID' }] }],
+    });
+    expect(status.json).toMatchObject({
+      servers: [{ findings: expect.arrayContaining([MISSING]) as unknown }],
+    });
+    expect(status.stdout).toMatch(why);
+    expect(`${backup.stdout}${backup.stderr}${checked.stdout}${status.stdout}`).not.toContain(
+      short,
+    );
     // Only a note of who writes there.
     expect(await readdir(join(cwd, 'store/shop'))).toEqual(['owner']);
   });

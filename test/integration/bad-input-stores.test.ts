@@ -189,7 +189,7 @@ describe.skipIf(LACKS)(`a shop in a bucket${needs('versitygw')}`, () => {
 
       await nothingWithout('KEY_FILE_MISSING');
 
-      expect(await findingsOf(cwd)).toMatch(/KEY_FILE_MISSING|KEY_MISSING/);
+      expect(await findingsOf(cwd)).toMatch(/^KEY_FILE_MISSING: .*keyring\.json/m);
     });
 
     test('is another one, or was rotated away, reads and writes nothing, and is a finding', async () => {
@@ -205,7 +205,7 @@ describe.skipIf(LACKS)(`a shop in a bucket${needs('versitygw')}`, () => {
       expect(findings).toMatch(/KEY_MISSING: The key "k-[0-9a-f]{8}" is readable nowhere/);
     });
 
-    test('has other bytes under its own id decrypts nothing', async () => {
+    test('has other bytes under its own id decrypts nothing, and is a finding', async () => {
       const text = await readFile(join(cwd, 'keyring.json'), 'utf8');
       const other = text.replace(
         /"key": "[^"]+"/,
@@ -219,9 +219,13 @@ describe.skipIf(LACKS)(`a shop in a bucket${needs('versitygw')}`, () => {
         /^DECRYPTION_FAILED: .*none can be read.*\nBring the key file back/,
       );
       expect(restored.exitCode).toBe(4);
+      expect((await ask('keys check', cwd)).exitCode).toBe(1);
+      expect(await findingsOf(cwd)).toMatch(
+        /^KEY_PROOF_FAILED: .* was not decrypted with the key/m,
+      );
     });
 
-    test('has the wrong length is no key, and is told without showing it', async () => {
+    test('has the wrong length is no key, and is a finding that does not show it', async () => {
       const text = await readFile(join(cwd, 'keyring.json'), 'utf8');
       const short = Buffer.alloc(16, 7).toString('base64');
       await writeFile(
@@ -235,7 +239,9 @@ describe.skipIf(LACKS)(`a shop in a bucket${needs('versitygw')}`, () => {
         /^KEY_UNREADABLE: .*it is not a key file \(keys\.0\.key\)\nBring an undamaged copy/,
       );
       expect(told.exitCode).toBe(4);
-      expect(told.stdout + told.stderr).not.toContain(short);
+      const findings = await findingsOf(cwd);
+      expect(findings).toMatch(/^KEY_UNREADABLE: .*it is not a key file \(keys\.0\.key\)/m);
+      expect(told.stdout + told.stderr + findings).not.toContain(short);
     });
   });
 
