@@ -40,6 +40,7 @@ import { probeService } from './monitoring/probe-service.ts';
 import { requestsService } from './monitoring/requests.ts';
 import { instanceReaper } from './recovery/instances.ts';
 import { afterBackupService } from './retention/after-backup.ts';
+import { lockService } from './retention/keep-locks.ts';
 import { scheduleService } from './schedule/schedule-service.ts';
 import type { Environment } from './secrets/sources.ts';
 import { runLink } from './slack/links.ts';
@@ -87,6 +88,7 @@ export async function serve(
         requestsService({ path: requestsPath(config), counts: parts.requests, clock, log }),
         instanceReaper(recovery),
         incidentFollower({ gate, cursors, incidents }),
+        lockService(rooms.retention),
         thinningOut(house),
         paging(house, chat?.links),
         provingOn(house),
@@ -107,13 +109,14 @@ export async function serve(
   );
 }
 
-/** After each backup, where the config says so. */
-function thinningOut({ gate, rooms: { parts } }: WiredHouse): Service {
+/** After each backup: locks always, removal where the config says so. */
+function thinningOut({ gate, rooms: { parts, retention } }: WiredHouse): Service {
   const { catalog, clock, config, log } = parts;
   const automatic = serversOf(config).filter(([, server]) => server.retention.automatic);
   return afterBackupService({
     gate,
     catalog,
+    retention,
     automatic: automatic.map(([name]) => name),
     zone: config.timezone,
     audience: opsAudience(config),

@@ -1,6 +1,7 @@
 /**
- * After each backup that is done, asks for the removal that the config promises, like any caller. It
- * reads run events from a cursor of its own, so that a backup made while the bot was down is made up for.
+ * After each backup that is done, makes the locks of what stays longer, whatever the config says of
+ * removal and whatever holds it up; then asks for the removal that it promises, like any caller. It reads
+ * run events from a cursor of its own, so that a backup made while the bot was down is made up for.
  * Where nothing may go it does not ask; where it may not decide alone it leaves a finding for a person.
  */
 import type { Catalog } from '../catalog/catalog.ts';
@@ -14,6 +15,8 @@ import type { Log } from '../kernel/log.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
 import type { Service } from '../kernel/service.ts';
 import { NOT_APPLIED } from './apply.ts';
+import { type RetentionDeps, serverNames } from './deps.ts';
+import { keepLocks } from './keep-locks.ts';
 import { BLOCKED, TOO_MUCH } from './problems.ts';
 import { RETENTION } from './retention-operation.ts';
 import { RetentionPlan } from './schema.ts';
@@ -24,7 +27,8 @@ const BATCH = 200;
 export interface AfterBackupDeps {
   readonly gate: Pick<Gate, 'ask' | 'plan' | 'find' | 'eventsAfter' | 'waitForEvents'>;
   readonly catalog: Pick<Catalog, 'cursors' | 'findings'>;
-  /** Servers whose config says so. */
+  readonly retention: RetentionDeps;
+  /** Servers whose config promises removal. */
   readonly automatic: readonly ServerName[];
   readonly zone: string;
   /** Where its runs are spoken of. */
@@ -60,8 +64,10 @@ export function afterBackupService(deps: AfterBackupDeps): Service {
 async function take(deps: AfterBackupDeps, event: RunEvent, signal: AbortSignal): Promise<void> {
   if (event.kind !== 'done') return;
   const run = await deps.gate.find(event.runId);
-  const server = deps.automatic.find((name) => name === run?.server);
+  const server = serverNames(deps.retention).find((name) => name === run?.server);
   if (run?.operation !== 'backup' || server === undefined) return;
+  await keepLocks(deps.retention, server, { signal });
+  if (!deps.automatic.includes(server)) return;
   try {
     await askFor(deps, { server, after: event.runId, signal });
     for (const { code } of [BLOCKED, TOO_MUCH]) await deps.catalog.findings.close(code, server);

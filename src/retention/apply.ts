@@ -10,7 +10,8 @@ import { isProblem, type Problem } from '../kernel/problem.ts';
 import { type RetentionDeps, requireServer } from './deps.ts';
 import { extendLocks } from './extend-locks.ts';
 import type { RetentionFacts } from './facts.ts';
-import { gatherFacts } from './gather.ts';
+import { type GatheredFacts, gatherFacts } from './gather.ts';
+import { LOCK_STEP } from './keep-locks.ts';
 import { requireOpen } from './look.ts';
 import { planRetention, walRulesOfStored } from './plan.ts';
 import { type Removal, removeBackup, type Tally } from './remove-backups.ts';
@@ -54,19 +55,23 @@ async function gatherOpen(
   deps: RetentionDeps,
   server: ServerName,
   signal: AbortSignal,
-): Promise<RetentionFacts> {
+): Promise<GatheredFacts> {
   const facts = await gatherFacts(deps, server, { signal });
   requireOpen(server, planRetention(facts));
   return facts;
 }
 
-async function lockLonger(removal: Removal, facts: RetentionFacts): Promise<number> {
+/** What stays is safe before anything goes. */
+async function lockLonger(removal: Removal, facts: GatheredFacts): Promise<number> {
   const { run, server, stores, signal } = removal;
   if (stores.every(({ store }) => store.locks === undefined)) return 0;
   const decision = planRetention(facts);
-  return await run.step('Lock what stays for as long as it stays', async () =>
-    extendLocks({ server, stores, facts, decision, signal }),
-  );
+  return await run.step(LOCK_STEP, async () => {
+    const { objects, failures } = await extendLocks({ server, stores, facts, decision, signal });
+    const [failed] = failures;
+    if (failed !== undefined) throw failed.problem;
+    return objects;
+  });
 }
 
 async function removeBackups(

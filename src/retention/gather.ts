@@ -11,7 +11,7 @@ import type { BackupListing, BackupSummary } from '../engines/engine.ts';
 import { manifestKey, parseBackupKey } from '../engines/streaming/format.ts';
 import { utcText } from '../kernel/codecs.ts';
 import type { ServerName } from '../kernel/ids.ts';
-import { isProblem } from '../kernel/problem.ts';
+import { isProblem, type Problem } from '../kernel/problem.ts';
 import { type RetentionDeps, requireServer } from './deps.ts';
 import {
   type BackupFacts,
@@ -25,20 +25,32 @@ import { mergeHolds, type NamedStore, readHolds } from './hold-store.ts';
 
 type Options = { readonly signal: AbortSignal };
 
+export interface GatheredFacts extends RetentionFacts {
+  /** Stores that could not be read; `trouble` tells of them, too. */
+  readonly unread: readonly { readonly store: string; readonly problem: Problem }[];
+  /** As monitoring found. */
+  readonly isClockWrong: boolean;
+}
+
 /** @throws Problem RETENTION_SERVER_UNKNOWN; KEY_FILE_* */
 export async function gatherFacts(
   deps: RetentionDeps,
   name: ServerName,
   { signal }: Options,
-): Promise<RetentionFacts> {
+): Promise<GatheredFacts> {
   const { server } = requireServer(deps, name);
   const remembered = await deps.catalog.backups.list(name);
   const found: StoreFacts[] = [];
-  const trouble = [...(await wrongClock(deps, name)), ...(await otherOwner(deps, name, signal))];
+  const unread: { readonly store: string; readonly problem: Problem }[] = [];
+  const clock = await wrongClock(deps, name);
+  const trouble = [...clock, ...(await otherOwner(deps, name, signal))];
   for (const store of deps.storesOf(name)) {
     const read = await attempt(signal, async () => readStore(deps, name, { store, signal }));
-    if ('failure' in read) trouble.push(`store "${store.name}" cannot be read: ${read.failure}`);
-    else found.push(read.answer);
+    if ('answer' in read) found.push(read.answer);
+    else {
+      trouble.push(`store "${store.name}" cannot be read: ${read.failure.message}`);
+      unread.push({ store: store.name, problem: read.failure });
+    }
   }
   const { daily, weekly, monthly, pitr } = server.retention;
   return {
@@ -50,6 +62,8 @@ export async function gatherFacts(
     holds: mergeHolds(found.map(({ holds }) => holds)),
     readers: await readersOf(deps.catalog.runs, name),
     trouble,
+    unread,
+    isClockWrong: clock.length > 0,
   };
 }
 
@@ -69,7 +83,8 @@ export async function refreshFacts(
     const read = await attempt(signal, async () =>
       readHolds(store, name, { ring: deps.ring, signal }),
     );
-    if ('failure' in read) trouble.push(`holds in "${storeName}" cannot be read: ${read.failure}`);
+    if ('failure' in read)
+      trouble.push(`holds in "${storeName}" cannot be read: ${read.failure.message}`);
     else found.push(read.answer);
   }
   const remembered = await deps.catalog.backups.list(name);
@@ -113,7 +128,7 @@ async function otherOwner(
   const [first] = storesOf(server);
   if (first === undefined) return [];
   const read = await attempt(signal, async () => requireOwn?.(server, first, { signal }));
-  return 'failure' in read ? [read.failure] : [];
+  return 'failure' in read ? [read.failure.message] : [];
 }
 
 interface StoreFacts {
@@ -141,7 +156,7 @@ async function readStore(
   return { store: name, listing, locks, holds };
 }
 
-type Attempted<T> = { readonly answer: T } | { readonly failure: string };
+type Attempted<T> = { readonly answer: T } | { readonly failure: Problem };
 
 async function attempt<T>(signal: AbortSignal, work: () => Promise<T>): Promise<Attempted<T>> {
   try {
@@ -149,7 +164,7 @@ async function attempt<T>(signal: AbortSignal, work: () => Promise<T>): Promise<
   } catch (error) {
     signal.throwIfAborted();
     if (!isProblem(error) || concernsKeyFile(error)) throw error;
-    return { failure: error.message };
+    return { failure: error };
   }
 }
 

@@ -7,12 +7,14 @@ import { z } from 'zod';
 import { untilNotRemoving } from '../catalog/readers.ts';
 import type { AskContext, Explanation, Operation, Run } from '../gate/operation.ts';
 import { utcText } from '../kernel/codecs.ts';
+import type { ServerName } from '../kernel/ids.ts';
 import { formatUtc } from '../kernel/moment.ts';
 import { Problem } from '../kernel/problem.ts';
 import { type RetentionDeps, requireServer, serverNames } from './deps.ts';
 import { findBackup, holdsOf } from './find-held.ts';
 import type { Hold } from './hold.ts';
 import { newHoldId, placeHold, releaseHold } from './hold-store.ts';
+import { hasLocks, keepLocks, LOCK_STEP } from './keep-locks.ts';
 import { HOLD_UNREADABLE, NOT_HELD } from './problems.ts';
 import { readUntil } from './until.ts';
 
@@ -59,8 +61,12 @@ const HoldResult = z.strictObject({
   released: z.array(z.string()),
   /** Stores that did not take the note; others did, and it is copied from there. */
   missedStores: z.array(z.strictObject({ store: z.string(), reason: z.string() })),
+  /** Stores that keep locks and did not make this one's longer; it is tried again each day. */
+  notLocked: z.array(z.strictObject({ store: z.string(), reason: z.string() })),
 });
 type HoldResult = z.infer<typeof HoldResult>;
+
+const NOTHING = { placed: [], released: [], missedStores: [], notLocked: [] };
 
 export function holdOperation(deps: RetentionDeps): Operation<HoldInput, HoldPlan, HoldResult> {
   return {
@@ -93,8 +99,7 @@ export function holdOperation(deps: RetentionDeps): Operation<HoldInput, HoldPla
       if (plan.action !== 'list') await findBackup(deps, plan.backupId ?? '', { signal });
     },
     run: async (plan, run) => {
-      if (plan.action === 'list')
-        return { placed: [], released: [], missedStores: [], holds: await listAll(deps, run) };
+      if (plan.action === 'list') return { ...NOTHING, holds: await listAll(deps, run) };
       return plan.action === 'place' ? place(deps, plan, run) : release(deps, plan, run);
     },
   };
@@ -190,7 +195,20 @@ async function place(deps: RetentionDeps, plan: HoldPlan, run: Run): Promise<Hol
     placed.push(hold.holdId);
   }
   await requireHeldInTime(deps, { server: name, backupId: plan.backupId ?? '' }, run);
-  return { holds: await listAll(deps, run), placed, released: [], missedStores };
+  const notLocked = await lockHeld(deps, name, run);
+  return { ...NOTHING, holds: await listAll(deps, run), placed, missedStores, notLocked };
+}
+
+async function lockHeld(
+  deps: RetentionDeps,
+  server: ServerName,
+  run: Run,
+): Promise<HoldResult['notLocked']> {
+  if (!hasLocks(deps, server)) return [];
+  return await run.step(LOCK_STEP, async () => {
+    const { failures } = await keepLocks(deps, server, run);
+    return failures.map(({ store, problem }) => ({ store, reason: problem.message }));
+  });
 }
 
 /**
@@ -223,7 +241,7 @@ async function release(deps: RetentionDeps, plan: HoldPlan, run: Run): Promise<H
     missedStores.push(...(await releaseHold(deps.storesOf(name), request, access)));
     released.push(hold.holdId);
   }
-  return { holds: await listAll(deps, run), placed: [], released, missedStores };
+  return { ...NOTHING, holds: await listAll(deps, run), released, missedStores };
 }
 
 function explain(plan: HoldPlan): Explanation {

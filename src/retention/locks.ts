@@ -13,8 +13,8 @@ import { periodEnd, type Tier } from './periods.ts';
 const SLACK_DAYS = 1;
 /** The window's base is as old as the window and up to two backups more. */
 const LOG_SLACK_DAYS = 2;
-/** A hold without an end is renewed with every removal that is looked at. */
-const HOLD_DAYS = 31;
+/** A hold without an end is locked for at least so long, which is renewed once a week. */
+const HOLD = { hours: 31 * 24 };
 
 /** Of an object that is about to be written; undefined: it is not locked. */
 export function lockOfNew(
@@ -58,7 +58,7 @@ export function lockOfKept(
     .filter((hold) => isInForce(hold, at))
     .map(({ until }) =>
       until === null
-        ? at.toZonedDateTimeISO(zone).add({ days: HOLD_DAYS }).toInstant()
+        ? periodEnd('weekly', at.toString(), zone).add(HOLD)
         : Temporal.Instant.from(until),
     );
   return latest([

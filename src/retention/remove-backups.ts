@@ -11,6 +11,7 @@ import { manifestKey, parseBackupKey } from '../engines/streaming/format.ts';
 import { clusterPrefix } from '../engines/streaming/wal-format.ts';
 import type { Run, Sweeper } from '../gate/operation.ts';
 import { type BackupId, isBackupId, isServerName, type ServerName } from '../kernel/ids.ts';
+import type { Problem } from '../kernel/problem.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { backupName, type RetentionFacts } from './facts.ts';
 import { refreshFacts } from './gather.ts';
@@ -161,13 +162,18 @@ async function removePacks(
   if (refusal !== undefined) note(tally, refusal, { backupId: place.backupId, store: name });
 }
 
-/** Whatever lies below a backup that is not listed. Repeatable. */
+/**
+ * Whatever lies below a backup that is not listed. Repeatable.
+ *
+ * @throws Problem STORAGE_OBJECT_LOCKED once all that is not locked is gone
+ */
 async function sweepPacks(
   store: ObjectStore,
   { folder, backupId }: BackupPlace,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<{ readonly objects: number; readonly bytes: number }> {
   let [objects, bytes] = [0, 0];
+  let locked: Problem | undefined;
   // Another process may be faster, and a copier may have brought it back.
   if ((await store.stat(manifestKey(folder, backupId), { signal })) !== undefined)
     return { objects, bytes };
@@ -175,10 +181,17 @@ async function sweepPacks(
     signal,
   })) {
     if (parseBackupKey(key) === undefined) continue;
-    await store.remove(key, { signal });
+    const refusal = await tryRemove(async () => store.remove(key, { signal }), {
+      stopped: signal,
+      signal,
+    });
+    if (refusal?.kind === 'store') throw refusal.problem;
+    locked ??= refusal?.problem;
+    if (refusal !== undefined) continue;
     objects += 1;
     bytes += sizeBytes;
   }
+  if (locked !== undefined) throw locked;
   return { objects, bytes };
 }
 

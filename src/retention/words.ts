@@ -21,6 +21,7 @@ const Holds = z.object({
     }),
   ),
   missedStores: z.array(z.object({ store: z.string(), reason: z.string() })).default([]),
+  notLocked: z.array(z.object({ store: z.string(), reason: z.string() })).default([]),
 });
 
 /** Undefined: it is another operation's answer. */
@@ -38,7 +39,7 @@ export function retentionTitle(result: Json): string | undefined {
 export function holdLines(result: Json): readonly string[] | undefined {
   const read = Holds.safeParse(result);
   if (!read.success) return undefined;
-  const { holds, missedStores } = read.data;
+  const { holds, missedStores, notLocked } = read.data;
   return [
     ...(holds.length === 0 ? ['No hold is in force.'] : []),
     ...holds.map(({ server, backupId, reason, until, placedAt, by }) => {
@@ -46,6 +47,7 @@ export function holdLines(result: Json): readonly string[] | undefined {
       return `${backupId} of ${server}: ${reason}, ${end} (by ${by}, ${sayMoment(placedAt)})`;
     }),
     ...missedStores.map(({ store, reason }) => `Not written to ${store}: ${reason}.`),
+    ...notLocked.map(({ store, reason }) => `Not locked for longer in ${store}: ${reason}.`),
   ];
 }
 

@@ -25,6 +25,7 @@ async function serving(work: () => Promise<void>): Promise<void> {
   const service = afterBackupService({
     gate,
     catalog,
+    retention: house.deps,
     automatic: [SHOP],
     zone: 'UTC',
     audience: 'slack:C0OPS',
