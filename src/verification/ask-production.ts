@@ -11,6 +11,7 @@ import { budgetOf } from './budget.ts';
 import { isDamage, judgeFailure, otherStore, type Seen, STORED_LOG } from './checks.ts';
 import type { SourceTable } from './compare.ts';
 import type { VerifiedServer } from './deps.ts';
+import { readLateBefore } from './late-tables.ts';
 import { PLAN_OUTDATED } from './problems.ts';
 import type { Proving } from './proving.ts';
 import { readSource } from './source.ts';
@@ -103,6 +104,7 @@ async function askExactly(proving: Proving, signal: AbortSignal): Promise<Asked>
       notBefore: base.endLsn,
       untilStored: async (lsn, options) =>
         deps.untilStored({ ...options, server: name, store, lsn, holder }),
+      lateBefore: await readLateBefore(deps.catalog, name),
       alsoRead: (session, database) => proving.catalogue.inSnapshot(session, database),
       run,
       signal,

@@ -17,32 +17,38 @@ import {
 } from './copy-checks.ts';
 import { compareDatabase } from './copy-content.ts';
 import { isCorruption } from './damage.ts';
+import { judgeLate, type LateBefore, readLateBefore } from './late-tables.ts';
 import type { Proving } from './proving.ts';
 import {
   type BoundedTruth,
   type ExactTruth,
   inOrder,
   isOwnPoint,
+  lateOf,
   prefixOf,
   type Truth,
 } from './truth.ts';
 
 export async function compareBounds(
   proving: Proving,
-  { source }: BoundedTruth,
+  truth: BoundedTruth,
   context: CopyContext,
 ): Promise<readonly ComparedTable[] | undefined> {
-  const { book, plan } = proving;
+  const { book, plan, deps } = proving;
   let tables: readonly ComparedTable[] | undefined;
+  const lateBefore = await readLateBefore(deps.catalog, plan.server);
+  const { source } = truth;
   const position = judgePosition(context, source);
   book.note('Log position', position);
   await book.look(`${source.tables.length} largest tables`, async () => {
     tables = await compareWithCopy(context, source.tables);
-    const first = judgeTables(tables, source.leftOut);
-    if (first.verdict !== 'FAIL') return first;
+    let judged = judgeTables(tables, source.leftOut);
     // Production's statistics may have lagged: before a backup is called bad, they are read again.
-    tables = await compareWithCopy(context, await source.widen(context));
-    return judgeTables(tables, source.leftOut);
+    if (judged.verdict === 'FAIL') {
+      tables = await compareWithCopy(context, await source.widen(context));
+      judged = judgeTables(tables, source.leftOut);
+    }
+    return judgeLate(judged, lateOf(truth), lateBefore);
   });
   // Short of the position every later change would look like damage.
   if (position.verdict !== 'PASS') skipCatalogue(book, NOT_THERE);
@@ -142,9 +148,12 @@ export async function compareExactly(
   book.note('Log position', seen);
   const tables = truth.point.databases.flatMap((one) => found.get(one) ?? sayMissed(truth, one));
   const seconds = countedMs / 1000;
-  book.note(`${tables.length} largest tables`, { ...judge(truth, tables, failure), seconds });
+  const judged = await judge(proving, truth, tables, failure);
+  book.note(`${tables.length} largest tables`, { ...judged, seconds });
   return { tables, copy };
 }
+
+const NONE: LateBefore = new Map();
 
 function sayMissed({ point }: ExactTruth, content: DatabaseContent): readonly ComparedTable[] {
   const prefix = prefixOf(content.database, point.databases);
@@ -158,8 +167,15 @@ async function goOn(copy: ScratchRestore, lsn: Lsn, signal: AbortSignal): Promis
   return stands ? copy : copy.goOn(lsn, { signal });
 }
 
-function judge(truth: ExactTruth, tables: readonly ComparedTable[], failure: unknown): Seen {
-  const judged = judgeContents(tables, truth.point.databases);
+async function judge(
+  { deps, plan }: Proving,
+  truth: ExactTruth,
+  tables: readonly ComparedTable[],
+  failure: unknown,
+): Promise<Seen> {
+  // What a backup's own proof point has missed it misses for ever.
+  const before = truth.isProofPoint ? NONE : await readLateBefore(deps.catalog, plan.server);
+  const judged = judgeLate(judgeContents(tables, truth.point.databases), lateOf(truth), before);
   if (failure === undefined || judged.verdict === 'FAIL') return judged;
   if (isCorruption(failure)) return { verdict: 'FAIL', detail: failure.message };
   return judgeFailure(failure);

@@ -4,9 +4,10 @@ import type { Run } from '../gate/operation.ts';
 import type { ServerName } from '../kernel/ids.ts';
 import type { Lsn } from '../kernel/lsn.ts';
 import type { Session } from '../postgres/session.ts';
-import type { CountableTable } from '../postgres/table-content.ts';
+import { type CountableTable, nameOf } from '../postgres/table-content.ts';
 import type { PlannedTable } from './count-tables.ts';
 import { type HashMode, planHash } from './day-part.ts';
+import { fullName, type LateBefore } from './late-tables.ts';
 
 /** What production pays at most. */
 export interface ContentBudget {
@@ -34,6 +35,8 @@ export interface ContentRequest {
   readonly notBefore: Lsn;
   /** Resolves when the first store has the log up to there: that is where it is read. */
   readonly untilStored: (lsn: Lsn, options: { readonly signal: AbortSignal }) => Promise<void>;
+  /** Tables that the last proof did not get to: they come first. Default: none. */
+  readonly lateBefore?: LateBefore | undefined;
   /** What else is read of each database in the very state that is counted. Default: nothing. */
   readonly alsoRead?: ((session: Session, database: string) => Promise<void>) | undefined;
   readonly run: Pick<Run, 'log' | 'claim' | 'release'>;
@@ -46,15 +49,31 @@ export type TakenContent =
   /** No position could be had; one clause that continues "because". */
   | { readonly outcome: 'no position'; readonly reason: string };
 
-/** The largest tables with what is hashed of each today; small ones first: the end may not be reached. */
+export interface PlanRequest {
+  readonly database: string;
+  readonly budget: Pick<ContentBudget, 'tables' | 'hash'>;
+  readonly at: Temporal.Instant;
+  readonly lateBefore?: LateBefore | undefined;
+}
+
+/**
+ * The largest tables with what is hashed of each today. The end may not be reached, so those come first that it was
+ * last time, and then the small ones.
+ */
 export function planTables(
   tables: readonly CountableTable[],
-  { tables: limit, hash }: Pick<ContentBudget, 'tables' | 'hash'>,
-  now: Temporal.Instant,
+  { database, budget: { tables: limit, hash }, at, lateBefore }: PlanRequest,
 ): { readonly planned: readonly PlannedTable[]; readonly leftOut: readonly string[] } {
   const chosen = tables.slice(0, limit).toReversed();
+  const planned = chosen.map(
+    (table): PlannedTable => ({
+      table,
+      plan: planHash(hash, table, at),
+      comesFirst: lateBefore?.has(fullName(database, nameOf(table))) === true,
+    }),
+  );
   return {
-    planned: chosen.map((table) => ({ table, plan: planHash(hash, table, now) })),
+    planned: planned.toSorted((a, b) => Number(b.comesFirst) - Number(a.comesFirst)),
     leftOut: sayBeyond(tables.length - chosen.length, limit),
   };
 }

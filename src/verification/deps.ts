@@ -45,7 +45,11 @@ export interface VerificationDeps {
   readonly recovery: RecoveryDeps;
   readonly servers: Readonly<Record<string, VerifiedServer>>;
   /** Without `findings` what a proof finds well again stays noticed. */
-  readonly catalog: Pick<Catalog, 'backups' | 'walProgress'> & Partial<Pick<Catalog, 'findings'>>;
+  readonly catalog: Pick<Catalog, 'backups' | 'walProgress'> &
+    Partial<Pick<Catalog, 'findings'>> & {
+      /** Earlier proofs, for what they did not get to. */
+      readonly runs?: Pick<Catalog['runs'], 'list'>;
+    };
   /** Which periods each backup stands for. Default: nobody removes any, so all stay. */
   readonly tiersOf?: TiersOf;
   /** When the clock asks for the next proof of the newest backup. */

@@ -8,6 +8,7 @@ import { readTextStates } from '../postgres/text-states.ts';
 import type { RecoveryDeps } from '../recovery/deps.ts';
 import { type ContentBudget, planTables, sayKinds, sayMissed } from './content.ts';
 import { type CountedTable, countTables, type PlannedTable } from './count-tables.ts';
+import type { LateBefore } from './late-tables.ts';
 
 export interface ReadDatabase {
   readonly url: string;
@@ -20,6 +21,7 @@ export interface ReadDatabase {
   readonly at: Temporal.Instant;
   readonly budget: ContentBudget;
   readonly deadlineMs: number;
+  readonly lateBefore?: LateBefore | undefined;
   readonly alsoRead?: ((session: Session, database: string) => Promise<void>) | undefined;
   readonly signal: AbortSignal;
 }
@@ -50,7 +52,7 @@ export async function openReader(
 export async function readDatabase(means: Means, request: ReadDatabase): Promise<DatabaseContent> {
   const { leader, begin, budget, deadlineMs, signal, database, lsn, at } = request;
   const { tables, leftOut: kinds } = await readCountables(leader);
-  const { planned, leftOut } = planTables(tables, budget, at);
+  const { planned, leftOut } = planTables(tables, request);
   const states = await readTextStates(leader);
   const counted = await countTables({
     open: async () => openReader(means, request),
@@ -79,7 +81,10 @@ export async function readDatabase(means: Means, request: ReadDatabase): Promise
     database,
     lsn,
     at: utcText(at),
-    tables: seen.flatMap(({ answer, ...one }) => contentOf(one, answer)).toReversed(),
+    tables: seen
+      .flatMap(({ answer, ...one }) => contentOf(one, answer))
+      .toReversed()
+      .toSorted(largestFirst),
     leftOut: [...sayKinds(kinds), ...leftOut, ...missed.map(sayMissed)],
     missed,
   };
@@ -102,6 +107,11 @@ async function findChanged(
   await using session = await openReader(means, request);
   const now = await readTextStates(session);
   return new Set([...states].flatMap(([oid, state]) => (now.get(oid) === state ? [] : [oid])));
+}
+
+/** Those that were read first may be large ones. */
+function largestFirst(a: TableContent, b: TableContent): number {
+  return b.sizeBytes - a.sizeBytes;
 }
 
 type Seen = PlannedTable & { readonly answer: CountedTable | undefined };

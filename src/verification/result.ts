@@ -30,6 +30,8 @@ export const VerifyResult = z.strictObject({
   tables: z.array(ComparedTable),
   /** What was not compared although it is there, one clause each. */
   leftOut: z.array(z.string()),
+  /** Which tables of it the time did not reach, with their database: the next proof begins with them. */
+  late: z.array(z.string()).optional(),
   beganAt: z.string(),
   /** Null: the copy could not be made. */
   latestTransactionAt: z.string().nullable(),

@@ -7,6 +7,7 @@ import { compareLsn, type Lsn } from '../kernel/lsn.ts';
 import { nameOf } from '../postgres/table-content.ts';
 import { BOUNDED_SHOWS, type ComparedTable, compareTable } from './compare.ts';
 import { compareContent, exactShows } from './compare-exact.ts';
+import { fullName } from './late-tables.ts';
 import type { Source } from './source.ts';
 
 export interface ExactTruth {
@@ -59,6 +60,8 @@ export interface TruthWords {
   readonly shows: string;
   /** What was not compared although it is there. */
   readonly leftOut: string[];
+  /** What the time did not reach; with its database. */
+  readonly late: string[];
   readonly sourceLsn: string | null;
 }
 
@@ -68,6 +71,7 @@ export function wordsOf(truth: Truth | undefined, compared: Truth | undefined): 
     mode: truth?.kind ?? 'bounded',
     shows: showsOf(compared),
     leftOut: leftOutOf(truth),
+    late: lateOf(truth),
     sourceLsn: truth === undefined ? null : sourceLsn(truth),
   };
 }
@@ -76,6 +80,18 @@ function leftOutOf(truth: Truth | undefined): string[] {
   if (truth === undefined) return [];
   if (truth.kind === 'bounded') return [...truth.source.leftOut];
   return truth.point.databases.flatMap(({ leftOut }) => leftOut);
+}
+
+/** Which tables the time did not reach this time. */
+export function lateOf(truth: Truth | undefined): string[] {
+  if (truth === undefined) return [];
+  if (truth.kind === 'bounded')
+    return truth.source.tables
+      .filter(({ missed }) => missed?.why === 'out of time')
+      .map(({ database, table }) => fullName(database, table));
+  return truth.point.databases.flatMap(({ database, missed }) =>
+    missed.filter(({ why }) => why === 'out of time').map(({ table }) => fullName(database, table)),
+  );
 }
 
 function showsOf(truth: Truth | undefined): string {

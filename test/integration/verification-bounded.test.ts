@@ -8,12 +8,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { Problem } from '../../src/kernel/problem.ts';
+import { QUERY_FAILED } from '../../src/postgres/problems.ts';
+import type { ConnectOptions, Session } from '../../src/postgres/session.ts';
 import type { Check } from '../../src/verification/checks.ts';
 import type { VerificationDeps } from '../../src/verification/deps.ts';
 import type { VerifyResult } from '../../src/verification/result.ts';
 import { damagedBy } from '../support/lost-rows.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { type ProofSetting, proofSetting } from '../support/proof-setting.ts';
+import { runRecord } from '../support/run-record.ts';
 
 /** Statistics lag by ten seconds at most, and here nobody writes. */
 const HASTY: Clock = {
@@ -97,6 +101,46 @@ test('a proof that meets damaged log fails and names the object, although no res
   // The log's fault, not the copy's.
   const rows = await setting.catalog.backups.list('shop');
   expect(rows.find(({ backupId }) => backupId === result.backupId)?.verdict).toBe('ERROR');
+});
+
+/** Counting `orders` in production takes longer than is allowed, and six proofs before have missed it. */
+function tooSlow(proofsBefore: number): VerificationDeps {
+  const { recovery, catalog, ...deps } = setting.deps;
+  async function connectSlowly(url: string, options: ConnectOptions): Promise<Session> {
+    const session = await recovery.connect(url, options);
+    if (options.applicationName !== 'dbdr verify') return session;
+    return {
+      copyOut: (sql) => session.copyOut(sql),
+      copyIn: async (sql, rows) => session.copyIn(sql, rows),
+      transaction: async (begin, work) => session.transaction(begin, work),
+      [Symbol.asyncDispose]: async () => session[Symbol.asyncDispose](),
+      query: async (sql, values) => {
+        if (/FROM ONLY "public"."orders"/.test(sql))
+          throw new Problem(QUERY_FAILED, 'Cannot count', { facts: { sqlState: '57014' } });
+        return session.query(sql, values);
+      },
+    };
+  }
+  const late = { isNewest: true, sourceLsn: '0/300', late: ['postgres.orders'] };
+  const runs: NonNullable<typeof catalog.runs> = {
+    list: async () =>
+      Promise.resolve(
+        Array.from({ length: proofsBefore }, () => runRecord('done', { result: late })),
+      ),
+  };
+  const { backups, walProgress } = catalog;
+  const slow = { ...recovery, connect: connectSlowly };
+  return { ...deps, recovery: slow, catalog: { backups, walProgress, runs } };
+}
+
+test('a table that the time does not reach is named, and after seven proofs it is no PASS any more', async () => {
+  const first = await setting.verify(tooSlow(5));
+  const seventh = await setting.verify(tooSlow(6));
+
+  expect(first).toMatchObject({ verdict: 'PASS', mode: 'exact', late: ['postgres.orders'] });
+  expect(first.leftOut).toContain('orders: the time allowed for it was over');
+  expect(seventh).toMatchObject({ verdict: 'ERROR', mode: 'exact', late: ['postgres.orders'] });
+  expect(check(seventh, /largest tables/).detail).toMatch(/^could not be told of postgres\.orders/);
 });
 
 describe('verify, mode bounded', () => {

@@ -121,6 +121,28 @@ describe('countTables()', () => {
     ]);
   });
 
+  test('gives what comes first three quarters of the time, and the rest to the others', async () => {
+    let nowMs = 0;
+    const clock = { ...fakeClock(), elapsedMs: () => nowMs };
+    const large = { table: tableOf('large'), plan: { kind: 'all' }, comesFirst: true } as const;
+    const small = { table: tableOf('small'), plan: { kind: 'all' } } as const;
+    const again = { ...large, table: tableOf('again') };
+
+    const counted = await count(
+      (sql) => {
+        if (sql.includes('count(*)') && sql.includes('"large"')) nowMs = 800;
+        return answering('5', '1')(sql);
+      },
+      { tables: [large, again, small], clock, deadlineMs: 1000, parallel: 1 },
+    );
+
+    expect(counted).toMatchObject([
+      { outcome: 'counted' },
+      { outcome: 'left out', why: 'out of time' },
+      { outcome: 'counted' },
+    ]);
+  });
+
   test.each([
     ['XX001', 'invalid page in block 3 of relation base/5/16384'],
     ['58P01', 'could not open file "base/5/16384": No such file or directory'],
