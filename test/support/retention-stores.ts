@@ -46,6 +46,9 @@ export function summaryOf(day: Day): BackupSummary {
   };
 }
 
+/** Not smaller than an encrypted object can be: what is covers nothing. */
+const LOG = 'log'.padEnd(64, '.');
+
 /** Two packs, the manifest, and the log of that day. */
 export async function putDay(
   stores: readonly ObjectStore[],
@@ -69,7 +72,7 @@ export async function putDay(
     for (const piece of logOf(day.number)) {
       if (piece.kind === 'history') continue;
       const name = segmentNameAt(piece.timeline, lsnFromBytes(piece.from), SEGMENT_BYTES);
-      await put(store, segmentKey(summary, name, 'a'.repeat(32)), 'log');
+      await put(store, segmentKey(summary, name, 'a'.repeat(32)), LOG);
     }
   }
   return summary;
