@@ -66,6 +66,7 @@ export function incidentOperation(deps: IncidentOperationDeps): IncidentOperatio
       describe: {},
       examples: [
         'incident open shop --what gone --when 14:40 --tables orders',
+        'incident open shop --what "damaged backup"',
         'incident show inc-1122-shop',
         'incident do inc-1122-shop --step 2',
         'incident note inc-1122-shop --when 14:38',

@@ -24,7 +24,7 @@ export type Action = (typeof ACTIONS)[number];
 export const IncidentInput = z.strictObject({
   action: z.enum(ACTIONS).describe('What to do'),
   subject: z.string().optional().describe('A server to open one for, else the id of an incident'),
-  what: z.string().optional().describe('What happened: gone, or bad change'),
+  what: z.string().optional().describe('What happened: gone, bad change, or damaged backup'),
   when: z.string().optional().describe('The last moment when all was well'),
   tables: z.array(z.string()).optional().describe('The damaged tables'),
   step: z.string().optional().describe('Number of the step to do, tick or skip'),

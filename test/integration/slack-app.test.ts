@@ -101,6 +101,23 @@ test.each([
   expect(await bot.catalog.runs.list({ limit: 9 })).toEqual([]);
 });
 
+test.each(['U0GUEST', 'U0ALIEN'])('%s is shown nothing of a proof', async (userId) => {
+  await using bot = await startSlackBot();
+  await bot.type('U0ANA', 'verify');
+  await waitUntil(async () => (await bot.catalog.runs.list({ limit: 9 })).length === 1);
+  const [proof] = await bot.catalog.runs.list({ limit: 9 });
+  if (proof === undefined) throw new Error('No proof');
+  await bot.gate.perform(proof.runId, { signal: AbortSignal.timeout(9000) });
+
+  for (const button of ['proof_tables', 'proof_history', 'proof_walk'])
+    await bot.click(userId, button, proof.runId);
+
+  await waitUntil(() => bot.slack.whispers.length === 3);
+  for (const whisper of bot.slack.whispers)
+    expect(JSON.stringify(whisper)).toContain('no role here');
+  expect(await bot.deps.incidents.listOpen()).toEqual([]);
+});
+
 test('whoever asked cannot approve, and is told who can', async () => {
   await using bot = await startSlackBot();
   const run = await askDangerous(bot);
