@@ -22,6 +22,7 @@ export function reportOf(
   return {
     ...result,
     ...(plan.isNewest ? {} : olderWords(plan, result)),
+    runCommand: `npx dbdr runs --run ${result.runId}`,
     which: plan.which,
     whyStore: plan.why,
     isNewest: plan.isNewest,

@@ -8,6 +8,8 @@ import { ComparedTable } from './compare.ts';
 
 export const VerifyResult = z.strictObject({
   runId: z.string(),
+  /** Shows the run with all its steps, on any machine with this config. */
+  runCommand: z.string().optional(),
   server: z.string(),
   store: z.string(),
   backupId: z.string(),

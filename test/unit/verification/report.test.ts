@@ -44,6 +44,12 @@ describe('reportOf()', () => {
     });
   });
 
+  test('names the command that shows its run', () => {
+    const { runId, runCommand } = report({});
+
+    expect(runCommand).toBe(`npx dbdr runs --run ${runId}`);
+  });
+
   test('promises nothing where the config does not name the server any more', () => {
     expect(report({})).toMatchObject({ rpoObjectiveSeconds: null, rtoObjectiveSeconds: null });
   });
