@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { backupOperation } from '../../src/backup/backup-operation.ts';
+import { readManifest } from '../../src/engines/streaming/manifest.ts';
 import type { VerificationDeps } from '../../src/verification/deps.ts';
 import { verifyOperation } from '../../src/verification/operation.ts';
 import { takeProofPoint } from '../../src/verification/proof-point.ts';
@@ -41,6 +42,13 @@ beforeAll(async () => {
     `INSERT INTO orders SELECT i, 'here' FROM generate_series(1, 3000) i`,
     `SELECT setval('orders_number_seq', 500)`,
     'CREATE ROLE clerk',
+    `CREATE ROLE keeper PASSWORD 'hunter2'`,
+    `ALTER ROLE keeper SET shop.token = 'hunter2'`,
+    'CREATE EXTENSION postgres_fdw',
+    `CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'far-away')`,
+    `CREATE USER MAPPING FOR keeper SERVER far OPTIONS (password 'hunter2')`,
+    `CREATE SUBSCRIPTION news CONNECTION 'host=far-away password=hunter2' PUBLICATION news
+       WITH (connect = false)`,
     'VACUUM (FREEZE)',
   ])
     await server.query(sql);
@@ -125,4 +133,21 @@ test('an older backup that lost a column, a role or a value of a sequence fails 
     /^FAIL: orders_number_seq stands at 499, production had 500 before the position/,
   );
   expect(result).toMatchObject({ verdict: 'FAIL', isNewest: false, isProofPoint: true });
+});
+
+test('holds no password, no connection string and no setting of a role, but digests', async () => {
+  const { recovery } = setting.deps;
+  const [server] = recovery.servers.keys();
+  if (server === undefined) throw new Error('There is no server');
+  const [named] = recovery.storesOf(server);
+  if (named === undefined) throw new Error('There is no store');
+  const place = { store: named.store, ring: recovery.ring, signal };
+  const [summary] = (await recovery.engine.listBackups({ ...place, server })).backups;
+  if (summary === undefined) throw new Error('There is no backup');
+
+  const { proofPoint } = await readManifest({ ...place, summary });
+
+  const text = JSON.stringify(proofPoint);
+  for (const name of ['keeper', 'far', 'orders_number_seq']) expect(text).toContain(`"${name}"`);
+  expect(text).not.toMatch(/hunter2|far-away|SCRAM/);
 });
