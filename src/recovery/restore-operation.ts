@@ -173,7 +173,7 @@ async function lookBehind(
   const { target, base, path } = plan;
   if (target.kind !== 'time' || restored.how !== 'target' || path.thinned) return undefined;
   const stores = storesOf(deps, plan).walStores ?? [];
-  return await run.step('Look whether the target was passed again', async ({ signal }) =>
+  return await run.step('Look whether the target was passed again', async (step) =>
     readBehind({
       base,
       path,
@@ -184,7 +184,8 @@ async function lookBehind(
       place: restored.place,
       clock: deps.clock,
       log: run.log,
-      signal,
+      signal: step.signal,
+      onProgress: (progress) => step.progress(progress),
     }),
   );
 }

@@ -166,6 +166,7 @@ async function behind(change: Partial<BehindRequest> = {}) {
     clock: systemClock,
     log: silentLog,
     signal,
+    onProgress: () => undefined,
     ...change,
   });
 }

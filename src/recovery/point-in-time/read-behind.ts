@@ -22,7 +22,7 @@ import { type ClockReading, type ClockWatch, watchClock } from './clock-steps.ts
 /** Of log; a busy server's of some minutes, an idle one's of days. */
 const BYTES_MAX = 1024 * 1024 * 1024;
 /** Whoever waits for a copy waits no longer for this. */
-const READ_LIMIT_MS = 60_000;
+const READ_LIMIT_MS = 30_000;
 
 export interface BehindRequest {
   readonly base: Pick<BackupSummary, 'segmentBytes'>;
@@ -36,6 +36,7 @@ export interface BehindRequest {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  readonly onProgress: (progress: { doneBytes: number; totalBytes: number }) => void;
   /** Default: 1 GiB. */
   readonly bytesMax?: number;
 }
@@ -126,10 +127,20 @@ async function readRun(request: BehindRequest, part: Part, means: Means): Promis
     const bytes = await readSegment(request, part, lsn);
     if (bytes === undefined) break;
     reader.feed(bytes);
+    tellProgress(request, budget);
     lsn = lsnFromBytes(lsnBytes(lsn) + BigInt(segmentBytes));
   }
   const whole = compareLsn(lsn, run.toLsn) >= 0;
   return { lookedTo: further(from, whole ? run.toLsn : lsn), whole };
+}
+
+function tellProgress(
+  { path, lsn, onProgress, bytesMax = BYTES_MAX }: BehindRequest,
+  budget: Budget,
+): void {
+  const end = path.runs.at(-1)?.toLsn ?? lsn;
+  const totalBytes = Math.min(bytesMax, Math.max(0, Number(lsnBytes(end) - lsnBytes(lsn))));
+  onProgress({ doneBytes: Math.min(totalBytes, bytesMax - budget.bytes), totalBytes });
 }
 
 /** Undefined: the stored log ends before it. */
