@@ -3,8 +3,9 @@
  * installation may be writing there under the same name. Two keys in one store would be noticed by
  * whoever restores, too late; two bots would thin out each other's backups.
  *
- * The owner is the last of the objects `<server>/owner/<number>-<installation>`: whoever takes over puts
- * one more, so nothing needs to be removed, and of two that do it at once the store's order decides.
+ * The owner is who the last of the objects `<server>/owner/<number>` names: whoever takes over puts one
+ * more, so nothing needs to be removed, and of two that put the same number the store takes one. (Only a
+ * bucket without conditional writes may take both; then the next look of the earlier one finds the other.)
  */
 import { hostname } from 'node:os';
 import { Readable } from 'node:stream';
@@ -118,13 +119,10 @@ async function findOtherOwner(
   calling: Calling,
 ): Promise<Problem | undefined> {
   const own = await catalog.installation.id();
-  let owner = await readOwner(guarded, calling);
-  if (owner === undefined) {
-    await putOwner(guarded, { number: 1, own, at: utcText(clock.now()) }, calling);
-    // Somebody else may have done the same meanwhile: the store's order decides.
-    owner = await readOwner(guarded, calling);
-  }
-  return owner === undefined || owner.installation === own ? undefined : ownedBy(guarded, owner);
+  const owner =
+    (await readOwner(guarded, calling)) ??
+    (await claimStore(guarded, { number: 1, own, at: utcText(clock.now()) }, calling));
+  return owner.installation === own ? undefined : ownedBy(guarded, owner);
 }
 
 function ownedBy(
@@ -156,7 +154,11 @@ export async function requireNoOtherOwner(
   throw ownedBy(guarded, owner, 'remove from');
 }
 
-/** From now on this installation writes there; the one before is told when it next begins. */
+/**
+ * From now on this installation writes there; the one before is told when it next begins.
+ *
+ * @throws Problem ARCHIVING_STORE_OWNED when a third one took over in the same moment
+ */
 export async function takeOverStore(
   guarded: Omit<GuardedStore, 'ring'>,
   { catalog, clock }: GuardDeps,
@@ -166,7 +168,8 @@ export async function takeOverStore(
   const owner = await readOwner(guarded, calling);
   if (owner?.installation !== own) {
     const number = (owner?.number ?? 0) + 1;
-    await putOwner(guarded, { number, own, at: utcText(clock.now()) }, calling);
+    const now = await claimStore(guarded, { number, own, at: utcText(clock.now()) }, calling);
+    if (now.installation !== own) throw ownedBy(guarded, now, 'take over');
   }
   await catalog.findings.close(STORE_OWNED.code, guarded.name);
 }
@@ -178,25 +181,38 @@ interface Owner {
   readonly since?: string | undefined;
 }
 
-const OwnerNote = z.object({ host: z.string(), since: z.string() });
+const OwnerNote = z.object({
+  installation: z.string(),
+  host: z.string().optional(),
+  since: z.string().optional(),
+});
 const OWNER_BYTES_MAX = 4096;
+/** As it was written first, the name said whose it is: then two could each put one of the same number. */
+const OWNER_KEY = /\/owner\/(\d{6})(?:-([a-z0-9-]+))?$/;
 
 async function readOwner(
   { name, store }: Pick<GuardedStore, 'name' | 'store'>,
   { signal }: Calling,
 ): Promise<Owner | undefined> {
-  let owner: (Owner & { readonly key: ObjectKey }) | undefined;
-  for await (const { key } of store.list(`${name}/owner/`, { signal })) {
-    const [, number, installation = ''] = /\/owner\/(\d{6})-([a-z0-9-]+)$/.exec(key) ?? [];
-    if (number !== undefined) owner = { key, number: Number(number), installation };
-  }
-  if (owner === undefined) return undefined;
-  const body = await store.open(owner.key, { signal, lengthBytes: OWNER_BYTES_MAX });
-  const text = (await buffer(body)).toString();
-  return { ...owner, ...noteIn(text) };
+  let last: ObjectKey | undefined;
+  for await (const { key } of store.list(`${name}/owner/`, { signal }))
+    if (OWNER_KEY.test(key)) last = key;
+  return last === undefined ? undefined : await readOwnerAt(last, store, { signal });
 }
 
-/** The name says whose it is; what is inside only helps whoever has to find the other one. */
+async function readOwnerAt(
+  key: ObjectKey,
+  store: ObjectStore,
+  { signal }: Calling,
+): Promise<Owner> {
+  const [, number = '', named] = OWNER_KEY.exec(key) ?? [];
+  const body = await store.open(key, { signal, lengthBytes: OWNER_BYTES_MAX });
+  const note = noteIn((await buffer(body)).toString());
+  // A note that cannot be read is not ours for certain.
+  const installation = named ?? note.installation ?? 'unknown';
+  return { ...note, number: Number(number), installation };
+}
+
 function noteIn(text: string): Partial<z.infer<typeof OwnerNote>> {
   try {
     return OwnerNote.safeParse(JSON.parse(text)).data ?? {};
@@ -205,19 +221,21 @@ function noteIn(text: string): Partial<z.infer<typeof OwnerNote>> {
   }
 }
 
-async function putOwner(
+/** Answers who has that number now: whoever put it first. */
+async function claimStore(
   { name, store }: Pick<GuardedStore, 'name' | 'store'>,
   { number, own, at }: { readonly number: number; readonly own: string; readonly at: string },
   { signal }: Calling,
-): Promise<void> {
-  const key = `${name}/owner/${String(number).padStart(6, '0')}-${own}`;
+): Promise<Owner> {
+  const key = `${name}/owner/${String(number).padStart(6, '0')}`;
   if (!isObjectKey(key)) throw new TypeError(`Not a key: "${key}"`);
   const note = { installation: own, host: hostname(), since: at };
   const body = Readable.from([Buffer.from(`${canonicalJson(note)}\n`)]);
   try {
     await store.put(key, body, { signal });
   } catch (error) {
-    // Another process of this installation was quicker, at another moment: the name is what counts.
+    // Somebody was quicker, maybe another process of this installation: what is there says who.
     if (!isProblem(error, WRITE_REFUSED)) throw error;
   }
+  return await readOwnerAt(key, store, { signal });
 }
