@@ -8,9 +8,11 @@ import { openSqliteCatalog } from '../../src/catalog/sqlite.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import { probeService } from '../../src/monitoring/probe-service.ts';
+import { type StatusResult, statusOperation } from '../../src/monitoring/status-operation.ts';
 import { testServerName } from '../support/folder-archive.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
+import { testRun } from '../support/test-run.ts';
 
 const NAME = testServerName('shop');
 const OBJECTIVES = { rpoSeconds: 300, rtoSeconds: 1800, alarmHours: 26 };
@@ -52,6 +54,12 @@ async function noticed(code: string, clockOffSeconds = 0, url = server.url()) {
   return findings.find((finding) => finding.code === code);
 }
 
+async function status(): Promise<StatusResult> {
+  const servers = [{ name: NAME, url: server.url(), stores: ['here'], ...OBJECTIVES }];
+  const operation = statusOperation({ servers, catalog, clock: systemClock, log: silentLog });
+  return await operation.run({ server: null }, testRun());
+}
+
 /** The server shows everybody who does not ask for `pg_catalog` that time has passed. */
 async function letPass(hours: number): Promise<void> {
   await server.query(`CREATE SCHEMA IF NOT EXISTS later;
@@ -90,6 +98,7 @@ test('a prepared transaction is noticed after an hour, stays while nobody can as
     ) as unknown,
   });
   expect(await noticed(code, 0, 'postgres://127.0.0.1:1/shop')).toEqual(left);
+  expect((await status()).servers[0]?.findings).toContainEqual(expect.objectContaining({ code }));
   const [sql = ''] = /ROLLBACK PREPARED '.*?';/.exec(left?.hint ?? '') ?? [];
   await server.query(sql);
   expect(await noticed(code)).toBeUndefined();
