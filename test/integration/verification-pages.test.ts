@@ -1,7 +1,10 @@
 /** Pages of a copy that are damaged on disk: whoever reads them, they must be found and named. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { connect } from '../../src/postgres/connect.ts';
+import type { Programs } from '../../src/postgres/programs.ts';
 import type { Check } from '../../src/verification/checks.ts';
+import type { VerificationDeps } from '../../src/verification/deps.ts';
 import type { VerifyResult } from '../../src/verification/result.ts';
 import { damagedBy, damagePage } from '../support/lost-rows.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
@@ -20,6 +23,12 @@ beforeAll(async () => {
   await server.query('CREATE TABLE little AS SELECT i AS id FROM generate_series(1, 300) i');
   // pg_amcheck reads no such index.
   await server.query('CREATE INDEX little_hash ON little USING hash (id)');
+  await server.query('CREATE DATABASE crm');
+  {
+    await using crm = await connect(server.url('crm'), { signal: AbortSignal.timeout(60_000) });
+    await crm.query('CREATE TABLE deals AS SELECT i AS id FROM generate_series(1, 300) i');
+    await crm.query('VACUUM (FREEZE)');
+  }
   await server.query('VACUUM (FREEZE)');
   await setting.backUp();
 });
@@ -34,6 +43,16 @@ async function verifyDamaged(relation: string): Promise<{ result: VerifyResult; 
   const file = String(row?.['file']);
   const deps = damagedBy(setting.deps, async (directory) => damagePage(directory, file, 0));
   return { result: await setting.verify(deps), file };
+}
+
+/** Means of a machine that lacks a program. */
+function without(program: string): VerificationDeps {
+  const { programs } = server;
+  const few: Programs = {
+    ...programs,
+    path: (name) => (name === program ? undefined : programs.path(name)),
+  };
+  return { ...setting.deps, recovery: { ...setting.deps.recovery, programsFor: async () => few } };
 }
 
 function check(result: VerifyResult, name: string): Check {
@@ -96,15 +115,23 @@ test('verification.heap_all_indexed finds that an index lacks a row, which is so
   );
 });
 
-test('says that pg_checksums is missing, and proves the rest', async () => {
-  const { programs } = server;
-  const few = {
-    ...programs,
-    path: (name: string) => (name === 'pg_checksums' ? undefined : programs.path(name)),
-  };
-  const recovery = { ...setting.deps.recovery, programsFor: async () => few };
+test('finds damage in another database where there is no pg_amcheck, and lets nothing pass unread', async () => {
+  await using crm = await connect(server.url('crm'), { signal: AbortSignal.timeout(60_000) });
+  const [row] = await crm.query<{ file: string }>(`SELECT pg_relation_filepath('deals') AS file`);
+  const deps = damagedBy(without('pg_amcheck'), async (directory) =>
+    damagePage(directory, row?.file ?? '', 0),
+  );
 
-  const result = await setting.verify({ ...setting.deps, recovery });
+  const result = await setting.verify(deps);
+
+  expect(result.verdict).toBe('FAIL');
+  expect(sentence(result, 'Indexes and pages')).toMatch(
+    /^FAIL: amcheck: heap table crm\.public\.deals: .*invalid page in block 0/,
+  );
+});
+
+test('says that pg_checksums is missing, and proves the rest', async () => {
+  const result = await setting.verify(without('pg_checksums'));
 
   expect(check(result, 'Page checksums')).toMatchObject({
     verdict: 'SKIPPED',
@@ -114,7 +141,7 @@ test('says that pg_checksums is missing, and proves the rest', async () => {
     /^PASS: \d+ packs? \([\d.]+ .?B\) and \d+ log files? read whole, every byte authenticated$/,
   );
   expect(sentence(result, 'Indexes and pages')).toMatch(
-    /^PASS: \d+ indexes and [\d,]+ pages, no damage$/,
+    /^PASS: \d+ indexes and [\d,]+ pages, no damage; not looked at: 1 hash$/,
   );
   expect(result.verdict).toBe('PASS');
 });
