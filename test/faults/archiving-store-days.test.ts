@@ -6,7 +6,6 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 import { segmentKey } from '../../src/engines/streaming/wal-format.ts';
 import { putWal } from '../../src/engines/streaming/wal-objects.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
 import { lsnBytes, lsnFromBytes, toLsn } from '../../src/kernel/lsn.ts';
 import { segmentBegin, segmentNameAt } from '../../src/kernel/wal-name.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
@@ -109,36 +108,6 @@ test('a segment that vanishes from the store: told, and its moments are out of r
   await archived.lookForHoles();
   expect(await archived.finding('ARCHIVING_LOG_HOLE')).toBeUndefined();
   await running.stop();
-});
-
-test('store down for an hour under load: the server keeps its log, people are called, nothing is lost', async () => {
-  let aheadMs = 0;
-  const clock = { ...systemClock, now: () => systemClock.now().add({ milliseconds: aheadMs }) };
-  await using archived = await archivedServer(postgres, { clock });
-  const { catalog, store } = archived;
-  await using running = archived.start();
-  const before = await writeLog(postgres);
-  await archived.untilStored(before);
-  await archived.recordBase(before);
-
-  store.isAway = true;
-  for (let i = 0; i < 6; i++) await writeLog(postgres);
-  await waitUntil(async () => (await archived.finding('ARCHIVING_STORE_FAILING')) !== undefined);
-  aheadMs = 3_600_000;
-  const end = await writeLog(postgres);
-  const files = await logFiles(postgres, before);
-  // What `status` counts the age from, and calls people by (`monitoring/judge.ts`).
-  const { at = '' } = (await catalog.walProgress.find('shop', 'here')) ?? {};
-  expect(clock.now().since(Temporal.Instant.from(at)).total('seconds')).toBeGreaterThan(3600);
-
-  store.isAway = false;
-  await archived.untilStored(end);
-  await running.stop();
-
-  expect(await archived.finding('ARCHIVING_STORE_FAILING')).toBeUndefined();
-  expect(files.size).toBeGreaterThan(10);
-  expect(await archived.differing(files, end)).toEqual([]);
-  expect(await archived.inventory()).toMatchObject({ missing: [], runs: [{}] });
 });
 
 test('`wal` while a store is away: what is known of the server and the others, who is missing, and no verdict', async () => {
