@@ -114,9 +114,9 @@ test('Packer ends a pack of many little files, so that no footer is long', async
 });
 
 test('Packer cuts no page of a file, however the bytes come', async () => {
-  const sizes = fc.array(fc.integer({ min: 1, max: 3 * FRAME_BYTES }), {
+  const sizes = fc.array(fc.integer({ min: 1, max: 2 * FRAME_BYTES }), {
     minLength: 1,
-    maxLength: 4,
+    maxLength: 3,
   });
   const pieces = fc.array(fc.integer({ min: 1000, max: 70_000 }), { minLength: 1, maxLength: 20 });
   await fc.assert(
@@ -148,7 +148,7 @@ test('Packer cuts no page of a file, however the bytes come', async () => {
       expect(cuts.filter((cut) => cut % FILE_PAGE_BYTES !== 0)).toEqual([]);
       expect(seen).toEqual(files);
     }),
-    { numRuns: 8 },
+    { numRuns: 5 },
   );
 });
 
