@@ -2,10 +2,13 @@
 import type { Clock } from '../kernel/clock.ts';
 import { compareLsn, type Lsn } from '../kernel/lsn.ts';
 import { formatSeconds, formatUtc } from '../kernel/moment.ts';
+import { isProblem } from '../kernel/problem.ts';
 import type { Session } from '../postgres/session.ts';
 import type { RecoveryDeps } from '../recovery/deps.ts';
+import { openCopy } from '../recovery/point-in-time/open-copy.ts';
 import type { ScratchRestore } from '../recovery/point-in-time/restore.ts';
 import { withoutPreloads } from '../recovery/point-in-time/restored-copy.ts';
+import { RECOVERY_FAILED } from '../recovery/problems.ts';
 import type { Seen } from './checks.ts';
 import {
   type ComparedTable,
@@ -19,7 +22,7 @@ import { standsAt } from './position.ts';
 import { countRows, type Source } from './source.ts';
 
 export interface CopyContext {
-  readonly restored: Pick<ScratchRestore, 'superuser' | 'database' | 'reached'> & {
+  readonly restored: Pick<ScratchRestore, 'superuser' | 'database' | 'reached' | 'how'> & {
     readonly cluster: Pick<ScratchRestore['cluster'], 'url' | 'stop'>;
     readonly place: Pick<ScratchRestore['place'], 'socketFolder' | 'dataDirectory'>;
   };
@@ -30,7 +33,6 @@ export interface CopyContext {
   readonly signal: AbortSignal;
 }
 
-const PROMOTE_SECONDS = 300;
 /** Two clocks may differ; from here on monitoring wakes somebody for it. */
 const CLOCK_AHEAD_MAX_SECONDS = 15 * 60;
 
@@ -168,16 +170,15 @@ function namesOf(databases: readonly CopyDatabase[]): readonly string[] {
 
 /** From here on the copy is a server of its own: nothing is compared any more. */
 export async function promote(context: CopyContext): Promise<Seen> {
-  await using session = await enter(context, context.restored.database);
-  const [answer] = await session.query<{ done: boolean }>(
-    `SELECT pg_promote(true, ${PROMOTE_SECONDS}) AS done`,
-  );
-  const [state] = await session.query<{ standby: boolean }>(
-    'SELECT pg_is_in_recovery() AS standby',
-  );
-  if (answer?.done === true && state?.standby === false)
-    return { verdict: 'PASS', detail: 'the copy opened for writing' };
-  return { verdict: 'FAIL', detail: `it did not open for writing in ${PROMOTE_SECONDS} s` };
+  const { restored, clock, signal } = context;
+  await using session = await enter(context, restored.database);
+  try {
+    await openCopy(session, { how: restored.how, clock, signal });
+  } catch (error) {
+    if (!isProblem(error, RECOVERY_FAILED)) throw error;
+    return { verdict: 'FAIL', detail: 'it did not open for writing' };
+  }
+  return { verdict: 'PASS', detail: 'the copy opened for writing' };
 }
 
 /** As superuser of the copy, without production's libraries; a statement may take as long as it takes. */

@@ -9,6 +9,7 @@ export function copyContext(open: (url: string) => Session): CopyContext {
     restored: {
       superuser: 'postgres',
       database: 'shop',
+      how: 'target',
       reached: { lsn: toLsn('0/5000000'), at: null },
       cluster: {
         url: (database, user) => `postgres:///${database}?host=/s&user=${user}`,
