@@ -8,6 +8,7 @@ import { alertsOperation } from './alerts/operation.ts';
 import {
   type ArchivingOperationDeps,
   type ArchivingServer,
+  createLogBells,
   requireServer,
 } from './archiving/deps.ts';
 import { forgetOperation } from './archiving/forget-operation.ts';
@@ -214,7 +215,8 @@ function archivingServers({ config, stores, ring }: Parts): readonly ArchivingSe
     const { tail_seconds: tailSeconds, allow_unbounded_slot: allowUnboundedSlot } =
       server.archiving;
     const where = { storeName, store, otherStores, ring, pitr: server.retention.pitr };
-    return { name, url: server.url, ...where, tailSeconds, allowUnboundedSlot };
+    const bells = createLogBells();
+    return { name, url: server.url, ...where, tailSeconds, bells, allowUnboundedSlot };
   });
 }
 

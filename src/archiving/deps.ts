@@ -2,6 +2,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { KeyRing } from '../encryption/key-ring.ts';
 import type { WalArchive, WalObjectStored, WalStored } from '../engines/wal-archive.ts';
+import { type Bell, createBell } from '../kernel/bell.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { ServerName } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
@@ -14,6 +15,18 @@ export interface OtherStore {
   /** Its name in the config. */
   readonly name: string;
   readonly store: ObjectStore;
+}
+
+/** What whoever stores the log of a server and whoever waits for it tell each other, within one process. */
+export interface LogBells {
+  /** Rung when more is stored. */
+  readonly stored: Bell;
+  /** Rung by whoever waits: the tail is stored now, and not when its time has come. */
+  readonly wanted: Bell;
+}
+
+export function createLogBells(): LogBells {
+  return { stored: createBell(), wanted: createBell() };
 }
 
 export interface ArchivingServer {
@@ -29,6 +42,8 @@ export interface ArchivingServer {
   readonly tailSeconds: number;
   /** ISO 8601: every moment of so long back should be within reach. Default: all that backups are kept of. */
   readonly pitr?: string | undefined;
+  /** Default: nobody is heard before the next look, and no tail is stored before its time. */
+  readonly bells?: LogBells | undefined;
   /** The config says that its disk is watched: `archiving.allow_unbounded_slot`. */
   readonly allowUnboundedSlot?: boolean | undefined;
 }

@@ -159,13 +159,14 @@ function requestOf(
   { signal, ready, onStored }: ArchiveOptions,
 ): ReceiveWalRequest {
   const { catalog, clock, listener } = deps;
-  const { name, storeName, url, store, ring, tailSeconds } = server;
+  const { name, storeName, url, store, ring, tailSeconds, bells } = server;
   return {
     server: name,
     url,
     store,
     ring,
     tailSeconds,
+    tailWanted: bells?.wanted,
     slot,
     systemId,
     clock,
@@ -181,6 +182,7 @@ function requestOf(
       await catalog.walProgress.record({ ...stored, store: storeName });
       held?.told(stored);
       listener?.progress(stored);
+      bells?.stored.ring();
       onStored?.(stored);
     },
     onConflict: async (conflict) => noteConflict(conflict, { server, systemId }, deps),

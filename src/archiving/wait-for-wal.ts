@@ -2,12 +2,19 @@
  * Waits until the log is stored up to a position: a backup may be called whole only then. Where nobody
  * archives, `archiveUntil()` does it itself, under the same lease, until the position is reached.
  */
+import { rungOrTime } from '../kernel/bell.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { utcText } from '../kernel/codecs.ts';
 import type { ServerName } from '../kernel/ids.ts';
 import { compareLsn, isLsn, type Lsn } from '../kernel/lsn.ts';
 import { Problem } from '../kernel/problem.ts';
-import { type ArchivingDeps, type ArchivingServer, archivingLease } from './deps.ts';
+import {
+  type ArchivingDeps,
+  type ArchivingServer,
+  archivingLease,
+  createLogBells,
+  type LogBells,
+} from './deps.ts';
 import { ARCHIVING_STALLED, NOT_ARCHIVING } from './problems.ts';
 import { archive } from './services.ts';
 import { requireOwnStore } from './store-guard.ts';
@@ -17,6 +24,8 @@ export interface WaitForStoredWal {
   readonly storeName: string;
   readonly lsn: Lsn;
   readonly catalog: Pick<ArchivingDeps['catalog'], 'walProgress' | 'leases'>;
+  /** Where the log may be stored in this very process. Default: it is looked for now and then. */
+  readonly bells?: LogBells | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** How long nothing may be stored before we give up. Default 2 minutes. */
@@ -24,6 +33,8 @@ export interface WaitForStoredWal {
 }
 
 const POLL_MS = 200;
+/** So often the tail is asked for at most, for what is waited for may be on its way. Each may be an object. */
+const WANTED_MAX = 25;
 const STALL_MS = 120_000;
 /** A service that is being started again, or has just been, holds no lease for a moment. */
 const NOBODY_MS = 15_000;
@@ -35,9 +46,11 @@ const LEASE_MS = 60_000;
  */
 export async function waitForStoredWal(request: WaitForStoredWal): Promise<void> {
   const { server, storeName, lsn, catalog, clock, signal, stallMs = STALL_MS } = request;
+  const { bells = createLogBells() } = request;
   let [storedText, changedMs, heldMs] = ['', clock.elapsedMs(), clock.elapsedMs()];
-  for (;;) {
+  for (let looks = 0; ; looks += 1) {
     signal.throwIfAborted();
+    const rung = bells.stored.next();
     const progress = await catalog.walProgress.find(server, storeName);
     const stored = progress?.storedLsn ?? '';
     if (isLsn(stored) && compareLsn(stored, lsn) >= 0) return;
@@ -58,8 +71,13 @@ export async function waitForStoredWal(request: WaitForStoredWal): Promise<void>
         `Cannot wait for the WAL of "${server}" up to ${lsn}: it has stayed at "${stored}"`,
         { facts },
       );
-    await clock.sleep(POLL_MS, { signal });
+    askForTail(bells, looks);
+    await rungOrTime(clock, rung, { signal, waitMs: POLL_MS });
   }
+}
+
+function askForTail({ wanted }: LogBells, askedBefore: number): void {
+  if (askedBefore < WANTED_MAX) wanted.ring();
 }
 
 export interface ArchiveUntil {
@@ -79,7 +97,9 @@ export interface ArchiveUntil {
  * @throws Problem ARCHIVING_OTHER_KEY, ARCHIVING_STORE_OWNED
  */
 export async function archiveUntil(request: ArchiveUntil): Promise<void> {
-  const { server, lsn, deps, holder, signal } = request;
+  const { lsn, deps, holder, signal } = request;
+  const { bells = createLogBells() } = request.server;
+  const server = { ...request.server, bells };
   const { leases } = deps.catalog;
   const lease = archivingLease(server.name);
   const now = deps.clock.now();
@@ -93,6 +113,7 @@ export async function archiveUntil(request: ArchiveUntil): Promise<void> {
   const renewing = keepLease(lease, holder, deps, stopping).catch((error: unknown) =>
     reached.abort(error),
   );
+  const hurrying = hurry(bells, deps, stopping).catch(() => undefined);
   let isReached = false;
   try {
     await requireOwnStore(server, deps, { signal });
@@ -108,7 +129,7 @@ export async function archiveUntil(request: ArchiveUntil): Promise<void> {
     });
   } finally {
     reached.abort();
-    await renewing;
+    await Promise.all([renewing, hurrying]);
     await leases.release(lease, holder);
   }
   signal.throwIfAborted();
@@ -117,8 +138,20 @@ export async function archiveUntil(request: ArchiveUntil): Promise<void> {
 }
 
 async function waitForOthers({ server, lsn, deps, signal }: ArchiveUntil): Promise<void> {
-  const { name, storeName } = server;
-  await waitForStoredWal({ ...deps, server: name, storeName, lsn, signal });
+  const { name, storeName, bells } = server;
+  await waitForStoredWal({ ...deps, server: name, storeName, bells, lsn, signal });
+}
+
+/** Nobody else is there to ask for the tail: it is asked for until it should have been received. */
+async function hurry(
+  { wanted }: LogBells,
+  { clock }: Pick<ArchivingDeps, 'clock'>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let asked = 0; asked < WANTED_MAX; asked += 1) {
+    await clock.sleep(POLL_MS, { signal });
+    wanted.ring();
+  }
 }
 
 async function keepLease(

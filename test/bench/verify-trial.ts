@@ -43,7 +43,7 @@ export async function verify({ rounds, say, isStopped }: TrialOptions): Promise<
   await using database = await makeDatabase(GIGABYTES);
   await using setting = await proofSetting(database.postgres, { verification: { hash: 'part' } });
   // A bot that proves archives all the time.
-  await using archiving = await archive(setting, database);
+  await using archiving = await archive(setting);
   await setting.backUp();
   const lsn = await writeOn(database);
   await setting.archive();
@@ -65,19 +65,17 @@ interface Archiving extends AsyncDisposable {
   assertRuns(): void;
 }
 
-async function archive(
-  { catalog, deps: { recovery } }: ProofSetting,
-  { postgres }: BenchDatabase,
-): Promise<Archiving> {
-  const { clock, ring, log } = recovery;
-  const [store] = recovery.storesOf(NAME);
-  if (store === undefined) throw new TypeError('There is a store');
+async function archive({
+  catalog,
+  archiving,
+  deps: { recovery },
+}: ProofSetting): Promise<Archiving> {
+  const { clock, log } = recovery;
   const now = clock.now();
   const until = now.add({ hours: 2 });
   // As the supervisor does it for the service.
   await catalog.leases.take(archivingLease(NAME), 'bench', utcText(until), utcText(now));
-  const places = { storeName: store.name, store: store.store, ring };
-  const server = { name: NAME, url: postgres.url(), ...places, tailSeconds: TAIL_SECONDS };
+  const server = { ...archiving, tailSeconds: TAIL_SECONDS };
   const stop = new AbortController();
   const ready = Promise.withResolvers<void>();
   let failure: unknown;

@@ -212,7 +212,7 @@ describe('a proof', () => {
     );
 
     expect(result).toMatchObject({ verdict: 'FAIL', tables: [], tornDown: true });
-    expect(result.checks).toMatchObject([
+    expect(result.checks.slice(0, 5)).toMatchObject([
       { check: 'Manifests', verdict: 'PASS' },
       { check: 'Stored objects', verdict: 'PASS' },
       { check: 'Production', verdict: 'SKIPPED' },

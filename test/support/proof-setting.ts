@@ -1,7 +1,7 @@
 /** A server that is backed up and archived by the real rooms, for tests of proofs. */
 import { join } from 'node:path';
 
-import { type ArchivingServer, archivingLease } from '../../src/archiving/deps.ts';
+import { type ArchivingServer, archivingLease, createLogBells } from '../../src/archiving/deps.ts';
 import { archiveUntil } from '../../src/archiving/wait-for-wal.ts';
 import { backupOperation } from '../../src/backup/backup-operation.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
@@ -28,6 +28,8 @@ export interface ProofSetting extends AsyncDisposable {
   readonly storeFolder: string;
   readonly scratchFolder: string;
   readonly catalog: Catalog;
+  /** For whoever archives it all the time. */
+  readonly archiving: ArchivingServer;
   readonly deps: VerificationDeps;
   backUp(): Promise<void>;
   /** Everything the server has written so far is stored. */
@@ -77,6 +79,7 @@ export async function proofSetting(
     store,
     ring,
     tailSeconds: 1,
+    bells: createLogBells(),
   };
   const scratchFolder = join(folder.path, 'scratch');
   const deps: VerificationDeps = {
@@ -119,6 +122,7 @@ export async function proofSetting(
     storeFolder,
     scratchFolder,
     catalog,
+    archiving,
     deps,
     async backUp() {
       const { plan } = await backup.prepare({}, { actor, signal });

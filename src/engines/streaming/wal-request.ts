@@ -1,4 +1,5 @@
 /** What the WAL receiver is asked for, and what its parts tell each other. */
+import type { Bell } from '../../kernel/bell.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { ServerName } from '../../kernel/ids.ts';
 import type { Log } from '../../kernel/log.ts';
@@ -13,6 +14,8 @@ export interface ReceiveWalRequest extends StoreAndKeys {
   readonly slot: string;
   /** How long new bytes of the unfinished segment may wait. */
   readonly tailSeconds: number;
+  /** Rung when somebody waits for them: they are stored at once. */
+  readonly tailWanted?: Pick<Bell, 'next'> | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Aborting it stores what has been received, then resolves. */

@@ -13,6 +13,7 @@ import type {
 } from '../../postgres/replication-connection.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
 import type { WalObjectStored } from '../wal-archive.ts';
+import { type Beat, beat } from './wal-beat.ts';
 import { WalCutter, type WholeSegment } from './wal-cutter.ts';
 import { segmentKey } from './wal-format.ts';
 import { DurableMark, StoredAge } from './wal-marks.ts';
@@ -103,9 +104,13 @@ export class WalTimeline implements Conversation {
     const stop = (): void => void this.#stop().catch((error: unknown) => ending.abort(error));
     request.signal.addEventListener('abort', stop, { once: true });
     const timers = new AbortController();
+    const { signal } = timers;
+    const { tailSeconds, tailWanted } = request;
     const beats = [
-      this.#every(STATUS_MS, timers.signal, async () => this.#watch()),
-      this.#every(request.tailSeconds * 1000, timers.signal, () => this.#tails.store()),
+      this.#every({ signal, waitMs: STATUS_MS }, async () => this.#watch()),
+      this.#every({ signal, waitMs: tailSeconds * 1000, wanted: tailWanted }, () =>
+        this.#tails.store(),
+      ),
     ];
     // A tail that was being stored is waited for, so that the next one does not overlap it.
     const storeRest = async (): Promise<void> => {
@@ -332,20 +337,14 @@ export class WalTimeline implements Conversation {
     }
   }
 
-  async #every(delayMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  async #every(timing: Omit<Beat, 'clock'>, work: () => Promise<void>): Promise<void> {
     const { clock } = this.#parts.request;
-    while (!signal.aborted && !this.#stopping) {
-      try {
-        await clock.sleep(delayMs, { signal });
-      } catch {
-        return;
-      }
-      try {
+    try {
+      await beat({ ...timing, clock }, async () => {
         if (!this.#stopping) await work();
-      } catch (error) {
-        this.#parts.ending.abort(error);
-        return;
-      }
+      });
+    } catch (error) {
+      this.#parts.ending.abort(error);
     }
   }
 }
