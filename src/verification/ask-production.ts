@@ -7,7 +7,7 @@ import { readManifest } from '../engines/streaming/manifest.ts';
 import { utcText } from '../kernel/codecs.ts';
 import { formatUtc } from '../kernel/moment.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
-import { budgetOf } from './budget.ts';
+import { budgetOf, loadOf } from './budget.ts';
 import { isDamage, judgeFailure, otherStore, type Seen, STORED_LOG } from './checks.ts';
 import type { SourceTable } from './compare.ts';
 import type { VerifiedServer } from './deps.ts';
@@ -40,7 +40,7 @@ async function readOwnPoint({ deps, plan, run, book, store }: Proving): Promise<
           detail: 'the manifest speaks of a proof point that is not in it',
         };
       const at = point.databases[0]?.at ?? plan.base.endedAt;
-      truth = { kind: 'exact', point, at, isProofPoint: true };
+      truth = { kind: 'exact', point, at, isProofPoint: true, load: null };
       const when = formatUtc(Temporal.Instant.from(at).round('second'));
       return { verdict: 'PASS', detail: `taken ${when}, with the backup: ${sayTables(point)}` };
     }),
@@ -94,12 +94,13 @@ async function askExactly(proving: Proving, signal: AbortSignal): Promise<Asked>
   const store = firstStore(deps, name);
   const holder = `verify:${run.id}`;
   const at = utcText(deps.recovery.clock.now());
+  const budget = budgetOf(server);
   try {
     const taken = await takeContent(deps, {
       server: name,
       url: server.url,
       databases,
-      budget: budgetOf(server),
+      budget,
       systemId: base.systemId,
       notBefore: base.endLsn,
       untilStored: async (lsn, options) =>
@@ -112,7 +113,9 @@ async function askExactly(proving: Proving, signal: AbortSignal): Promise<Asked>
     if (taken.outcome === 'other cluster')
       return { outcome: 'seen', seen: sayOther(taken.systemId, base.systemId) };
     if (taken.outcome === 'no position') return { outcome: 'bounded', reason: taken.reason };
-    const truth = { kind: 'exact', point: taken.point, at, isProofPoint: false } as const;
+    const { point, snapshotSeconds } = taken;
+    const load = loadOf(budget, snapshotSeconds);
+    const truth = { kind: 'exact', point, at, isProofPoint: false, load } as const;
     return { outcome: 'truth', truth };
   } catch (error) {
     signal.throwIfAborted();
@@ -147,9 +150,13 @@ async function askBounds(
   const { url } = server;
   const { databases, tables } = plan;
   const budget = { ...budgetOf(server), tables };
+  const beganMs = clock.elapsedMs();
   const source = await readSource({ url, databases, budget, connect, clock, signal });
   if (source.systemId !== plan.base.systemId) return sayOther(source.systemId, plan.base.systemId);
-  return { kind: 'bounded', source, at: source.at, reason };
+  // Production itself is read, by one session at a time.
+  const cost = { ...budget, parallel: 1, readFrom: undefined };
+  const load = loadOf(cost, (clock.elapsedMs() - beganMs) / 1000);
+  return { kind: 'bounded', source, at: source.at, reason, load };
 }
 
 function requireServer({ deps, plan }: Proving): VerifiedServer {

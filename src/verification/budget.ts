@@ -1,6 +1,8 @@
 /** What a server's config allows a proof to cost production. Pure. */
 import type { ContentBudget } from './content.ts';
 import type { VerifiedServer } from './deps.ts';
+import { roundSeconds } from './proving.ts';
+import type { ProductionLoad } from './result.ts';
 
 export function budgetOf({ verification }: VerifiedServer): ContentBudget {
   return {
@@ -11,6 +13,16 @@ export function budgetOf({ verification }: VerifiedServer): ContentBudget {
     parallel: verification.parallel,
     readFrom: verification.read_from,
   };
+}
+
+/** `seconds`: what was measured. */
+export function loadOf(
+  { seconds: limitSeconds, parallel, readFrom }: ContentBudget,
+  seconds: number,
+): ProductionLoad {
+  const snapshotSeconds = roundSeconds(seconds);
+  const readFromStandby = readFrom !== undefined;
+  return { snapshotSeconds, limitSeconds, sessions: parallel, readFromStandby };
 }
 
 /** Right after a backup, which has cost enough: large tables are counted and not hashed in part. */

@@ -44,7 +44,12 @@ export interface ContentRequest {
 }
 
 export type TakenContent =
-  | { readonly outcome: 'taken'; readonly point: ProofPoint }
+  | {
+      readonly outcome: 'taken';
+      readonly point: ProofPoint;
+      /** How old the oldest snapshot became, or how long the standby stood still. */
+      readonly snapshotSeconds: number;
+    }
   | { readonly outcome: 'other cluster'; readonly systemId: string }
   /** No position could be had; one clause that continues "because". */
   | { readonly outcome: 'no position'; readonly reason: string };

@@ -39,6 +39,7 @@ export async function takeFromStandby(
   const { clock, connect } = deps.recovery;
   const deadlineMs = clock.elapsedMs() + budget.seconds * 1000;
   const taken: DatabaseContent[] = [];
+  let stoodMs = 0;
   {
     await using standby = await connect(readFrom, { signal, applicationName: 'dbdr verify' });
     // It is asked again only after each database was read.
@@ -48,6 +49,7 @@ export async function takeFromStandby(
       return { outcome: 'other cluster', systemId: facts.systemId };
     await requireStandby(standby, facts.inRecovery, readFrom);
     await using stillness = new AsyncDisposableStack();
+    const pausedMs = clock.elapsedMs();
     stillness.use(await pause(deps, request, standby));
     const lsn = await standingAt(standby);
     if (compareLsn(lsn, notBefore) < 0)
@@ -75,13 +77,15 @@ export async function takeFromStandby(
           reason: 'somebody let the standby go on while it was read',
         };
     }
+    stoodMs = clock.elapsedMs() - pausedMs;
   }
   // A position is reached only where the log goes on behind it.
   const last = await writeLast(control);
   const limit = { last, deadlineMs: clock.elapsedMs() + budget.seconds * 1000 };
   const missing = await waitUntilStored(clock, request, limit);
   if (missing !== undefined) return { outcome: 'no position', reason: missing };
-  return { outcome: 'taken', point: { databases: taken, untilLsn: last.untilLsn } };
+  const point = { databases: taken, untilLsn: last.untilLsn };
+  return { outcome: 'taken', point, snapshotSeconds: stoodMs / 1000 };
 }
 
 /** Looked at before anything is paused: who may pause and not resume would leave it standing. */

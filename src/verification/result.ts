@@ -6,6 +6,18 @@ import { VERDICTS } from '../kernel/verdict.ts';
 import { Check } from './checks.ts';
 import { ComparedTable } from './compare.ts';
 
+/** What the proof cost production. */
+export const ProductionLoad = z.strictObject({
+  /** How old a snapshot became, or how long the standby stood still; bounded: how long tables were read. */
+  snapshotSeconds: z.number(),
+  /** What the config allows it. */
+  limitSeconds: z.number(),
+  /** That read tables at once, at most. */
+  sessions: z.number(),
+  readFromStandby: z.boolean(),
+});
+export type ProductionLoad = z.infer<typeof ProductionLoad>;
+
 export const VerifyResult = z.strictObject({
   runId: z.string(),
   /** Shows the run with all its steps, on any machine with this config. */
@@ -34,6 +46,8 @@ export const VerifyResult = z.strictObject({
   leftOut: z.array(z.string()),
   /** Which tables of it the time did not reach, with their database: the next proof begins with them. */
   late: z.array(z.string()).optional(),
+  /** Null: production was not asked, or did not answer. */
+  production: ProductionLoad.nullable().optional(),
   beganAt: z.string(),
   /** Null: the copy could not be made. */
   latestTransactionAt: z.string().nullable(),

@@ -128,8 +128,9 @@ async function sayIndexes(
     for (const { kind, indexes } of rows) kinds.set(kind, (kinds.get(kind) ?? 0) + Number(indexes));
   }
   const looked = kinds.get(LOOKED_AT) ?? 0;
-  const others = [...kinds].filter(([kind]) => kind !== LOOKED_AT).toSorted();
-  const names = others.map(([kind, indexes]) => `${indexes.toLocaleString('en-US')} ${kind}`);
+  const names = [...kinds]
+    .filter(([kind]) => kind !== LOOKED_AT)
+    .map(([kind, indexes]) => `${indexes.toLocaleString('en-US')} ${kind}`);
   return {
     looked: `${looked.toLocaleString('en-US')} ${looked === 1 ? 'index' : 'indexes'}`,
     others: names.length === 0 ? '' : `; not looked at: ${names.join(', ')}`,
@@ -142,7 +143,7 @@ const INDEX_KINDS = `
   SELECT CASE WHEN i.indisvalid THEN a.amname::text ELSE 'invalid ' || a.amname END AS kind,
          count(*)::text AS indexes
     FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_am a ON a.oid = c.relam
-   WHERE c.relkind = 'i' GROUP BY 1`;
+   WHERE c.relkind = 'i' GROUP BY 1 ORDER BY 1`;
 
 function sayRows(heapAllIndexed: boolean): string {
   return heapAllIndexed ? ', and every row in its indexes' : '';

@@ -56,15 +56,17 @@ export async function takeContent(
       systemId,
     });
   const taken: DatabaseContent[] = [];
+  let snapshotSeconds = 0;
   let untilLsn: Lsn | undefined;
   for (const database of databases) {
     const answer = await takeDatabase(deps, { ...request, database, control, facts });
     if (answer.outcome !== 'taken') return answer;
     taken.push(answer.content);
+    snapshotSeconds = Math.max(snapshotSeconds, answer.snapshotSeconds);
     untilLsn = answer.untilLsn;
   }
   if (untilLsn === undefined) throw new TypeError('A server has at least one database');
-  return { outcome: 'taken', point: { databases: taken, untilLsn } };
+  return { outcome: 'taken', point: { databases: taken, untilLsn }, snapshotSeconds };
 }
 
 interface DatabaseRequest extends ContentRequest {
@@ -76,7 +78,12 @@ interface DatabaseRequest extends ContentRequest {
 
 type NoPosition = Extract<TakenContent, { outcome: 'no position' }>;
 type DatabaseTaken =
-  | { readonly outcome: 'taken'; readonly content: DatabaseContent; readonly untilLsn: Lsn }
+  | {
+      readonly outcome: 'taken';
+      readonly content: DatabaseContent;
+      readonly untilLsn: Lsn;
+      readonly snapshotSeconds: number;
+    }
   | NoPosition;
 
 async function takeDatabase(
@@ -116,6 +123,7 @@ async function takeOnce(deps: VerificationDeps, request: DatabaseRequest): Promi
   await using leader = await openReader(deps.recovery, request);
   const deadlineMs = clock.elapsedMs() + budget.seconds * 1000;
   return await leader.transaction(READ_ONLY, async () => {
+    const beganMs = clock.elapsedMs();
     const snapshot = await readSnapshot(leader);
     const at = clock.now();
     const exported = await exportSnapshot(leader);
@@ -137,7 +145,8 @@ async function takeOnce(deps: VerificationDeps, request: DatabaseRequest): Promi
     const beyond = await readBeyondTables(leader, request);
     const read = await readDatabase(deps.recovery, place);
     const content = { ...read, leftOut: [...read.leftOut, ...beyond] };
-    return { outcome: 'taken', content, untilLsn: last.untilLsn };
+    const snapshotSeconds = (clock.elapsedMs() - beganMs) / 1000;
+    return { outcome: 'taken', content, untilLsn: last.untilLsn, snapshotSeconds };
   });
 }
 

@@ -8,6 +8,7 @@ import { nameOf } from '../postgres/table-content.ts';
 import { BOUNDED_SHOWS, type ComparedTable, compareTable } from './compare.ts';
 import { compareContent, exactShows } from './compare-exact.ts';
 import { fullName } from './late-tables.ts';
+import type { ProductionLoad } from './result.ts';
 import type { Source } from './source.ts';
 
 export interface ExactTruth {
@@ -17,6 +18,8 @@ export interface ExactTruth {
   readonly at: string;
   /** Taken when the backup was: production has gone on since. */
   readonly isProofPoint: boolean;
+  /** Null: production was not asked now. */
+  readonly load: ProductionLoad | null;
 }
 
 export interface BoundedTruth {
@@ -25,6 +28,7 @@ export interface BoundedTruth {
   readonly at: string;
   /** Why there is no exact position. */
   readonly reason: string;
+  readonly load: ProductionLoad;
 }
 
 export type Truth = ExactTruth | BoundedTruth;
@@ -63,6 +67,7 @@ export interface TruthWords {
   /** What the time did not reach; with its database. */
   readonly late: string[];
   readonly sourceLsn: string | null;
+  readonly production: ProductionLoad | null;
 }
 
 /** `compared`: what the copy was compared with in the end. */
@@ -73,6 +78,7 @@ export function wordsOf(truth: Truth | undefined, compared: Truth | undefined): 
     leftOut: leftOutOf(truth),
     late: lateOf(truth),
     sourceLsn: truth === undefined ? null : sourceLsn(truth),
+    production: truth?.load ?? null,
   };
 }
 

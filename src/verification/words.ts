@@ -38,6 +38,16 @@ const TableRow = z.looseObject({
 });
 type TableRow = z.infer<typeof TableRow>;
 
+const Production = z
+  .looseObject({
+    snapshotSeconds: z.number(),
+    limitSeconds: z.number(),
+    sessions: z.number(),
+    readFromStandby: z.boolean(),
+  })
+  .nullish()
+  .catch(undefined);
+
 const Report = z.looseObject({
   runId: text,
   server: text,
@@ -63,6 +73,7 @@ const Report = z.looseObject({
   rtoObjectiveSeconds: number,
   nextProofAt: z.string().nullish().catch(undefined),
   tornDown: z.boolean().optional().catch(undefined),
+  production: Production,
 });
 type Report = z.infer<typeof Report>;
 
@@ -95,7 +106,7 @@ export interface ProofWords {
   readonly tables: readonly TableCells[];
   /** What was not compared although it is there. */
   readonly leftOut: readonly string[];
-  /** RPO and RTO with their objectives, and the next proof; empty: nothing was measured. */
+  /** RPO and RTO with their objectives, what production paid, and the next proof; empty: nothing was measured. */
   readonly measured: string;
   /** What the mode shows and does not show. */
   readonly shows: string | undefined;
@@ -257,7 +268,7 @@ function measuredOf(report: Report): string {
     : // What an old one takes says little of today's, and it has lost what came after it.
       [against('Restoring it took', rtoSeconds, undefined)];
   const next = sayNext(report);
-  return [...now, next].filter((words) => words !== undefined).join(' ');
+  return [...now, sayLoad(report), next].filter((words) => words !== undefined).join(' ');
 }
 
 function against(
@@ -273,6 +284,18 @@ function against(
   return seconds > objective
     ? `${words}, MORE than the objective of ${promised}.`
     : `${words} (objective ${promised}).`;
+}
+
+/** `Production was read by 2 sessions, in a snapshot that became 81 s old (limit 1 h).` */
+function sayLoad({ production, mode }: Report): string | undefined {
+  if (production === null || production === undefined) return undefined;
+  const { snapshotSeconds, limitSeconds, sessions, readFromStandby } = production;
+  const by = sessions === 1 ? '1 session' : `${sessions} sessions`;
+  const took = formatSeconds(snapshotSeconds);
+  const limit = `(limit ${formatSeconds(limitSeconds)})`;
+  if (readFromStandby) return `A standby stood still for ${took} ${limit}, read by ${by}.`;
+  if (mode === 'bounded') return `Production was read for ${took} ${limit} by ${by}.`;
+  return `Production was read by ${by}, in a snapshot that became ${took} old ${limit}.`;
 }
 
 /** `Next proof tomorrow 04:00 UTC.`, counted from the day of this one. */

@@ -161,6 +161,28 @@ describe('proofWords()', () => {
     );
   });
 
+  test('says what production paid, and what it might have', () => {
+    const production = {
+      snapshotSeconds: 81.2,
+      limitSeconds: 3600,
+      sessions: 2,
+      readFromStandby: false,
+    };
+
+    expect(words(sampleProof({ production })).measured).toContain(
+      'Production was read by 2 sessions, in a snapshot that became 1 min 21 s old (limit 1 h).',
+    );
+    const standby = { ...production, readFromStandby: true };
+    expect(words(sampleProof({ production: standby })).measured).toContain(
+      'A standby stood still for 1 min 21 s (limit 1 h), read by 2 sessions.',
+    );
+    const bounded = { production: { ...production, sessions: 1 }, mode: 'bounded' } as const;
+    expect(words(sampleProof(bounded)).measured).toContain(
+      'Production was read for 1 min 21 s (limit 1 h) by 1 session.',
+    );
+    expect(words(sampleProof({ production: null })).measured).not.toContain('read');
+  });
+
   test('reads the answers of older versions, and no others', () => {
     expect(words({ verdict: 'PASS', backupId: '20261122T021104Z' }).opening).toContain('20261122');
     expect(proofWords({ ok: true })).toBeUndefined();
