@@ -118,6 +118,10 @@ test('holds are listed with who, why and until when', () => {
     '20261121T020000Z of shop: incident 42, until it is released (by ana, 2026-11-24 12:00:00 UTC)',
   ]);
   expect(holdLines({ holds: [] })).toEqual(['No hold is in force.']);
+  const notLocked = [{ store: 'west', reason: 'Cannot lock: it is denied' }];
+  expect(holdLines({ holds: [], notLocked })?.at(-1)).toBe(
+    'Not locked for longer in west: Cannot lock: it is denied.',
+  );
 });
 
 test('lists and status go by the same rules as the plan', () => {
