@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { isLsn, lsnBytes, lsnFromBytes } from '../../src/kernel/lsn.ts';
 import { Problem } from '../../src/kernel/problem.ts';
 import { QUERY_FAILED } from '../../src/postgres/problems.ts';
-import type { ConnectOptions, Session } from '../../src/postgres/session.ts';
+import type { ConnectOptions, Session, SqlValue } from '../../src/postgres/session.ts';
 import type { Check } from '../../src/verification/checks.ts';
 import type { VerificationDeps } from '../../src/verification/deps.ts';
 import type { VerifyResult } from '../../src/verification/result.ts';
@@ -103,34 +104,67 @@ test('a proof that meets damaged log fails and names the object, although no res
   expect(rows.find(({ backupId }) => backupId === result.backupId)?.verdict).toBe('ERROR');
 });
 
-/** Counting `orders` in production takes longer than is allowed, and six proofs before have missed it. */
-function tooSlow(proofsBefore: number): VerificationDeps {
-  const { recovery, catalog, ...deps } = setting.deps;
-  async function connectSlowly(url: string, options: ConnectOptions): Promise<Session> {
+type Query = <Row extends object>(
+  sql: string,
+  ask: () => Promise<readonly Row[]>,
+) => Promise<readonly Row[]>;
+
+/** Whoever asks through `recovery.connect` gets what `query` makes of the answer. */
+function answering(deps: VerificationDeps, query: Query): VerificationDeps {
+  const { recovery } = deps;
+  async function open(url: string, options: ConnectOptions): Promise<Session> {
     const session = await recovery.connect(url, options);
-    if (options.applicationName !== 'dbdr verify') return session;
     return {
       copyOut: (sql) => session.copyOut(sql),
       copyIn: async (sql, rows) => session.copyIn(sql, rows),
       transaction: async (begin, work) => session.transaction(begin, work),
       [Symbol.asyncDispose]: async () => session[Symbol.asyncDispose](),
-      query: async (sql, values) => {
-        if (/FROM ONLY "public"."orders"/.test(sql))
-          throw new Problem(QUERY_FAILED, 'Cannot count', { facts: { sqlState: '57014' } });
-        return session.query(sql, values);
-      },
+      query: async <Row extends object>(sql: string, values?: readonly SqlValue[]) =>
+        query<Row>(sql, async () => session.query<Row>(sql, values)),
     };
   }
+  return { ...deps, recovery: { ...recovery, connect: open } };
+}
+
+/** Counting `orders` in production takes longer than is allowed, and so many proofs before have missed it. */
+function tooSlow(proofsBefore: number): VerificationDeps {
+  const { backups, walProgress } = setting.deps.catalog;
   const late = { isNewest: true, sourceLsn: '0/300', late: ['postgres.orders'] };
-  const runs: NonNullable<typeof catalog.runs> = {
+  const runs: NonNullable<VerificationDeps['catalog']['runs']> = {
     list: async () =>
       Promise.resolve(
         Array.from({ length: proofsBefore }, () => runRecord('done', { result: late })),
       ),
   };
-  const { backups, walProgress } = catalog;
-  const slow = { ...recovery, connect: connectSlowly };
-  return { ...deps, recovery: slow, catalog: { backups, walProgress, runs } };
+  const deps = { ...setting.deps, catalog: { backups, walProgress, runs } };
+  return answering(deps, async (sql, ask) => {
+    if (/FROM ONLY "public"."orders"/.test(sql))
+      throw new Problem(QUERY_FAILED, 'Cannot count', { facts: { sqlState: '57014' } });
+    return ask();
+  });
+}
+
+test('an exact proof of a copy that stands one record early compares nothing, and fails', async () => {
+  const deps = answering(setting.deps, async (sql, ask) => {
+    const rows = await ask();
+    if (!sql.startsWith('SELECT pg_last_wal_replay_lsn()::text AS lsn, pg_last_xact')) return rows;
+    return rows.map((row) => ({ ...row, lsn: early(row) }));
+  });
+
+  const result = await setting.verify(deps);
+
+  expect(result).toMatchObject({ verdict: 'FAIL', mode: 'exact', tornDown: true });
+  expect(check(result, /^Restore$/).verdict).toBe('PASS');
+  expect(check(result, /^Log position$/)).toMatchObject({ verdict: 'FAIL' });
+  expect(check(result, /^Log position$/).detail).toMatch(/^the copy stands at .*, production was /);
+  expect(check(result, /largest tables/)).toMatchObject({ verdict: 'ERROR' });
+  expect(result.tables.map(({ outcome }) => outcome)).toEqual(['not compared', 'not compared']);
+});
+
+/** Where the record before it ended: a commit takes 34 bytes at least. */
+function early(row: object): string {
+  const lsn = 'lsn' in row ? String(row.lsn) : '';
+  return isLsn(lsn) ? lsnFromBytes(lsnBytes(lsn) - 40n) : lsn;
 }
 
 test('a table that the time does not reach is named, and after seven proofs it is no PASS any more', async () => {
