@@ -147,6 +147,10 @@ describe('verify, mode exact', () => {
     expect(table(result, 'postgres.staff').restoredRows).toBe(50);
     expect(table(result, 'postgres.secrets').restoredRows).toBe(2);
     expect(result.leftOut).toContain('unlogged tables: cache');
+    for (const database of ['postgres', 'sales'])
+      expect(result.checks).toContainEqual(
+        expect.objectContaining({ check: `Sequences of ${database}`, verdict: 'PASS' }),
+      );
     const load = { limitSeconds: 300, sessions: 2, readFromStandby: false };
     expect(result.production).toMatchObject(load);
     expect(result.production?.snapshotSeconds).toBeGreaterThan(0);

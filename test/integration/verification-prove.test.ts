@@ -87,6 +87,11 @@ describe('verify', () => {
     });
     expect(check(result, /^Databases$/).detail).toMatch(/^masked, .*cut short .* left: half$/);
     expect(result.rtoSeconds).toBeGreaterThan(0);
+    // What does work has taken time, and the report says how much.
+    for (const name of [/^Stored objects$/, /^Production$/, /^Restore$/, /^Indexes and pages$/])
+      expect(check(result, name).seconds).toBeGreaterThan(0);
+    expect(check(result, /^Restore$/).detail).toMatch(/^files in \d+\.\d s, log in \d+\.\d s/);
+    expect(check(result, /^Indexes and pages$/).seconds).toBeLessThan(result.seconds);
     expect(result.title).toMatch(/^shop is restorable to 20/);
     expect(await leftovers()).toEqual([]);
     const [row] = await setting.catalog.backups.list('shop');
@@ -122,6 +127,8 @@ describe('verify', () => {
 
     expect(result).toMatchObject({ verdict: 'FAIL', tornDown: true });
     expect(check(result, /^Stored log$/)).toMatchObject({ verdict: 'FAIL' });
+    const [name = 'none'] = /[0-9A-F]{24}/.exec(victim) ?? [];
+    expect(check(result, /^Stored log$/).detail).toMatch(new RegExp(`, then a hole: ${name}$`));
     expect(await verdictOfCopy()).toBe('ERROR');
     expect(await leftovers()).toEqual([]);
   });
