@@ -14,6 +14,7 @@ import { readServerFacts, type ServerFacts } from '../postgres/server-facts.ts';
 import { readSlot, type SlotState, slotName } from '../postgres/slots.ts';
 import { readWalRate } from '../postgres/wal-rate.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { readBase } from './coverage.ts';
 import type { ArchivingOperationDeps, ArchivingServer, OtherStore } from './deps.ts';
 
 export interface WalMeasure {
@@ -216,7 +217,17 @@ async function findCluster(
       if (!isProblem(error)) throw error;
     }
   }
-  return { folder: undefined, segmentBytes };
+  return { folder: await rememberedFolder(server, deps), segmentBytes };
+}
+
+/** Of the newest backup, where no store tells. */
+async function rememberedFolder(
+  server: ArchivingServer,
+  { catalog }: ArchivingOperationDeps,
+): Promise<ClusterFolder | undefined> {
+  const base = readBase((await catalog.backups.list(server.name)).at(-1)?.summary ?? null);
+  if (base === undefined) return undefined;
+  return { server: server.name, major: base.major, systemId: base.systemId };
 }
 
 interface FolderSearch {

@@ -23,8 +23,11 @@ export function walLines(result: Json): readonly string[] | undefined {
   ];
 }
 
-function headLines({ server, stores, rpoSeconds, ageSeconds }: WalReport): readonly string[] {
-  const isBroken = stores.some(({ holes, conflicts }) => holes.length + conflicts.length > 0);
+function headLines(report: WalReport): readonly string[] {
+  const { server, stores, bases, rpoSeconds, ageSeconds } = report;
+  const isBroken =
+    stores.some(({ holes, conflicts }) => holes.length + conflicts.length > 0) ||
+    bases.some(({ reaches }) => reaches === 'hole');
   const isUnknown = stores.some(({ unreachable }) => unreachable !== null);
   const whole = isUnknown
     ? 'has no hole as far as could be seen: not every store answers'
@@ -63,14 +66,17 @@ function storeLines(one: StoreReport): readonly string[] {
   const { store, unreachable, storedLsn, lagBytes, rpoSeconds, coverage, conflicts } = one;
   const behind = lagBytes === null ? '' : `, ${formatBytes(lagBytes)} behind the server`;
   const apart = one.counts ? '' : ' (the server no longer waits for it)';
-  const stored = `${storedLsn ?? 'nothing yet'}${behind}, ${seconds(rpoSeconds)} at risk`;
+  const stored =
+    storedLsn === null
+      ? 'nothing of the log is stored'
+      : `stored to ${storedLsn}${behind}, ${seconds(rpoSeconds)} at risk`;
   if (unreachable !== null)
     return [
       `Store ${store}: COULD NOT BE ASKED: ${unreachable.message}. ${unreachable.hint}`,
-      `  As remembered: stored to ${stored}${apart}`,
+      `  As remembered: ${stored}${apart}`,
     ];
   return [
-    `Store ${store}: stored to ${stored}${apart}`,
+    `Store ${store}: ${stored}${apart}`,
     ...few(coverage, 'stretches', (run) => [
       `  Whole from ${run.from} to ${run.to} on timeline ${run.timeline}`,
     ]),
