@@ -59,15 +59,25 @@ interface Between {
 function holesBetween({ base, next, inventory }: Between, follow: FollowWal): OlderHole[] {
   if (follow(base, inventory)?.thinned === true) return [];
   if (next !== undefined && leadsTo(base, next, inventory)) {
-    const stretch = { base, inventory, timeline: next.timeline, end: next.endLsn };
+    // What a new backup needs may not be stored yet; what is missing at the end is the present's matter.
+    const end = smaller(next.endLsn, endOf(next.timeline, inventory));
+    const stretch = { base, inventory, timeline: next.timeline, end };
     const repair = { repairedBy: next.backupId, elsewhere: false };
     return holesIn(stretch, follow).map((hole) => ({ ...hole, ...repair }));
   }
   const { timeline } = base;
-  const end = inventory.runs.findLast((run) => run.timeline === timeline)?.toLsn;
+  const end = endOf(timeline, inventory);
   if (end === undefined) return [];
   const found = holesIn({ base, inventory, timeline, end }, follow);
   return found.map((hole) => ({ ...hole, elsewhere: false }));
+}
+
+function endOf(timeline: number, { runs }: WalInventory): Lsn | undefined {
+  return runs.findLast((run) => run.timeline === timeline)?.toLsn;
+}
+
+function smaller(a: Lsn, b: Lsn | undefined): Lsn {
+  return b === undefined || compareLsn(a, b) <= 0 ? a : b;
 }
 
 /** Along one line positions only grow, whatever is known of its histories. */

@@ -105,7 +105,8 @@ class CoverageWatcher {
     const newest = bases.at(-1);
     if (newest === undefined) return undefined;
     await catalog.findings.close(OTHER_CLUSTER, name);
-    if (newest.timeline === progress.timeline)
+    // One on a newer timeline shows that nothing was told of that yet.
+    if (newest.timeline >= progress.timeline)
       return { bases, base: newest, isAstray: false, progress };
     // After a recovery to an earlier moment the newest may lie behind the point to which was returned.
     const line = lineOf(progress.timeline, (await this.#forks(progress, newest)) ?? []);

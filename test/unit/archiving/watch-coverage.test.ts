@@ -189,6 +189,15 @@ test('every hole within reach is named, those that another store fills as such, 
   expect(open[1]).toEqual([]);
 });
 
+test('takes nothing for a hole that a new backup needs and that is not stored yet', async () => {
+  const runs = [run(1, '0/2000000', '0/8000000')];
+  const newest = { timeline: 1, beginLsn: '0/9000028', endedAt: '2026-11-24T02:00:00.000000Z' };
+
+  const { open } = await watch([{ ...world(runs, 1), bases: [BASE, newest] }]);
+
+  expect(JSON.stringify(open[0])).not.toContain('older');
+});
+
 test('a hole in the present is told together with those before it', async () => {
   const runs = [
     run(1, '0/2000000', '0/3000000'),
