@@ -2,7 +2,9 @@
  * Proofs in mode bounded: what they show they do show, a table that nobody may read is no table that was
  * compared, and a proof that compared nothing is no PASS.
  */
+import { once } from 'node:events';
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -29,7 +31,8 @@ let server: TestPostgres;
 let setting: ProofSetting;
 
 beforeAll(async () => {
-  server = await startPostgres();
+  // Production itself is to leave its subscription alone, so that whoever calls is the copy.
+  server = await startPostgres({ settings: { max_logical_replication_workers: '0' } });
   setting = await proofSetting(server);
   await server.query('CREATE TABLE orders AS SELECT i AS id FROM generate_series(1, 5000) i');
   await server.query('CREATE TABLE users AS SELECT i AS id FROM generate_series(1, 1000) i');
@@ -68,6 +71,48 @@ function check(result: VerifyResult, name: RegExp): Check {
 function notGood(result: VerifyResult): readonly Check[] {
   return result.checks.filter(({ verdict }) => verdict !== 'PASS' && verdict !== 'SKIPPED');
 }
+
+/** Counts who calls, and answers nobody. */
+async function listen(): Promise<AsyncDisposable & { port: number; calls: () => number }> {
+  let calls = 0;
+  const listener = createServer((socket) => {
+    calls += 1;
+    socket.destroy();
+  });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const address = listener.address();
+  if (address === null || typeof address === 'string') throw new Error('It has no port');
+  return {
+    port: address.port,
+    calls: () => calls,
+    [Symbol.asyncDispose]: async () => {
+      listener.close();
+      await once(listener, 'close');
+    },
+  };
+}
+
+test('a copy with a subscription, and standbys that commits would wait for, calls nobody and waits for nobody', async () => {
+  await using listener = await listen();
+  const conninfo = `host=127.0.0.1 port=${listener.port} dbname=postgres`;
+  await server.query(
+    `CREATE SUBSCRIPTION s CONNECTION '${conninfo}' PUBLICATION p WITH (connect = false)`,
+  );
+  await server.query('ALTER SUBSCRIPTION s ENABLE');
+  await setting.backUp();
+
+  const result = await setting.verify();
+  await server.query('ALTER SUBSCRIPTION s DISABLE');
+  await server.query('ALTER SUBSCRIPTION s SET (slot_name = NONE)');
+  await server.query('DROP SUBSCRIPTION s');
+
+  expect(notGood(result)).toEqual([]);
+  expect(result).toMatchObject({ verdict: 'PASS', mode: 'exact' });
+  // It writes: as a server of its own it would have begun to fetch.
+  expect(check(result, /^Opening$/).verdict).toBe('PASS');
+  expect(listener.calls()).toBe(0);
+});
 
 /** One bit of the log's newest whole segment but one is flipped; answers its name, and how to put it back. */
 async function damageSegment(): Promise<{ name: string; putBack: () => Promise<void> }> {
