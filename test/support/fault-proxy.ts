@@ -10,6 +10,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export type Fault =
   /** Answers so; the server behind hears nothing. */
@@ -37,7 +38,9 @@ export type Fault =
   /** What it answered to the same request the first time. */
   | { readonly kind: 'stale' }
   /** No answer at all. */
-  | { readonly kind: 'hang' };
+  | { readonly kind: 'hang' }
+  /** A byte of the answer's body now and then: something moves, and it never ends. */
+  | { readonly kind: 'trickle'; readonly everyMs: number };
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -145,7 +148,18 @@ function spoil(response: ServerResponse, answer: Answer, fault: Fault | undefine
       if (fault.by === 'reset') response.socket?.resetAndDestroy();
       else response.socket?.end();
     });
-  } else give(response, changed(answer, fault, half));
+  } else if (fault?.kind === 'trickle') void trickle(response, answer, fault.everyMs);
+  else give(response, changed(answer, fault, half));
+}
+
+async function trickle(response: ServerResponse, answer: Answer, everyMs: number): Promise<void> {
+  response.writeHead(answer.status, answer.headers);
+  for (const byte of answer.body) {
+    if (response.destroyed) return;
+    response.write(Buffer.of(byte));
+    await delay(everyMs);
+  }
+  response.end();
 }
 
 function changed(answer: Answer, fault: Fault | undefined, half: Buffer): Answer {

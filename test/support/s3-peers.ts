@@ -6,7 +6,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 
-import { systemClock } from '../../src/kernel/clock.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import type { S3Limits, S3Settings } from '../../src/storage/s3/settings.ts';
 import { type S3Store, s3Store } from '../../src/storage/s3/store.ts';
 import type { AwsPeer } from './peers.ts';
@@ -53,12 +53,18 @@ export function peerSettings(
   return { endpoint, region, forcePathStyle: true, credentials, ...more };
 }
 
+interface PeerStoreParts {
+  readonly limits?: Partial<S3Limits>;
+  readonly warn?: (message: string) => void;
+  readonly clock?: Clock;
+}
+
 export function peerStore(
   settings: S3Settings,
-  { limits, warn = refuse }: { limits?: Partial<S3Limits>; warn?: (message: string) => void } = {},
+  { limits, warn = refuse, clock = systemClock }: PeerStoreParts = {},
 ): S3Store {
   return s3Store(settings, {
-    clock: systemClock,
+    clock,
     random: () => 0.5,
     warn,
     limits: { ...SMALL_PARTS, ...limits },
