@@ -81,8 +81,8 @@ describe.skipIf(!MOUNTABLE)('a full disk', () => {
       packBytesMax: 1 << 20,
     });
     const ring = keyRing(new Map([['k1', randomBytes(32)]]));
-    const folder = join(small, 'backups');
-    const store = directoryStore(folder);
+    const place = join(small, 'backups');
+    const store = directoryStore(place);
     const access = { store, ring, server: SERVER, signal };
     async function take(second: number): Promise<BackupSummary> {
       return await engine.takeBackup({
@@ -98,13 +98,13 @@ describe.skipIf(!MOUNTABLE)('a full disk', () => {
     await expect(take(1)).rejects.toMatchObject({ kind: { code: 'STORAGE_FULL' } });
 
     expect(await Array.fromAsync(store.list('', { signal }))).toEqual([]);
-    expect(await readdir(join(folder, '#unfinished'))).toEqual([]);
+    expect(await readdir(join(place, '#unfinished'))).toEqual([]);
     await run('mount', ['-o', 'remount,size=64m', small]);
     const next = await take(2);
     const check = await engine.checkObjects({ store, ring, summary: next, signal, depth: 'all' });
     expect(check.damage).toEqual([]);
     expect((await engine.listBackups(access)).backups).toHaveLength(1);
-    await rm(folder, { recursive: true });
+    await rm(place, { recursive: true });
     await run('mount', ['-o', 'remount,size=8m', small]);
   });
 
