@@ -32,6 +32,11 @@ test('ownVerdict() calls a copy bad only for what is its own', () => {
     expect(judged({ [own]: 'FAIL' })).toBe('FAIL');
 });
 
+test('ownVerdict() does not call a copy bad, or unproved, for log that another moment needs', () => {
+  expect(judged({ 'Kept log': 'FAIL' })).toBe('PASS');
+  expect(judged({ 'Kept log': 'ERROR' })).toBe('PASS');
+});
+
 test('ownVerdict() cannot tell where production is another cluster, idle, or its log is not stored', () => {
   expect(judged({ Production: 'FAIL' })).toBe('ERROR');
   expect(judged({ 'Latest transaction': 'FAIL' })).toBe('ERROR');
