@@ -17,6 +17,8 @@ export interface ChoiceFacts {
   readonly inventories: ReadonlyMap<string, WalInventory>;
   /** What the receiver last told of this store; undefined: only the store can tell. */
   readonly progress: WalKnown | undefined;
+  /** What was told of holes: at that moment the log had grown beyond them. Default: nothing. */
+  readonly beyond?: readonly WalKnown[];
   /** Backups whose last proof or restore found damage. */
   readonly failed?: ReadonlySet<string>;
   /** What is dated later was dated by a clock that ran ahead, and shows nothing. Default: all is believed. */
@@ -214,11 +216,35 @@ function judgeTime(found: Candidate, at: Temporal.Instant, facts: ChoiceFacts): 
     .filter((mark) => !isAhead(mark, facts));
   if (marks.some((mark) => Temporal.Instant.compare(mark, at) >= 0))
     return { ...found, covered: 'yes' };
+  if (path.broken && isBehindHole(found, at, { ...facts, progress: known }))
+    return holeBehind(found);
   if (path.broken || known === undefined) return { ...found, covered: 'unknown' };
   if (Temporal.Instant.compare(at, known.at) > 0)
     return { outcome: 'after last wal', at: known.at, lsn: path.toLsn };
   // The store must have what the receiver told of: files can vanish.
   return { ...found, covered: compareLsn(known.lsn, path.toLsn) <= 0 ? 'yes' : 'unknown' };
+}
+
+/** The log was known to be longer than what leads up to the hole before that moment came. */
+function isBehindHole(
+  { base, path }: Candidate,
+  at: Temporal.Instant,
+  facts: ChoiceFacts,
+): boolean {
+  const { backups, progress, beyond = [] } = facts;
+  const told = backups
+    // On another timeline the same position is of another moment.
+    .filter(({ timeline }) => timeline === path.timeline)
+    .map(({ systemId, endLsn, endedAt }): WalKnown => {
+      return { systemId, lsn: endLsn, at: Temporal.Instant.from(endedAt) };
+    });
+  return [...told, ...beyond, ...(progress === undefined ? [] : [progress])].some(
+    (known) =>
+      known.systemId === base.systemId &&
+      compareLsn(known.lsn, path.toLsn) > 0 &&
+      Temporal.Instant.compare(known.at, at) <= 0 &&
+      !isAhead(known.at, facts),
+  );
 }
 
 /** Two machines' clocks differ by less without anybody's fault. */

@@ -3,12 +3,14 @@
  * adds up to which moment the log is known to be complete, and which copies were found bad. All stores
  * are looked at together: a backup may come from one of them and its log from another.
  */
+import { z } from 'zod';
+
 import type { BackupListing, BackupSummary, Engine } from '../engines/engine.ts';
 import { joinInventories } from '../engines/joined-wal.ts';
 import { noneReadable } from '../engines/unreadable.ts';
 import type { WalArchive, WalInventory } from '../engines/wal-archive.ts';
 import type { ServerName } from '../kernel/ids.ts';
-import { compareLsn, isLsn } from '../kernel/lsn.ts';
+import { compareLsn, isLsn, toLsn } from '../kernel/lsn.ts';
 import { isProblem, type Problem } from '../kernel/problem.ts';
 import { type BaseChoice, chooseBase, type WalKnown } from './choose-base.ts';
 import { type Copy, chooseCopies, failedOnly, sayCopies } from './copies.ts';
@@ -26,7 +28,7 @@ const ALIVE_MS = 60_000;
 export interface SurveyDeps extends Pick<RecoveryDeps, 'ring' | 'storesOf' | 'clock'> {
   readonly engine: Pick<Engine, 'listBackups'>;
   readonly walArchive: Pick<WalArchive, 'inventory'>;
-  readonly catalog: Pick<RecoveryDeps['catalog'], 'walProgress' | 'backups'>;
+  readonly catalog: Pick<RecoveryDeps['catalog'], 'walProgress' | 'backups' | 'findings'>;
 }
 
 export interface Survey {
@@ -95,6 +97,7 @@ export async function surveyStores(
       backups: chooseCopies(copies).map(([{ summary }]) => summary),
       inventories: logs,
       progress: await knownProgress(deps, server, seen),
+      beyond: await toldHoles(deps, server),
       failed: failedOnly(copies),
       now: deps.clock.now(),
     },
@@ -253,4 +256,23 @@ async function knownProgress(
       newest = { systemId: row.systemId, lsn: row.storedLsn, at };
   }
   return newest;
+}
+
+/** As archiving tells of it. */
+const ToldHole = z.object({
+  code: z.literal('ARCHIVING_LOG_HOLE'),
+  hole: z.object({ systemId: z.string(), toLsn: z.string().refine(isLsn) }),
+  until: z.string(),
+});
+
+async function toldHoles(
+  { catalog }: SurveyDeps,
+  server: ServerName,
+): Promise<readonly WalKnown[]> {
+  const findings = (await catalog.findings?.list(server)) ?? [];
+  return findings.flatMap((finding) => {
+    const { hole, until } = ToldHole.safeParse(finding).data ?? {};
+    if (hole === undefined || until === undefined) return [];
+    return [{ systemId: hole.systemId, lsn: toLsn(hole.toLsn), at: Temporal.Instant.from(until) }];
+  });
 }

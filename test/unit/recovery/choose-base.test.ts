@@ -184,7 +184,10 @@ test('chooseBase() goes around a hole when a backup was taken behind it', () => 
 test('chooseBase() passes over a backup whose own WAL is gone', () => {
   const all = facts([backup(0), backup(5.95)], [run(0, 5.96), run(7, 12)]);
 
-  expect(baseOf(chooseBase(all, time(6.5)))).toBe(backup(0).backupId);
+  const xid: Target = { kind: 'xid', asked: 'xid:700', xid: '700' };
+  expect(baseOf(chooseBase(all, xid))).toBe(backup(0).backupId);
+  // That moment lies in what is gone.
+  expect(chooseBase(all, time(6.5)).outcome).toBe('hole');
 });
 
 test('chooseBase() takes a damaged backup only when there is no other', () => {
@@ -289,4 +292,34 @@ test('chooseBase() does not take the end of the log for the newest moment when a
   });
 
   expect(choice).toMatchObject({ outcome: 'hole', base: { backupId: newer.backupId } });
+});
+
+test('a time behind a hole is refused once it is known that the log had grown beyond it by then', () => {
+  // Taken at hour 1; the segments of hours 4 to 5 are missing; the receiver told of hour 12.
+  const world = facts([backup(1)], [run(1, 4), run(5, 12)]);
+  const noticed = { systemId: '7341', lsn: lsnAt(5), at: Temporal.Instant.from(momentAt(6)) };
+
+  expect(chooseBase(world, time(3)).outcome).toBe('found');
+  expect(chooseBase(world, time(8))).toMatchObject({ outcome: 'found', covered: 'unknown' });
+  const told = { ...world, beyond: [noticed] };
+  expect(chooseBase(told, time(3))).toMatchObject({ outcome: 'found', covered: 'unknown' });
+  expect(chooseBase(told, time(8)).outcome).toBe('hole');
+  expect(chooseBase(world, time(12)).outcome).toBe('hole');
+  // Another cluster's position, or a moment that a wrong clock told, shows nothing.
+  const other = { ...world, beyond: [{ ...noticed, systemId: '99' }] };
+  expect(chooseBase(other, time(8)).outcome).toBe('found');
+  const early = { ...told, now: Temporal.Instant.from(momentAt(2)) };
+  expect(chooseBase(early, time(8)).outcome).toBe('found');
+});
+
+test('a bad backup behind a hole shows that a time after it lies behind the hole', () => {
+  // The log of the backup of hour 6 itself is not whole: it cannot be begun from.
+  const backups = [backup(1), backup(6)];
+  const world = { ...facts(backups, [run(1, 4), run(7, 12)]), progress: undefined };
+
+  expect(chooseBase(world, time(8)).outcome).toBe('hole');
+  expect(chooseBase(world, time(5)).outcome).toBe('found');
+  // After a failover the same position is of another moment.
+  const left = { ...world, backups: [backup(1), backup(6, { timeline: 7 })] };
+  expect(chooseBase(left, time(8)).outcome).toBe('found');
 });
