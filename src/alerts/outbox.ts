@@ -34,7 +34,10 @@ export interface Delivery {
 type DeliveryDeps = Pick<AlertsDeps, 'clock' | 'log' | 'random' | 'links'> & {
   readonly pager: Pager;
   readonly catalog: Pick<AlertsDeps['catalog'], 'findings' | 'installation'> & {
-    readonly outbox: Pick<AlertsDeps['catalog']['outbox'], 'undelivered' | 'note' | 'strikeOff'>;
+    readonly outbox: Pick<
+      AlertsDeps['catalog']['outbox'],
+      'undelivered' | 'lastAccepted' | 'note' | 'strikeOff'
+    >;
   };
 };
 
@@ -49,7 +52,7 @@ export function openDelivery(deps: DeliveryDeps): Delivery {
   return {
     async deliver({ signal }) {
       const undelivered = await deps.catalog.outbox.undelivered();
-      const struck = overtaken(undelivered);
+      const struck = overtaken(undelivered, await standingOf(deps, undelivered));
       for (const rows of struck) await strikeOff(deps, waits, rows);
       const gone = new Set(struck.flat().map(({ seq }) => seq));
       const heads = headsOf(undelivered.filter(({ seq }) => !gone.has(seq)));
@@ -72,22 +75,38 @@ export function headsOf(undelivered: readonly OutboxRecord[]): readonly OutboxRe
   return [...first.values()];
 }
 
+/** Of the keys where something was refused those whose page was taken and not taken back since. */
+async function standingOf(
+  { catalog }: DeliveryDeps,
+  undelivered: readonly OutboxRecord[],
+): Promise<ReadonlySet<string>> {
+  const standing = new Set<string>();
+  for (const { dedupKey, state } of headsOf(undelivered)) {
+    if (state !== 'refused') continue;
+    const taken = await catalog.outbox.lastAccepted(dedupKey);
+    if (taken?.action === 'trigger') standing.add(dedupKey);
+  }
+  return standing;
+}
+
 /**
  * Of each key what was refused and need not be told any more, because of what comes behind it: a trigger and
- * its resolve together; of a page that was told again only that telling, since the first was taken and must
- * be taken back; a resolve whose page is triggered anew. What was only not answered may have been taken: it
- * and what is behind it must still arrive. Pure.
+ * its resolve together; only the trigger where a page of the key stands at the pager, taken before, which
+ * that resolve must take back; a resolve whose page is triggered anew. What was only not answered may have
+ * been taken: it and what is behind it must still arrive. Pure.
  */
 export function overtaken(
   undelivered: readonly OutboxRecord[],
+  standing: ReadonlySet<string>,
 ): readonly (readonly OutboxRecord[])[] {
   return headsOf(undelivered).flatMap((head) => {
     const next = undelivered.find(({ dedupKey, seq }) => {
       return dedupKey === head.dedupKey && seq > head.seq;
     });
     if (head.state !== 'refused' || next === undefined) return [];
-    const isPair = head.action === 'trigger' && next.action === 'resolve' && !isAgain(head);
-    return [isPair ? [head, next] : [head]];
+    const isPair = head.action === 'trigger' && next.action === 'resolve';
+    const isTaken = isAgain(head) || standing.has(head.dedupKey);
+    return [isPair && !isTaken ? [head, next] : [head]];
   });
 }
 
@@ -102,12 +121,13 @@ async function strikeOff(
 ): Promise<void> {
   const [head] = rows;
   if (head === undefined) return;
-  const isPair = rows.length > 1;
+  // Whose run was told that its page was refused must hear that it is over; of one told again nobody was.
+  const isOver = head.action === 'trigger' && !isAgain(head);
   const at = utcText(deps.clock.now());
-  const runs = isPair ? await runsOf(deps, head) : [];
+  const runs = isOver ? await runsOf(deps, head) : [];
   const events = runs.map((runId) => pagedEvent(runId, at, { outcome: 'over' }));
   const seqs = rows.map(({ seq }) => seq);
-  await deps.catalog.outbox.strikeOff(seqs, isPair ? OVER : OVERTAKEN, events);
+  await deps.catalog.outbox.strikeOff(seqs, isOver ? OVER : OVERTAKEN, events);
   for (const seq of seqs) waits.delete(seq);
   const { server, action, dedupKey: page } = head;
   deps.log.warn('A page was overtaken before the pager took it', { server, action, page });

@@ -240,8 +240,8 @@ export interface OutboxRecords {
   undelivered(): Promise<readonly OutboxRecord[]>;
   /** The trigger of each key that was not resolved since, oldest first. */
   open(): Promise<readonly OutboxRecord[]>;
-  /** What was accepted last. */
-  lastAccepted(): Promise<OutboxRecord | undefined>;
+  /** What was accepted last, of all keys or of one. */
+  lastAccepted(dedupKey?: string): Promise<OutboxRecord | undefined>;
   /** One more attempt and what came of it; of `events` those whose run has been told of a page before. */
   note(
     seq: number,

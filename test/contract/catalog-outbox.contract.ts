@@ -133,6 +133,8 @@ export function outboxContract(open: OpenCatalog): void {
       'waits',
     ]);
     expect(await outbox.lastAccepted()).toMatchObject({ dedupKey: 'last', action: 'resolve' });
+    expect(await outbox.lastAccepted('open')).toMatchObject({ dedupKey: 'open' });
+    expect(await outbox.lastAccepted('waits')).toBeUndefined();
     // A key that was forgotten begins anew.
     await outbox.add({ rows: [{ ...resolve, dedupKey: 'ended' }] });
     expect(await outbox.undelivered()).toHaveLength(2);

@@ -33,8 +33,8 @@ export function outboxRecords(database: Database): OutboxRecords {
 
     open: () => database.read(openRows),
 
-    async lastAccepted() {
-      const row = await database.read(lastAcceptedRow);
+    async lastAccepted(dedupKey) {
+      const row = await database.read((session) => lastAcceptedRow(session, dedupKey));
       return row === undefined ? undefined : toOutbox(row);
     },
 
@@ -89,9 +89,14 @@ function openRows(session: Session): readonly OutboxRecord[] {
   return session.all(query.orderBy('seq')).map(toOutbox);
 }
 
-function lastAcceptedRow(session: Session): Selectable<OutboxTable> | undefined {
-  const query = sql.selectFrom('outbox').selectAll().where('state', '=', 'accepted');
-  return session.first(query.orderBy('accepted_at', 'desc').orderBy('seq', 'desc').limit(1));
+function lastAcceptedRow(session: Session, dedupKey?: string): Selectable<OutboxTable> | undefined {
+  const taken = sql.selectFrom('outbox').selectAll().where('state', '=', 'accepted');
+  // Of one key what comes first is taken first, whatever a clock that was put back says.
+  const query =
+    dedupKey === undefined
+      ? taken.orderBy('accepted_at', 'desc')
+      : taken.where('dedup_key', '=', dedupKey);
+  return session.first(query.orderBy('seq', 'desc').limit(1));
 }
 
 const ENDED = ['accepted', 'over'];

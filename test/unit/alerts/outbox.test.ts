@@ -48,6 +48,7 @@ describe('headsOf()', () => {
 });
 
 describe('overtaken()', () => {
+  const NONE: ReadonlySet<string> = new Set();
   const refused = row(1, { state: 'refused' });
   const resolve = row(3, { action: 'resolve' });
   const other = row(2, { dedupKey: 'other', action: 'resolve' });
@@ -55,20 +56,20 @@ describe('overtaken()', () => {
   test('is a trigger that was refused, with its resolve; what comes after it is sent', () => {
     const rows = [refused, other, resolve, row(4)];
 
-    expect(overtaken(rows)).toEqual([[refused, resolve]]);
+    expect(overtaken(rows, NONE)).toEqual([[refused, resolve]]);
   });
 
   test('is nothing that still stands, was perhaps taken, or takes back what was taken', () => {
-    expect(overtaken([refused, other])).toEqual([]);
-    expect(overtaken([row(1, { attempts: 4, said: 'timeout' }), resolve])).toEqual([]);
-    expect(overtaken([row(3, { action: 'resolve' }), row(4)])).toEqual([]);
-    expect(overtaken([row(3, { action: 'resolve', state: 'refused' })])).toEqual([]);
+    expect(overtaken([refused, other], NONE)).toEqual([]);
+    expect(overtaken([row(1, { attempts: 4, said: 'timeout' }), resolve], NONE)).toEqual([]);
+    expect(overtaken([row(3, { action: 'resolve' }), row(4)], NONE)).toEqual([]);
+    expect(overtaken([row(3, { action: 'resolve', state: 'refused' })], NONE)).toEqual([]);
   });
 
   test('is a resolve that was refused when its page is triggered anew, and only that', () => {
     const taken = row(3, { action: 'resolve', state: 'refused' });
 
-    expect(overtaken([taken, row(4), row(5, { action: 'resolve' })])).toEqual([[taken]]);
+    expect(overtaken([taken, row(4), row(5, { action: 'resolve' })], NONE)).toEqual([[taken]]);
   });
 
   test('is what was told again and refused, but never the resolve of what was taken before', () => {
@@ -84,7 +85,7 @@ describe('overtaken()', () => {
     };
     const again = row(2, { state: 'refused', page });
 
-    expect(overtaken([again, resolve])).toEqual([[again]]);
+    expect(overtaken([again, resolve], NONE)).toEqual([[again]]);
   });
 });
 
@@ -125,6 +126,10 @@ function delivering(...given: readonly OutboxRecord[]) {
       outbox: {
         undelivered: async () =>
           Promise.resolve(rows.filter(({ state }) => state !== 'accepted' && state !== 'over')),
+        lastAccepted: async (key) =>
+          Promise.resolve(
+            rows.findLast(({ state, dedupKey }) => state === 'accepted' && dedupKey === key),
+          ),
         async note(seq, { state, said }) {
           change([seq], { state, said });
           return Promise.resolve();
@@ -177,6 +182,19 @@ describe('openDelivery()', () => {
     expect(await at.deliver()).toEqual(['trigger k']);
 
     expect(at.rows.map(({ state }) => state)).toEqual(['over', 'accepted']);
+  });
+
+  test('takes back a page that stands, though all that came after it was refused', async () => {
+    const at = delivering(row(1, { state: 'accepted' }), row(2, { action: 'resolve' }));
+    expect(await at.deliver()).toEqual(['resolve k']);
+    at.rows.push(row(3));
+    expect(await at.deliver()).toEqual(['trigger k']);
+    at.rows.push(row(4, { action: 'resolve' }));
+    at.pager.answers = 'accepted';
+
+    expect(await at.deliver()).toEqual(['resolve k']);
+
+    expect(at.rows.map(({ state }) => state)).toEqual(['accepted', 'over', 'over', 'accepted']);
   });
 
   test('tells where the run is seen, and does not wait for that', async () => {
