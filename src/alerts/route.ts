@@ -87,7 +87,7 @@ export function pagesOf(standing: Standing): readonly NewOutboxRow[] {
   return [...resolves, ...triggers, ...reminders];
 }
 
-/** By key: of several that tell one thing, one that stands. */
+/** By key: of several that tell one thing, one that stands; of those the one that a run said last. */
 function wantedOf({
   findings,
   servers,
@@ -100,10 +100,15 @@ function wantedOf({
     if (!isOurs || !isPaged(finding)) continue;
     const key = dedupKeyOf(installation, finding);
     const before = wanted.get(key);
-    if (before === undefined || (!stands(before, now) && stands(finding, now)))
-      wanted.set(key, finding);
+    if (before === undefined || isRather(finding, before, now)) wanted.set(key, finding);
   }
   return wanted;
+}
+
+function isRather(one: PagedFinding, other: PagedFinding, now: Temporal.Instant): boolean {
+  if (stands(one, now) !== stands(other, now)) return stands(one, now);
+  // Otherwise what a later run says is no news behind what says it without one.
+  return secondOf(one.runId ?? '') > secondOf(other.runId ?? '');
 }
 
 /** What is still on its way is told anyway; what nobody took, the outbox tells until somebody does. */

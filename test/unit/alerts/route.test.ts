@@ -127,6 +127,21 @@ describe('pagesOf()', () => {
     expect(pages([finding('PROOF_FAILED', { runId: first })], [taken(row, 1)])).toEqual([]);
   });
 
+  test('tells again what a later run says, also behind what no run has said', () => {
+    const [first, second] = ['r-20261121T040000-3fa9c1', 'r-20261122T040000-000001'];
+    const [row] = pages([finding('PROOF_UNDECIDED', { runId: first })]);
+    const overdue = finding('NOT_VERIFIED');
+    const newer = finding('PROOF_UNDECIDED', { runId: second });
+
+    for (const both of [
+      [overdue, newer],
+      [newer, overdue],
+    ])
+      expect(pages(both, [taken(row, 1)])).toMatchObject([{ again: true, runId: second }]);
+    const [again] = pages([overdue, newer]);
+    expect(pages([overdue, newer], [taken(again, 1)])).toEqual([]);
+  });
+
   test.each([
     ['NOT_VERIFIED', 'PROOF_UNDECIDED'],
     ['BACKUP_OVERDUE', 'BACKUP_FAILED'],
