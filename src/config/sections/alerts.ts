@@ -3,6 +3,9 @@ import { z } from 'zod';
 
 import { durationText } from '../values.ts';
 
+/** Told oftener than that, what nobody has had the time to look at rings all night. */
+const REMIND_MIN_MINUTES = 15;
+
 const webUrl = z.string().regex(/^https?:\/\//, 'must begin with https:// or http://');
 const hostUrl = z
   .string()
@@ -26,5 +29,16 @@ export const AlertsSection = z.strictObject({
   undelivered_after: durationText.default('PT5M'),
   /** A page that was taken so long ago, and tells what still stands, is sent again: it may have been
    * resolved by hand. Where it is open or acknowledged nobody hears it. */
-  remind_after: durationText.default('PT4H'),
+  remind_after: durationText
+    .refine(isLongEnough, `must be at least PT${REMIND_MIN_MINUTES}M`)
+    .default('PT4H'),
 });
+
+/** What is no length of time the check before has refused. */
+function isLongEnough(text: string): boolean {
+  try {
+    return Temporal.Duration.from(text).total('minutes') >= REMIND_MIN_MINUTES;
+  } catch {
+    return true;
+  }
+}

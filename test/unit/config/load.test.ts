@@ -115,6 +115,15 @@ slack:
     expect(told).not.toContain('too-short');
   });
 
+  test.each(['PT0S', '-PT1H', 'PT14M'])('tells no page again after %s', (after) => {
+    const text = `${GOOD}\nalerts: { remind_after: ${after} }`;
+
+    expect(issuesOf(text)).toContainEqual(
+      expect.stringMatching(/alerts\.remind_after: must be at least PT15M$/),
+    );
+    expect(issuesOf(text.replace(after, 'PT15M')).join()).not.toContain('alerts');
+  });
+
   test('refuses approvals that nobody can satisfy', () => {
     const secrets = { SHOP_PASSWORD: 'x', SLACK_BOT_TOKEN: 'x', SLACK_SIGNING_SECRET: 'x' };
 
