@@ -67,11 +67,11 @@ function keyIssues(key: KeyReport): readonly KeyIssue[] {
   const readable = places.filter(({ readable: is }) => is === true).map(({ place }) => place);
   if (undecided === undefined && readable.length === 0)
     return whereNeeded(key).map((server) => nowhere(key, server));
-  const agreed = places.filter(({ code, readable: is }) => is !== true && code !== KEY_DIFFERS);
+  const otherwise = places.filter(({ code, readable: is }) => is !== true && code !== KEY_DIFFERS);
   return [
     ...(undecided === undefined ? [] : [differing(key, undecided.problem ?? '')]),
     ...places.filter(isWrong).map((place) => wrongAt(keyId, place, readable.join(' and '))),
-    ...agreed.map((place) => notAt(keyId, place)),
+    ...otherwise.map((place) => notAt(keyId, place)),
     ...uses.flatMap((use) => proofIssues(keyId, use)),
   ];
 }

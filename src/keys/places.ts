@@ -82,25 +82,27 @@ export function differingOf(tried: Tried): Differing | undefined {
   const { keyId, holders, opened, proofs, isWhole } = tried;
   if (holders.length < 2) return undefined;
   const openers = holders.filter((one) => opened.has(one));
-  const isSure = isWhole && proofs.every(({ proved }) => proved !== null);
+  const isSure = isWhole && proofs.every(({ proved }) => proved === true);
   const [first] = openers;
   if (first !== undefined && openers.length === 1 && isSure) {
     const wrong = holders.filter((one) => one !== first);
     const verb = wrong.flatMap(({ places }) => places).length === 1 ? 'holds' : 'hold';
-    const why = `${named(wrong)} ${verb} another key under the name "${keyId}" than ${named([first])}, whose key decrypts what is stored`;
+    const why = `${named(wrong)} ${verb} another key under the name "${keyId}" than ${named([first])}, whose key decrypts the oldest and the newest of what is stored`;
     return { right: first, why };
   }
   const why = `${named(holders)} hold different keys under the name "${keyId}"`;
-  return { right: undefined, why: `${why}, and ${untold(tried, openers.length)}` };
+  return { right: undefined, why: `${why}, and ${untold(tried, openers)}` };
 }
 
-function untold({ proofs, isWhole }: Tried, openers: number): string {
-  if (openers > 1) return 'each of them decrypts a part of what is stored';
+function untold({ proofs, isWhole }: Tried, openers: readonly Holders[]): string {
+  if (openers.length > 1) return 'each of them decrypts a part of what is stored';
   if (!isWhole || proofs.some(({ proved }) => proved === null))
     return 'not all of what is stored could be read to tell which is right';
-  return proofs.length === 0
-    ? 'nothing is stored that tells which is right'
-    : 'none of them decrypts what is stored';
+  if (proofs.length === 0) return 'nothing is stored that tells which is right';
+  // What it does not decrypt may be damaged, or need a key that nobody has any more.
+  return openers.length === 0
+    ? 'none of them decrypts the oldest and the newest of what is stored'
+    : `the key of ${named(openers)} decrypts only a part of the oldest and the newest of what is stored`;
 }
 
 function named(holders: readonly Holders[]): string {

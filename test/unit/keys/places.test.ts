@@ -93,7 +93,19 @@ describe('when two regions hold different keys under one name', () => {
     const ring = keyRing(new Map([['k3', randomBytes(32)]]));
     await putWith(store, name, ring);
 
-    expect(await undecided(withOther('k3'), store)).toMatch(/none of them decrypts what is stored/);
+    expect(await undecided(withOther('k3'), store)).toMatch(
+      /none of them decrypts the oldest and the newest of what is stored/,
+    );
+  });
+
+  test('names none where one decrypts the newest, and nobody the oldest', async () => {
+    const store = await filled();
+    const lost = keyRing(new Map([['k2', randomBytes(32)]]));
+    await putWith(store, walName(9), lost);
+
+    expect(await undecided(withOther('k2'), store)).toMatch(
+      /the key of us-west-2 decrypts only a part of the oldest and the newest of what is stored/,
+    );
   });
 
   test('names none while a store could not be read', async () => {
