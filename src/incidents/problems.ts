@@ -22,6 +22,13 @@ export const PROOF_NOT_FAILED: ProblemKind = {
   fault: 'request',
 };
 
+export const NO_PROOF_FAILED: ProblemKind = {
+  code: 'INCIDENT_NO_PROOF_FAILED',
+  retry: 'never',
+  hint: 'Prove the backup with `verify`; if it fails, open the walk again.',
+  fault: 'request',
+};
+
 export const INCIDENT_NOT_ALLOWED: ProblemKind = {
   code: 'INCIDENT_NOT_ALLOWED',
   retry: 'never',

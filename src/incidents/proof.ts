@@ -1,9 +1,12 @@
-/** Which copy a walk about a damaged backup is about. Refuses a run that is no failed proof of that server. */
+/**
+ * Which copy a walk about a damaged backup is about. Refuses a run that is no failed proof of that server, and
+ * a server of which no failed proof stands: nobody could say what the walk is about, or when it is over.
+ */
 import { z } from 'zod';
 
 import { Problem } from '../kernel/problem.ts';
 import type { IncidentDeps, OpenIncident } from './incidents.ts';
-import { PROOF_NOT_FAILED } from './problems.ts';
+import { NO_PROOF_FAILED, PROOF_NOT_FAILED } from './problems.ts';
 import { FailedProof } from './walk.ts';
 
 const Failed = z.looseObject({
@@ -17,14 +20,22 @@ const Standing = FailedProof.extend({ code: z.literal('PROOF_FAILED') });
 
 type Needed = Pick<IncidentDeps, 'gate' | 'catalog'>;
 
-/** Null: nobody named one, and none stands. @throws Problem INCIDENT_PROOF_NOT_FAILED */
+/** @throws Problem INCIDENT_PROOF_NOT_FAILED, INCIDENT_NO_PROOF_FAILED */
 export async function proofOf(
   { gate, catalog }: Needed,
   { proof: runId, server }: Pick<OpenIncident, 'proof' | 'server'>,
-): Promise<FailedProof | null> {
+): Promise<FailedProof> {
   if (runId === undefined) {
     const findings = await catalog.findings.list(server);
-    return findings.flatMap((one) => Standing.safeParse(one).data ?? []).map(plain)[0] ?? null;
+    const [standing] = findings.flatMap((one) => Standing.safeParse(one).data ?? []);
+    if (standing !== undefined) return plain(standing);
+    throw new Problem(
+      NO_PROOF_FAILED,
+      `Cannot lead through a damaged backup of ${server}: no proof of it has failed and stands`,
+      {
+        hint: `Prove the backup that you suspect with \`verify ${server}\`, and its store with \`--store\`; if it fails, open the walk again.`,
+      },
+    );
   }
   const run = await gate().find(runId);
   const failed = Failed.safeParse(run?.result).data;

@@ -27,32 +27,53 @@ export const SCENARIOS: readonly Scenario[] = [
     id: 'bad change',
     title: 'A migration or deploy did damage',
     phrase: 'a change did damage',
-    words: ['change', 'migration', 'deploy', 'damage'],
+    words: ['change', 'migration', 'deploy'],
   },
   {
     id: DAMAGED_BACKUP,
     title: 'A backup failed its proof',
     phrase: 'a backup failed its proof',
-    words: ['backup', 'proof', 'damaged', 'unverified'],
+    words: ['proof', 'unverified'],
   },
 ];
+
+/** May be said of a change and of a backup: a wrong walk is worse than one question more. */
+const VAGUE = ['damage', 'damaged', 'backup'];
 
 /** Reads `gone`, `rows or a table gone`, `bad change`, `migration`. @throws Problem INCIDENT_WORDS_WRONG */
 export function readScenario(text: string): Scenario {
   const said = text.trim().toLowerCase();
-  const found =
-    SCENARIOS.find(({ id, title }) => id === said || title.toLowerCase() === said) ??
-    SCENARIOS.find(({ words }) => said.split(/\W+/).some((word) => words.includes(word)));
-  if (found !== undefined) return found;
+  const exact = SCENARIOS.find(({ id, title }) => id === said || title.toLowerCase() === said);
+  if (exact !== undefined) return exact;
+  const tokens = said.split(/\W+/);
+  const fitting = SCENARIOS.filter(({ words }) => words.some((word) => tokens.includes(word)));
+  const [found, ...more] = fitting;
+  if (found !== undefined && more.length === 0) return found;
+  if (found !== undefined) throw unclear(text, fitting);
+  if (VAGUE.some((word) => tokens.includes(word))) throw unclear(text, SCENARIOS);
+  throw unknown(text, said);
+}
+
+function unclear(text: string, fitting: readonly Scenario[]): Problem {
+  return new Problem(INCIDENT_WORDS, `Cannot tell which runbook "${text}" asks for`, {
+    hint: `Say which: ${sayEach(fitting)}.`,
+  });
+}
+
+function unknown(text: string, said: string): Problem {
   const near = nearestWord(
     said,
     SCENARIOS.flatMap(({ words }) => words),
   );
-  const known = SCENARIOS.map(({ id }) => `\`--what "${id}"\``).join(' or ');
-  throw new Problem(INCIDENT_WORDS, `Cannot lead through "${text}": no runbook is for it`, {
+  const known = sayEach(SCENARIOS);
+  return new Problem(INCIDENT_WORDS, `Cannot lead through "${text}": no runbook is for it`, {
     hint:
       near === undefined ? `Say ${known}.` : `Did you mean \`${near}\`? Otherwise say ${known}.`,
   });
+}
+
+function sayEach(scenarios: readonly Scenario[]): string {
+  return scenarios.map(({ id }) => `\`--what "${id}"\``).join(' or ');
 }
 
 /**

@@ -95,6 +95,14 @@ describe('the runbooks', () => {
   });
 });
 
+test('no proof of another store ticks the store that failed', () => {
+  const book = BOOKS.require('damaged-backup.md');
+  const step = book.steps.find(({ title }) => title === 'Prove the store that failed');
+  if (step === undefined) throw new Error('There is no such step');
+
+  expect(fillStep(step, book.inputs, { server: 'shop' }).missing).toEqual(['store']);
+});
+
 /** Empty: it fits. */
 function misfitOfCommand(line: string): string {
   try {

@@ -87,8 +87,35 @@ describe('scenarios', () => {
     ['table dropped', 'rows or a table gone'],
     ['bad change', 'bad change'],
     ['a migration', 'bad change'],
+    ['a deploy did damage', 'bad change'],
+    ['damaged backup', 'damaged backup'],
+    ['proof failed', 'damaged backup'],
   ])('are read from what people type: %s', (text, id) => {
     expect(readScenario(text).id).toBe(id);
+  });
+
+  test.each([
+    'damaged',
+    'orders damaged',
+    'data is damaged',
+    'no backup of orders',
+    'backup damage',
+  ])('are asked for, not guessed, where two may be meant: %s', (text) => {
+    expect(() => readScenario(text)).toThrow(
+      expect.objectContaining({
+        hint: expect.stringMatching(
+          /`--what "bad change"` or `--what "damaged backup"`/,
+        ) as unknown,
+      }),
+    );
+  });
+
+  test('are asked for by the two that fit', () => {
+    expect(() => readScenario('rows deleted by a migration')).toThrow(
+      expect.objectContaining({
+        hint: 'Say which: `--what "rows or a table gone"` or `--what "bad change"`.',
+      }),
+    );
   });
 
   test('lead to the page that loses least: one that keeps the rest where the tables are known', () => {
