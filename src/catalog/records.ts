@@ -154,12 +154,16 @@ export interface ScheduleRecords {
 }
 
 export interface FindingRecords {
-  /** Opens it, or keeps it open; `since` stays that of the first time. Answers true when it is new. */
+  /**
+   * Opens it, or keeps it open; `since` stays that of the first time. Answers true when it is new. With
+   * `instead` it is only changed, where it still stands as `list()` gave it, and never opened anew.
+   */
   open(row: {
     readonly code: string;
     readonly server: string;
     readonly finding: Json;
     readonly at: string;
+    readonly instead?: Json;
   }): Promise<boolean>;
   close(code: string, server: string): Promise<boolean>;
   list(server?: string): Promise<readonly Json[]>;

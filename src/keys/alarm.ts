@@ -17,13 +17,11 @@ import type { Log } from '../kernel/log.ts';
 import { formatUtc } from '../kernel/moment.ts';
 import type { Service } from '../kernel/service.ts';
 import { LOST_KEY } from './judge.ts';
-import { ripen, UNTOLD_MAX_HOURS } from './kept-findings.ts';
+import { GRACE_HOURS, ripen, UNTOLD_MAX_HOURS } from './kept-findings.ts';
 
 const NAME = 'keys:alarm';
 const CODE = 'KEYS_NOT_CHECKED';
 const LOOK_EVERY_MS = 60_000;
-/** A check may take an hour, and wait for its turn. */
-const GRACE_HOURS = 2;
 /** Checks are daily, and rotations rare: among so many the last one that ended is found. */
 const RUNS_MAX = 200;
 
@@ -99,10 +97,11 @@ export function judgeChecks(judged: JudgedChecks): Finding | undefined {
   const since = endedAt ?? firstBackupAt;
   const due = dueAt(now.subtract({ hours: GRACE_HOURS }));
   if (firstBackupAt === undefined || since === undefined || !isBefore(since, due)) return undefined;
-  const isLong = isBefore(since, dueAt(now.subtract({ hours: UNTOLD_MAX_HOURS })));
+  const longAgo = now.subtract({ hours: UNTOLD_MAX_HOURS + GRACE_HOURS });
+  const isLong = isBefore(since, dueAt(longAgo));
   const last =
     endedAt === undefined
-      ? 'No check of the keys has ever come to its end'
+      ? noneEnded(runs.length)
       : `The last check of the keys that came to its end did so at ${formatUtc(Temporal.Instant.from(endedAt))}`;
   return {
     code: CODE,
@@ -113,6 +112,13 @@ export function judgeChecks(judged: JudgedChecks): Finding | undefined {
     since: utcText(now),
     runbook: LOST_KEY,
   };
+}
+
+/** What is older than the runs that were looked at nobody knows here. */
+function noneEnded(looked: number): string {
+  return looked < RUNS_MAX
+    ? 'No check of the keys has ever come to its end'
+    : `Among the ${looked} newest runs of \`keys\` is no check that came to its end`;
 }
 
 /** What the check could not tell stands in KEY_UNPROVED: it has come to its end all the same. */

@@ -12,6 +12,10 @@ import type { KeyIssue } from './report.ts';
 
 /** Two checks of a daily schedule may pass over what is away for a night; the third wakes somebody. */
 export const UNTOLD_MAX_HOURS = 72;
+/** A check may take an hour, and wait for its turn: the one that may tell is let come to its end. */
+export const GRACE_HOURS = 2;
+
+const RIPE_HOURS = UNTOLD_MAX_HOURS + GRACE_HOURS;
 
 export interface Noticed {
   readonly issues: readonly KeyIssue[];
@@ -44,10 +48,13 @@ async function severityOf(
 ): Promise<Finding['severity']> {
   if (code !== UNPROVED) return severity;
   const known = (await records.list(server)).map((row) => Untold.safeParse(row).data);
-  return known.some((one) => isLong(one?.since, now)) ? 'page' : severity;
+  return known.some((one) => isLong(one?.since, now, UNTOLD_MAX_HOURS)) ? 'page' : severity;
 }
 
-/** Makes a page of what nobody could tell for long. */
+/**
+ * Makes a page of what nobody could tell for long, nor the check that is due then. What a check closes or
+ * says anew meanwhile is left as it is.
+ */
 export async function ripen(
   records: FindingRecords,
   server: string,
@@ -55,9 +62,9 @@ export async function ripen(
 ): Promise<void> {
   for (const row of await records.list(server)) {
     const untold = Untold.safeParse(row).data;
-    if (untold?.severity !== 'warn' || !isLong(untold.since, now)) continue;
+    if (untold?.severity !== 'warn' || !isLong(untold.since, now, RIPE_HOURS)) continue;
     const finding = { ...untold, severity: 'page' };
-    await records.open({ code: UNPROVED, server, finding, at: utcText(now) });
+    await records.open({ code: UNPROVED, server, finding, at: utcText(now), instead: row });
   }
 }
 
@@ -71,7 +78,7 @@ const Untold = z.object({
   runbook: z.string().default(LOST_KEY),
 });
 
-function isLong(since: string | undefined, now: Temporal.Instant): boolean {
+function isLong(since: string | undefined, now: Temporal.Instant, hours: number): boolean {
   if (since === undefined) return false;
-  return now.since(Temporal.Instant.from(since)).total('hours') >= UNTOLD_MAX_HOURS;
+  return now.since(Temporal.Instant.from(since)).total('hours') >= hours;
 }

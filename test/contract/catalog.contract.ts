@@ -165,10 +165,17 @@ function recordsContract(open: OpenCatalog): void {
       false,
     );
     expect(await findings.list('shop')).toEqual([{ n: 2, since: AT }]);
+    const stale = { ...finding, finding: { n: 3 }, at: LATER, instead: { n: 1, since: AT } };
+    expect(await findings.open(stale)).toBe(false);
+    expect(await findings.list('shop')).toEqual([{ n: 2, since: AT }]);
+    expect(await findings.open({ ...stale, instead: { n: 2, since: AT } })).toBe(false);
+    expect(await findings.list('shop')).toEqual([{ n: 3, since: AT }]);
     expect([await findings.close('SLOT', 'shop'), await findings.close('SLOT', 'shop')]).toEqual([
       true,
       false,
     ]);
+    await findings.open({ ...stale, instead: { n: 3, since: AT } });
+    expect(await findings.list('shop')).toEqual([]);
     const what = { what: 'unbounded slot', server: 'shop', actor: {}, reason: 'r', at: AT };
     await acknowledgements.acknowledge(what);
     expect(await acknowledgements.isAcknowledged('unbounded slot', 'shop')).toBe(true);

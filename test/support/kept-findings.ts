@@ -1,4 +1,4 @@
-/** Findings in memory, with the catalogue's one rule: `since` stays that of the first time. */
+/** Findings in memory, with the catalogue's rules: `since` stays, and `instead` opens nothing. */
 import { z } from 'zod';
 
 import type { FindingRecords } from '../../src/catalog/records.ts';
@@ -17,8 +17,9 @@ export function keptFindings(): KeptFindings {
     get told() {
       return [...rows.values()].map(({ code, severity }) => `${code} ${severity}`);
     },
-    async open({ code, server, finding, at }) {
+    async open({ code, server, finding, at, instead }) {
       const known = rows.get(`${code} ${server}`);
+      if (instead !== undefined && JSON.stringify(known) !== JSON.stringify(instead)) return false;
       rows.set(`${code} ${server}`, { ...Kept.parse(finding), since: known?.['since'] ?? at });
       return known === undefined;
     },

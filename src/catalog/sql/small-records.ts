@@ -81,7 +81,18 @@ export function findingRecords(database: Database): FindingRecords {
       const added = sql
         .insertInto('findings')
         .values({ code: row.code, server: row.server, finding, since: row.at });
+      const standing = sql
+        .selectFrom('findings')
+        .selectAll()
+        .where('code', '=', row.code)
+        .where('server', '=', row.server);
       return database.write((session) => {
+        if (row.instead !== undefined) {
+          const now = session.first(standing);
+          const text = now && writeJson(withSince(readJson(now.finding), now.since));
+          if (text === writeJson(row.instead)) session.change(known);
+          return false;
+        }
         if (session.change(known) > 0) return false;
         session.change(added);
         return true;

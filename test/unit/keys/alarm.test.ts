@@ -73,6 +73,22 @@ describe('judgeChecks()', () => {
     expect(judged('2026-11-23T12:00:00Z', [check(19)])?.severity).toBe('page');
   });
 
+  test('lets the check that is due come to its end before it pages', () => {
+    const runs = [failed(22), failed(21), failed(20), check(19)];
+
+    expect(judged('2026-11-23T05:30:00Z', runs)?.severity).toBe('warn');
+    expect(judged('2026-11-23T07:29:59Z', runs)?.severity).toBe('warn');
+    expect(judged('2026-11-23T07:30:00Z', runs)?.severity).toBe('page');
+  });
+
+  test('says what was looked at where there may have been more', () => {
+    const runs = Array.from({ length: 200 }, () => failed(22));
+
+    expect(judged('2026-11-22T12:00:00Z', runs)?.summary).toMatch(
+      /^Among the 200 newest runs of `keys` is no check/,
+    );
+  });
+
   test('waits as long as a rarer schedule does', () => {
     const weekly = every('30 5 * * 0');
 
@@ -154,10 +170,11 @@ describe('keysAlarm()', () => {
     await keepFindings(bot.findings, { issues: [UNTOLD], server: 'shop', now: bot.clock.now() });
     living.runs = [25, 24, 23, 22].map((day) => check(day));
 
-    bot.clock.jumpTo('2026-11-25T14:40:00Z');
+    // The check of the third day may still be at work.
+    bot.clock.jumpTo('2026-11-25T16:40:00Z');
     await bot.clock.advance(60_000);
     expect(bot.findings.told).toEqual(['KEY_UNPROVED warn']);
-    bot.clock.jumpTo('2026-11-25T14:50:00Z');
+    bot.clock.jumpTo('2026-11-25T16:50:00Z');
     await bot.clock.advance(60_000);
     expect(bot.findings.told).toEqual(['KEY_UNPROVED page']);
   });

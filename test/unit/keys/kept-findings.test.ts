@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { keepFindings } from '../../../src/keys/kept-findings.ts';
+import { keepFindings, ripen } from '../../../src/keys/kept-findings.ts';
 import type { KeyIssue } from '../../../src/keys/report.ts';
 import { keptFindings } from '../../support/kept-findings.ts';
 
@@ -36,4 +36,22 @@ test('what is certain is a page at once, and what was told of another server sta
   await keepFindings(findings, { issues: [], server: 'shop', now: START });
 
   expect(findings.told).toEqual(['KEY_COPY_MISSING page']);
+});
+
+test('what a check closes while it ripens is not opened again', async () => {
+  const findings = keptFindings();
+  await keepFindings(findings, { issues: [UNTOLD], server: 'shop', now: START });
+  const now = START.add({ hours: 75 });
+  const closing = {
+    ...findings,
+    async list(server?: string) {
+      const rows = await findings.list(server);
+      await keepFindings(findings, { issues: [], server: 'shop', now });
+      return rows;
+    },
+  };
+
+  await ripen(closing, 'shop', now);
+
+  expect(findings.told).toEqual([]);
 });
