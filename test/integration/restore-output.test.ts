@@ -1,5 +1,5 @@
 /** Bytes that go past the page cache into real files, and where that is refused. */
-import { writeFileSync } from 'node:fs';
+import { constants, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -64,6 +64,38 @@ test('writes as usual where the file system refuses, and goes on', async () => {
   output.close();
   expect((await readFile(path)).equals(content)).toBe(true);
 });
+
+test('goes past the page cache with what lies at whole pages, and with nothing else', async () => {
+  await using folder = await temporaryFolder();
+  const [pages, odd] = [join(folder.path, 'pages'), join(folder.path, 'odd')];
+  for (const path of [pages, odd]) writeFileSync(path, '');
+  const output = new RestoreOutput({ direct: true });
+
+  output.write(pages, [0, PAGE_BYTES, 1 << 20], Buffer.alloc(1 << 20), 0);
+  output.write(odd, [1, 100, 1 << 20], Buffer.alloc(1 << 20), 0);
+
+  expect([isOpenDirect(pages), isOpenDirect(odd)]).toEqual([[true], [false]]);
+  output.close();
+});
+
+/** Of each descriptor that is open for the file. */
+function isOpenDirect(path: string): readonly boolean[] {
+  const descriptors = readdirSync('/proc/self/fd').filter((fd) => linkOf(fd) === path);
+  return descriptors.map((fd) => {
+    const [, flags = '0'] =
+      /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')) ?? [];
+    return (Number.parseInt(flags, 8) & constants.O_DIRECT) !== 0;
+  });
+}
+
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    // The one that was read to list them.
+    return '';
+  }
+}
 
 test('tells what the disk says', () => {
   const output = new RestoreOutput({ direct: true });

@@ -73,7 +73,10 @@ interface OpenFrame {
 export class Packer implements AsyncDisposable {
   readonly #options: PackerOptions;
   readonly #lanes: Lane[];
-  readonly #packs: Pack[] = [];
+  /** All that were begun, in order. */
+  readonly #packs: Pick<Pack, 'key' | 'done'>[] = [];
+  /** Those that are not stored yet: few, however large the backup is. */
+  readonly #unstored = new Set<PackBody>();
   /** Shared, not handed over: memory that changes hands is counted as new by every thread's collector. */
   readonly #free: SharedArrayBuffer[] = [];
   /** Made so far; they are used again. */
@@ -91,16 +94,21 @@ export class Packer implements AsyncDisposable {
 
   /** True: take no more until `onRoom` is called. */
   get full(): boolean {
-    const waiting = this.#packs.reduce((sum, { body }) => sum + body.waitingPieces, 0);
     this.#wasFull =
-      this.#underWay >= FRAMES_PER_WORKER * this.#lanes.length || waiting > WAITING_PIECES_MAX;
+      this.#underWay >= FRAMES_PER_WORKER * this.#lanes.length ||
+      this.#waitingPieces > WAITING_PIECES_MAX;
     return this.#wasFull;
   }
 
   /** Memory for bytes on their way; sealed pieces are counted as if each were a whole segment. */
   get heldBytes(): number {
-    const waiting = this.#packs.reduce((sum, { body }) => sum + body.waitingPieces, 0);
-    return (this.#frames + waiting) * FRAME_BYTES;
+    return (this.#frames + this.#waitingPieces) * FRAME_BYTES;
+  }
+
+  get #waitingPieces(): number {
+    let pieces = 0;
+    for (const { waitingPieces } of this.#unstored) pieces += waitingPieces;
+    return pieces;
   }
 
   /**
@@ -141,7 +149,7 @@ export class Packer implements AsyncDisposable {
     this.#failed = true;
     await Promise.allSettled(this.#lanes.map(async ({ worker }) => worker.terminate()));
     if (this.#kept) return;
-    for (const { body } of this.#packs) body.destroy(new Error('The backup did not end'));
+    for (const body of this.#unstored) body.destroy(new Error('The backup did not end'));
     await Promise.allSettled(this.#packs.map(({ done }) => done));
     const signal = AbortSignal.timeout(REMOVE_MS);
     const { store } = this.#options;
@@ -182,7 +190,8 @@ export class Packer implements AsyncDisposable {
     }
     const pack = this.#beginPack(lane);
     lane.packs.push(pack);
-    this.#packs.push(pack);
+    const { key, done } = pack;
+    this.#packs.push({ key, done });
     return pack;
   }
 
@@ -205,7 +214,10 @@ export class Packer implements AsyncDisposable {
       storedBytes: 0,
       done: put.then(({ sizeBytes }) => ({ name, sizeBytes, frames: pack.frames })),
     };
-    pack.done.catch((error: unknown) => this.#fail(error));
+    this.#unstored.add(body);
+    pack.done
+      .finally(() => this.#unstored.delete(body))
+      .catch((error: unknown) => this.#fail(error));
     const { compression = CHEAPEST } = this.#options;
     send(lane, { kind: 'begin', dataKey, associated: associatedData(identity), compression });
     return pack;

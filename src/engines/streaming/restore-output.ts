@@ -17,10 +17,12 @@ const DIRECT_BYTES_MIN = 64 * 1024;
 /** Pages of WebAssembly: 64 KiB each. */
 const BOUNCE_PAGES = 16;
 
+/** One for each thread, and for good: V8 sets gigabytes of addresses aside for each. */
+let bounce: Buffer | undefined;
+
 export class RestoreOutput {
   readonly #usual = new Map<number, number>();
   readonly #direct = new Map<number, number>();
-  #bounce: Buffer | undefined;
   #canDirect: boolean;
 
   /** `direct`: past the page cache where that is possible. */
@@ -53,8 +55,8 @@ export class RestoreOutput {
 
   #writeDirect(path: string, extent: Extent, plain: Buffer, at: number): void {
     const [file, offsetBytes, lengthBytes] = extent;
-    const bounce = (this.#bounce ??= alignedMemory());
     try {
+      bounce ??= alignedMemory();
       const descriptor = this.#open(this.#direct, file, { path, flags: constants.O_DIRECT });
       for (let done = 0; done < lengthBytes; ) {
         const length = Math.min(lengthBytes - done, bounce.length);
@@ -93,8 +95,12 @@ function alignedMemory(): Buffer {
   );
 }
 
-/** The file system, or its disk, does not do that. Source: open(2), O_DIRECT. */
+/**
+ * The file system, or its disk, does not do that. Source: open(2), O_DIRECT. A `RangeError`: there are no
+ * addresses left for the memory (`ulimit -v`).
+ */
 function isRefused(error: unknown): boolean {
+  if (error instanceof RangeError) return true;
   const code = error instanceof Error && 'code' in error ? error.code : '';
   return code === 'EINVAL' || code === 'ENOTSUP' || code === 'EOPNOTSUPP';
 }
