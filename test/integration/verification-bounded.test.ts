@@ -140,7 +140,10 @@ test('a proof that meets damaged log fails and names the object, although no res
   await putBack();
 
   expect(result).toMatchObject({ verdict: 'FAIL', mode: 'bounded', tornDown: true });
-  const bad = result.checks.filter(({ verdict }) => verdict === 'FAIL');
+  // On one day of seven it is read with the kept log, too.
+  const bad = result.checks.filter(
+    ({ check: what, verdict }) => verdict === 'FAIL' && what !== 'Kept log',
+  );
   expect(bad.map(({ check: what }) => what)).toEqual(['Stored log']);
   expect(bad[0]?.detail).toContain(name);
   expect(bad[0]?.detail).toMatch(/\(WAL_DAMAGED\)$/);

@@ -17,6 +17,7 @@ import { makeLedger, startBusyPeople } from '../support/busy-shop.ts';
 import { takeChecksumsOff } from '../support/lost-rows.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { type ProofSetting, proofSetting } from '../support/proof-setting.ts';
+import { testRun } from '../support/test-run.ts';
 
 const { signal } = new AbortController();
 let server: TestPostgres;
@@ -161,8 +162,14 @@ describe('verify, mode exact', () => {
   test('fails when one byte of one row was changed, and when one row or one file is missing', async () => {
     const [users, staff] = [await pathOf('users'), await pathOf('staff')];
     const lost = await pathOf('lost');
+    const counted = Promise.withResolvers<void>();
+    const run = testRun();
+    run.onStep = (title) => {
+      if (title === 'Wait until its log is stored') counted.resolve();
+    };
     const deps = withFilesChanged(async (directory) => {
-      // It was counted before: the copy stands where it still was.
+      // The copy stands where it still was.
+      await counted.promise;
       await server.query('DROP TABLE gone');
       await rm(join(directory, lost));
       await changeFile(join(directory, users), (page) => {
@@ -178,7 +185,7 @@ describe('verify, mode exact', () => {
     await server.query('VACUUM (FREEZE) users');
     await setting.backUp();
 
-    const result = await setting.verify(deps);
+    const result = await setting.verify(deps, run);
 
     expect(result).toMatchObject({ verdict: 'FAIL', mode: 'exact', tornDown: true });
     expect(table(result, 'postgres.users')).toMatchObject({

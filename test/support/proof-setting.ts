@@ -20,7 +20,7 @@ import type { VerifyResult } from '../../src/verification/result.ts';
 import { testServerName } from './folder-archive.ts';
 import type { TestPostgres } from './postgres-cluster.ts';
 import { temporaryFolder } from './temporary-folder.ts';
-import { testRun } from './test-run.ts';
+import { type TestRun, testRun } from './test-run.ts';
 import { verificationSection } from './verification-section.ts';
 
 export interface ProofSetting extends AsyncDisposable {
@@ -35,7 +35,7 @@ export interface ProofSetting extends AsyncDisposable {
   /** Everything the server has written so far is stored. */
   archive(): Promise<void>;
   /** With other means than its own: for faults. */
-  verify(means?: VerificationDeps): Promise<VerifyResult>;
+  verify(means?: VerificationDeps, run?: TestRun): Promise<VerifyResult>;
 }
 
 const NAME = testServerName('shop');
@@ -137,10 +137,10 @@ export async function proofSetting(
       if (shop === undefined) throw new Error('There is a store');
       await deps.untilStored({ server: NAME, store: shop, lsn: toLsn(lsn), holder: 't', signal });
     },
-    async verify(means = deps) {
+    async verify(means = deps, run = testRun()) {
       const verify = verifyOperation(means);
       const { plan } = await verify.prepare({ older: false }, { actor, signal });
-      return verify.run(plan, testRun());
+      return verify.run(plan, run);
     },
     async [Symbol.asyncDispose]() {
       await catalog[Symbol.asyncDispose]();
