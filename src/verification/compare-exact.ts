@@ -150,7 +150,7 @@ export function exactShows(contents: readonly DatabaseContent[], ofProofPoint: b
     ...(isHashed ? [] : ['Counts only: it does not show that contents are equal.']),
     ...(isHashed && counted > 0 ? [`Of ${sayTables(counted)} only the rows were counted.`] : []),
     ...(tables.some(({ pages }) => pages !== null)
-      ? ["Of large tables a seventh was hashed; the next seventh is tomorrow's."]
+      ? ['Of large tables a seventh was hashed; each proof of another day takes another.']
       : []),
     ...notCompared,
   ].join(' ');

@@ -1,12 +1,11 @@
 /**
  * How much of a table is hashed today. Small tables are hashed whole every day; of a large one it is a
- * seventh of its pages, the next seventh tomorrow, so that a week sees all of it. Pure.
+ * seventh of its pages, another seventh each day (`turn-part.ts`). Pure.
  */
+import { PARTS, partOfDay } from './turn-part.ts';
 
 /** Tables below it are hashed whole every day: 8,192 pages. */
 const SMALL_BYTES = 64 * 1024 * 1024;
-const PARTS = 7n;
-const DAY_MS = 86_400_000;
 
 /** `small`: small tables whole, large ones not at all, as a proof point does it. */
 export type HashMode = 'none' | 'small' | 'part' | 'all';
@@ -36,17 +35,17 @@ export function planHash(mode: HashMode, table: TablePages, now: Temporal.Instan
   if (mode === 'none') return { kind: 'none' };
   if (mode === 'all' || table.sizeBytes < SMALL_BYTES) return { kind: 'all' };
   if (mode === 'small' || !table.isHeap) return { kind: 'none' };
-  const part = partOfDay(table.pages, now);
+  const part = pagesOfDay(table.pages, now);
   return part.fromPage === part.toPage ? { kind: 'none' } : { kind: 'pages', ...part };
 }
 
-function partOfDay(pages: number, now: Temporal.Instant): PageRange {
-  const day = Math.floor(now.epochMilliseconds / DAY_MS);
-  const part = BigInt(((day % 7) + 7) % 7);
+function pagesOfDay(pages: number, now: Temporal.Instant): PageRange {
+  const part = BigInt(partOfDay(now));
   const all = BigInt(pages);
+  const parts = BigInt(PARTS);
   return {
-    fromPage: Number((all * part) / PARTS),
-    toPage: Number((all * (part + 1n)) / PARTS),
+    fromPage: Number((all * part) / parts),
+    toPage: Number((all * (part + 1n)) / parts),
   };
 }
 

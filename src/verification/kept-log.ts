@@ -1,8 +1,8 @@
 /**
  * Reads a seventh of the log that is kept, another seventh each day. A proof replays only from its backup to
  * one position: the log between older backups would be read again by nobody until somebody needs a moment
- * in it. Once a week every segment of a store is decrypted, unpacked and compared with the hash in its name,
- * where stores take turns once in as many weeks as there are stores.
+ * in it. Each segment of a store is decrypted, unpacked and compared with the hash in its name when its part
+ * has its turn (`turn-part.ts`).
  */
 
 import { lsnBytes } from '../kernel/lsn.ts';
@@ -10,13 +10,11 @@ import { isProblem } from '../kernel/problem.ts';
 import { type SegmentName, segmentPlace } from '../kernel/wal-name.ts';
 import { judgeFailure, type Seen } from './checks.ts';
 import type { Proving } from './proving.ts';
+import { PARTS, partOfDay } from './turn-part.ts';
 
 /** The check that is about log which this backup may not need. */
 export const KEPT_LOG = 'Kept log';
 
-/** More than any number of stores that anybody has, and prime: whatever their turns, each meets every part. */
-const PARTS = 7;
-const DAY_MS = 86_400_000;
 /** Each holds a segment, packed and unpacked. */
 const LANES = 2;
 const NAMED_MAX = 3;
@@ -92,6 +90,5 @@ function judgePart(troubles: readonly Seen[], { whole, segments }: PartRead): Se
 function isOfDay(name: SegmentName, segmentBytes: number, now: Temporal.Instant): boolean {
   const { beginLsn } = segmentPlace(name, segmentBytes);
   const number = lsnBytes(beginLsn) / BigInt(segmentBytes);
-  const day = Math.floor(now.epochMilliseconds / DAY_MS);
-  return number % BigInt(PARTS) === BigInt(((day % PARTS) + PARTS) % PARTS);
+  return number % BigInt(PARTS) === BigInt(partOfDay(now));
 }
