@@ -2,21 +2,28 @@
  * Reads a seventh of the log that is kept, another seventh each day. A proof replays only from its backup to
  * one position: the log between older backups would be read again by nobody until somebody needs a moment
  * in it. Each segment of a store is decrypted, unpacked and compared with the hash in its name when its part
- * has its turn (`turn-part.ts`).
+ * has its turn (`turn-part.ts`). What was found damaged is read again first, by every proof, for as long
+ * as it is bad (`damaged-log.ts`). An hour is the most it takes; what that leaves is told.
  */
 
+import type { Step } from '../gate/operation.ts';
 import { lsnBytes } from '../kernel/lsn.ts';
 import { isProblem } from '../kernel/problem.ts';
 import { type SegmentName, segmentPlace } from '../kernel/wal-name.ts';
 import { judgeFailure, type Seen } from './checks.ts';
+import { damagedBefore, rememberDamaged } from './damaged-log.ts';
+import type { VerificationDeps } from './deps.ts';
 import type { Proving } from './proving.ts';
-import { PARTS, partOfDay } from './turn-part.ts';
+import { PARTS, partOfDay, weekOf } from './turn-part.ts';
 
 /** The check that is about log which this backup may not need. */
 export const KEPT_LOG = 'Kept log';
 
 /** Each holds a segment, packed and unpacked. */
 const LANES = 2;
+const LIMIT_MS = 3_600_000;
+/** Where a part is begun moves each week; prime to the parts and to any likely number of stores. */
+const BEGINNINGS = 11;
 const NAMED_MAX = 3;
 
 type KeptLogProving = Pick<Proving, 'book' | 'store' | 'run'> & {
@@ -24,6 +31,7 @@ type KeptLogProving = Pick<Proving, 'book' | 'store' | 'run'> & {
     readonly base: Pick<Proving['plan']['base'], 'major' | 'systemId' | 'segmentBytes'>;
   };
   readonly deps: {
+    readonly catalog: Pick<VerificationDeps['catalog'], 'findings'>;
     readonly recovery: Pick<Proving['deps']['recovery'], 'clock' | 'ring' | 'walArchive'>;
   };
 };
@@ -32,12 +40,13 @@ type KeptLogProving = Pick<Proving, 'book' | 'store' | 'run'> & {
 export async function checkKeptLog(proving: KeptLogProving): Promise<void> {
   const { book, plan, run } = proving;
   if (!plan.isNewest) return;
-  await run.step('Read a seventh of the kept log', async ({ signal }) =>
-    book.look(KEPT_LOG, async () => readPart(proving, signal)),
+  await run.step('Read a seventh of the kept log', async (step) =>
+    book.look(KEPT_LOG, async () => readPart(proving, step)),
   );
 }
 
-async function readPart({ deps, plan, store }: KeptLogProving, signal: AbortSignal): Promise<Seen> {
+async function readPart({ deps, plan, store }: KeptLogProving, step: Step): Promise<Seen> {
+  const { signal } = step;
   const { server, base } = plan;
   const { major, systemId, segmentBytes } = base;
   const { clock, ring, walArchive } = deps.recovery;
@@ -46,26 +55,53 @@ async function readPart({ deps, plan, store }: KeptLogProving, signal: AbortSign
   const now = clock.now();
   const { contents } = await walArchive.inventory({ ...place, withContents: true });
   const names = [...(contents?.keys() ?? [])];
-  const part = names.filter((name) => isOfDay(name, segmentBytes, now));
-  const next = part.values();
+  const remembered = { findings: deps.catalog.findings, server, store: store.name };
+  const before = await damagedBefore(remembered);
+  const damaged = new Set<string>([...before].filter((name) => names.some((one) => one === name)));
+  const again = names.filter((name) => before.has(name));
+  const turn = names.filter((name) => !before.has(name) && isOfDay(name, segmentBytes, now));
+  const part = [...again, ...turned(turn, now)];
+  const untilMs = clock.elapsedMs() + LIMIT_MS;
   const troubles: Seen[] = [];
   let whole = 0;
+  let begun = 0;
+
+  async function read(name: SegmentName): Promise<void> {
+    try {
+      // What retention has removed since is kept no more.
+      if ((await walArchive.prove({ ...place, name })) === 'whole') whole++;
+      damaged.delete(name);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isProblem(error)) throw error;
+      const seen = judgeFailure(error);
+      troubles.push(seen);
+      if (seen.verdict === 'FAIL') damaged.add(name);
+    }
+  }
 
   async function lane(): Promise<void> {
-    for (const name of next) {
-      try {
-        // What retention has removed since is kept no more.
-        if ((await walArchive.prove({ ...place, name })) === 'whole') whole++;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!isProblem(error)) throw error;
-        troubles.push(judgeFailure(error));
-      }
+    while (begun < part.length && clock.elapsedMs() < untilMs) {
+      const name = part[begun++];
+      step.progress({ note: `${begun} of ${part.length} segments` });
+      if (name !== undefined) await read(name);
     }
   }
 
   await Promise.all(Array.from({ length: LANES }, lane));
-  return judgePart(troubles, { whole, segments: names.length });
+  await rememberDamaged(remembered, damaged, now);
+  const seen = judgePart(troubles, { whole, segments: names.length });
+  const left = part.length - begun;
+  if (left === 0) return seen;
+  const detail = `${left} of its ${part.length} segments not reached in an hour: ${seen.detail}`;
+  return { verdict: seen.verdict === 'PASS' ? 'SKIPPED' : seen.verdict, detail };
+}
+
+/** Begun elsewhere each week, so that what an hour does not reach is reached in another. */
+function turned(part: readonly SegmentName[], now: Temporal.Instant): readonly SegmentName[] {
+  const turn = ((weekOf(now) % BEGINNINGS) + BEGINNINGS) % BEGINNINGS;
+  const start = Math.floor((part.length * turn) / BEGINNINGS);
+  return [...part.slice(start), ...part.slice(0, start)];
 }
 
 interface PartRead {

@@ -13,6 +13,6 @@ export function partOfDay(now: Temporal.Instant): number {
 }
 
 /** Since 1970, from Thursday to Wednesday. */
-function weekOf(now: Temporal.Instant): number {
+export function weekOf(now: Temporal.Instant): number {
   return Math.floor(now.epochMilliseconds / (7 * DAY_MS));
 }

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 
+import type { FindingRecords } from '../../../src/catalog/records.ts';
 import { keyRing } from '../../../src/encryption/file-key-ring.ts';
 import { segmentKey } from '../../../src/engines/streaming/wal-format.ts';
 import { putWal } from '../../../src/engines/streaming/wal-objects.ts';
 import { walStore } from '../../../src/engines/streaming/wal-store.ts';
+import type { Json } from '../../../src/kernel/codecs.ts';
 import { lsnFromBytes } from '../../../src/kernel/lsn.ts';
 import { Problem } from '../../../src/kernel/problem.ts';
 import { type SegmentName, segmentNameAt } from '../../../src/kernel/wal-name.ts';
@@ -93,27 +95,93 @@ test('an older backup’s proof leaves it to the newest one’s', async () => {
   expect(await look(store, THURSDAY, { isNewest: false })).toEqual([]);
 });
 
-async function week(store: ObjectStore): Promise<readonly Check[]> {
+test('a damaged segment fails every day from then on, until it reads whole', async () => {
+  const store = memoryStore();
+  const findings = memoryFindings();
+  await storeLog(store);
+  const bad = faultyStore(store);
+  bad.damage(new RegExp(nameOf(9)), flip);
+
+  await week(bad, findings);
+  const days = await week(bad, findings);
+
+  expect(days.map(({ verdict }) => verdict)).toEqual(Array.from({ length: 7 }, () => 'FAIL'));
+  expect(await findings.list()).toEqual([
+    expect.objectContaining({
+      code: 'ARCHIVED_LOG_DAMAGED',
+      severity: 'page',
+      store: 'here',
+      segments: [nameOf(9)],
+    }),
+  ]);
+  await look(store, THURSDAY, { isNewest: true, findings });
+  expect(await findings.list()).toEqual([]);
+});
+
+test('what an hour does not reach is told, and is no PASS', async () => {
+  const store = memoryStore();
+  await storeLog(store);
+
+  const [seen] = await look(store, THURSDAY, { isNewest: true, stepMs: 3_600_000 });
+
+  expect(seen?.verdict).toBe('SKIPPED');
+  expect(seen?.detail).toMatch(/^1 of its 3 segments not reached in an hour/);
+});
+
+async function week(store: ObjectStore, findings?: FindingRecords): Promise<readonly Check[]> {
   const days: Check[] = [];
   for (let day = 0; day < 7; day++)
-    days.push(...(await look(store, THURSDAY.add({ hours: 24 * day }), { isNewest: true })));
+    days.push(
+      ...(await look(store, THURSDAY.add({ hours: 24 * day }), { isNewest: true, findings })),
+    );
   return days;
+}
+
+interface LookOptions {
+  readonly isNewest: boolean;
+  readonly findings?: FindingRecords | undefined;
+  /** How long each segment takes. */
+  readonly stepMs?: number;
+}
+
+function memoryFindings() {
+  const rows = new Map<string, Json>();
+  const findings: FindingRecords = {
+    async open({ code, finding }) {
+      const isNew = !rows.has(code);
+      rows.set(code, finding);
+      return isNew;
+    },
+    close: async (code) => rows.delete(code),
+    list: async () => [...rows.values()],
+  };
+  return findings;
 }
 
 async function look(
   store: ObjectStore,
   now: Temporal.Instant,
-  { isNewest }: { readonly isNewest: boolean },
+  { isNewest, findings, stepMs = 0 }: LookOptions,
 ): Promise<readonly Check[]> {
   const clock = fakeClock(now.toString());
   const book = openCheckBook(clock, signal);
+  const walArchive = {
+    ...walStore,
+    async prove(request: Parameters<typeof walStore.prove>[0]) {
+      await clock.advance(stepMs);
+      return await walStore.prove(request);
+    },
+  };
   const base = { major: 15, systemId: '73', segmentBytes: SEGMENT_BYTES };
   await checkKeptLog({
     book,
     store: { name: 'here', store },
     run: testRun(),
     plan: { server: FOLDER.server, isNewest, base },
-    deps: { recovery: { clock, ring, walArchive: walStore } },
+    deps: {
+      catalog: findings === undefined ? {} : { findings },
+      recovery: { clock, ring, walArchive },
+    },
   });
   return book.checks;
 }
