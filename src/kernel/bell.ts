@@ -3,31 +3,54 @@ import type { Clock } from './clock.ts';
 
 export interface Bell {
   readonly ring: () => void;
-  /** Resolves at the next ring. Taken before looking, so that a ring between looking and waiting is heard. */
-  readonly next: () => Promise<void>;
+  /** The next ring. Taken before looking, so that a ring between looking and waiting is heard. */
+  readonly next: () => NextRing;
 }
 
-export function createBell(): Bell {
-  let current = Promise.withResolvers<void>();
+interface NextRing {
+  /** Calls `wake` once, at the ring or now if it has rung. Whoever no longer waits leaves with what it answers. */
+  readonly hear: (wake: () => void) => () => void;
+}
+
+/** `waiters`: who waits now. A bell may live for months without a ring: nothing else is kept of them. */
+export function createBell(waiters = new Set<() => void>()): Bell {
+  let rings = 0;
   return {
     ring() {
-      current.resolve();
-      current = Promise.withResolvers<void>();
+      rings += 1;
+      const woken = [...waiters];
+      waiters.clear();
+      for (const wake of woken) wake();
     },
-    next: () => current.promise,
+    next() {
+      const before = rings;
+      return {
+        hear(wake) {
+          if (rings === before) waiters.add(wake);
+          else wake();
+          return () => waiters.delete(wake);
+        },
+      };
+    },
   };
 }
 
 /** Resolves at the ring or after the time; the loser is stopped. Rejects when aborted. */
 export async function rungOrTime(
   clock: Pick<Clock, 'sleep'>,
-  rung: Promise<void>,
+  rung: NextRing,
   { signal, waitMs }: { readonly signal: AbortSignal; readonly waitMs: number },
 ): Promise<void> {
+  signal.throwIfAborted();
   const enough = new AbortController();
-  const sleep = clock.sleep(waitMs, { signal: AbortSignal.any([signal, enough.signal]) });
-  // When the bell wins, the stopped sleep rejects and nobody is interested.
-  sleep.catch(() => undefined);
-  await Promise.race([rung, sleep]);
-  enough.abort();
+  const leave = rung.hear(() => enough.abort());
+  if (enough.signal.aborted) return;
+  try {
+    await clock.sleep(waitMs, { signal: AbortSignal.any([signal, enough.signal]) });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!enough.signal.aborted) throw error;
+  } finally {
+    leave();
+  }
 }

@@ -51,6 +51,23 @@ test('beat() works at once when somebody wants it, and hears who rings while it 
   expect(times).toBe(2);
 });
 
+test('beat() leaves nothing behind at a bell that nobody rings, however often its time comes', async () => {
+  const stop = new AbortController();
+  const waiters = new Set<() => void>();
+  const most: number[] = [];
+  // The last beat's waiter has left by the time the next one works.
+  const wanted = createBell(waiters);
+
+  await beat({ waitMs: 2000, wanted, clock: clockThat(false), signal: stop.signal }, async () => {
+    most.push(waiters.size);
+    if (most.length === 1000) stop.abort();
+    return Promise.resolve();
+  });
+
+  expect(most).toHaveLength(1000);
+  expect(Math.max(...most)).toBe(0);
+});
+
 test('beat() fails as its work does', async () => {
   const { signal } = new AbortController();
 
