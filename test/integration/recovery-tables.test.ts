@@ -246,10 +246,12 @@ test('an unknown table ends the restore with the one that was meant, and nothing
 test('restore --into keeps the copy there until it is removed', async () => {
   const into = join(folder.path, 'kept');
   const operation = restoreOperation(deps);
-  const input = operation.input.parse({ to: 'latest', into });
+  const input = operation.input.parse({ to: before, into });
   const { plan } = await operation.prepare(input, asking());
   const result = await operation.run(plan, testRun());
 
+  // Opened at its target by a promotion.
+  expect(result.reachedHow).toBe('target');
   expect(result.instance).toMatchObject({ directory: into, expiresAt: null });
   await reapInstances(deps, deps.clock.now().add({ minutes: 1 }));
   expect(existsSync(join(into, 'PG_VERSION'))).toBe(true);

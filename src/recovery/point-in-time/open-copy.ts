@@ -14,17 +14,24 @@ const POLLS_MAX = 12_000;
 export interface OpenCopy {
   /** Where it stands: at a target that PostgreSQL stopped at by itself, or where we have paused it. */
   readonly how: 'target' | 'end of log';
+  /** Its writes reach the disk, so that opening may take as long as the disk does. Default: they do not. */
+  readonly durable?: boolean;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
-/** @throws Problem RECOVERY_FAILED when it does not open. */
-export async function openCopy(session: Session, { how, clock, signal }: OpenCopy): Promise<void> {
+/** @throws Problem RECOVERY_FAILED when one that is not durable does not open within 5 minutes. */
+export async function openCopy(session: Session, options: OpenCopy): Promise<void> {
+  const { how, durable = false, clock, signal } = options;
   // Going on from its target ends recovery, and wakes PostgreSQL (xlogrecovery.c, recoveryPausesHere());
   // a promotion is noticed within a second. Where we paused it, going on would replay what has come since.
-  const words = how === 'target' ? 'pg_wal_replay_resume()' : 'pg_promote(false)';
+  // But only a promotion opens before its checkpoint (xlog.c, PerformRecoveryXLogAction()): a durable copy
+  // would first write and flush all that was replayed.
+  const words = how === 'target' && !durable ? 'pg_wal_replay_resume()' : 'pg_promote(false)';
   await session.query(`SELECT ${words}`);
-  for (let polls = 0; polls < POLLS_MAX; polls += 1) {
+  // A durable copy took hours and is not given up: if its cluster ends, the session says so.
+  const pollsMax = durable ? Infinity : POLLS_MAX;
+  for (let polls = 0; polls < pollsMax; polls += 1) {
     const [row] = await session.query<{ recovering: boolean }>(
       'SELECT pg_is_in_recovery() AS recovering',
     );

@@ -132,7 +132,7 @@ export async function restoreToScratch(
     const [restoreSeconds = 0, replaySeconds = 0] = steps.map(({ seconds }) => seconds);
     const measured = { restoreSeconds, replaySeconds };
     const same = { place, claimId, discard, steps, warnings: notes.warnings, measured };
-    return standingCopy({ deps, replay, notes, same }, replaying.answer);
+    return standingCopy({ deps, replay, notes, durable, same }, replaying.answer);
   } catch (error) {
     const told = await explainFailure(error, place);
     await discard();
@@ -153,6 +153,7 @@ interface Kept {
   readonly deps: RecoveryDeps;
   readonly replay: CopyReplay;
   readonly notes: RestoreNotes;
+  readonly durable: boolean;
   /** What does not change when the copy goes on. */
   readonly same: Pick<
     ScratchRestore,
@@ -161,7 +162,7 @@ interface Kept {
 }
 
 function standingCopy(kept: Kept, standing: Standing): ScratchRestore {
-  const { deps, same } = kept;
+  const { deps, durable, same } = kept;
   const { cluster, access, reached, how } = standing;
   const copy: ScratchRestore = {
     ...same,
@@ -171,7 +172,7 @@ function standingCopy(kept: Kept, standing: Standing): ScratchRestore {
     how,
     async open({ signal }) {
       await using session = await deps.connect(access.url, { signal });
-      await openCopy(session, { how, clock: deps.clock, signal });
+      await openCopy(session, { how, durable, clock: deps.clock, signal });
     },
     async goOn(lsn, { signal }) {
       if (lsn === reached.lsn) return copy;
