@@ -71,8 +71,12 @@ async function askServer(
   try {
     await using session = await connect(server.url, { signal });
     const clockAheadSeconds = await compareClocks(session, clock);
-    const prepared = await readPreparedTransactions(session);
     const { keptBytes, safeBytes } = (await readSlot(session, slotName(server.name))) ?? {};
+    // Whoever may not read them is told of the slot and the clock all the same.
+    const prepared = await readPreparedTransactions(session).catch((error: unknown) => {
+      if (isProblem(error)) return undefined;
+      throw error;
+    });
     return keptBytes === undefined || safeBytes === undefined
       ? { clockAheadSeconds, prepared }
       : { clockAheadSeconds, prepared, slot: { keptBytes, safeBytes } };

@@ -15,8 +15,16 @@ export async function sayPreparedInCopy(
   { url }: Pick<ScratchRestore, 'url'>,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<readonly string[]> {
-  await using session = await connect(url, { signal });
-  const prepared = await readPreparedTransactions(session);
+  let prepared: Awaited<ReturnType<typeof readPreparedTransactions>>;
+  try {
+    await using session = await connect(url, { signal });
+    prepared = await readPreparedTransactions(session);
+  } catch (error) {
+    signal.throwIfAborted();
+    // Only words: the copy is as good without them.
+    const why = error instanceof Error ? error.message : String(error);
+    return [`Whether the copy holds prepared transactions could not be told: ${why}.`];
+  }
   if (prepared.length === 0) return [];
   const [what, them] =
     prepared.length === 1

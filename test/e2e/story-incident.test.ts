@@ -18,6 +18,9 @@ import {
 } from '../support/story-words.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
+/** What is said of the step just before the bot dies. */
+const STOPPED = 'ana did "Stop what does the damage"';
+
 let stage: StoryStage;
 
 beforeAll(async () => {
@@ -66,6 +69,7 @@ test('a bad day is led from its first words to its last, across a death of the b
   // The walk: a tick, a look, and then the bot is gone.
   expect(await step(incident, 'incident_step_do')).toContain('did');
   await sameSays(stage, incident, /1\. [^\n]*\(done\)/);
+  await waitUntil(() => threadOf(stage, incident).includes(STOPPED));
   await stage.killBot();
   expect(await ana.click(incident.ts, 'incident_step_do')).toMatchObject({ outcome: 'failed' });
   await stage.startBot();
@@ -103,7 +107,10 @@ test('a bad day is led from its first words to its last, across a death of the b
   const closed = await sameSays(stage, incident, 'Closed at');
   expect(buttonsOf(closed)).toEqual([]);
   const thread = threadOf(stage, incident);
-  expect(thread).toEqual([...new Set(thread)]);
+  // Slack may have taken what the bot was saying when it died, and nobody have noted it: rather twice than never.
+  const others = thread.filter((line) => line !== STOPPED);
+  expect(others).toEqual([...new Set(others)]);
+  expect(thread.length - others.length).toBeLessThanOrEqual(2);
   expect(roots(stage).filter((message) => wordsOf(message).includes('Incident:'))).toHaveLength(1);
   expect(await answerTo(stage, ANA, '/dbdr update')).toContain('There is no open incident');
 });

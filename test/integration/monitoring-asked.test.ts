@@ -103,3 +103,18 @@ test('a prepared transaction is noticed after an hour, stays while nobody can as
   await server.query(sql);
   expect(await noticed(code)).toBeUndefined();
 });
+
+test('who may not read prepared transactions is told of the clock all the same', async () => {
+  await server.query(`CREATE SCHEMA IF NOT EXISTS later;
+    CREATE OR REPLACE VIEW later.pg_prepared_xacts AS
+      SELECT transaction, gid, prepared + (1 / (transaction::text::int * 0)) * interval '1 s' AS prepared,
+             owner, database
+        FROM (VALUES ('7'::xid, 'one'::text, now(), 'ana'::name, 'shop'::name))
+          AS x (transaction, gid, prepared, owner, database);
+    ALTER ROLE postgres SET search_path = later, pg_catalog, public`);
+
+  const clock = await noticed('CLOCK_DIFFERS', 300);
+  await server.query('ALTER ROLE postgres RESET search_path; DROP SCHEMA later CASCADE');
+
+  expect(clock).toMatchObject({ severity: 'warn' });
+});

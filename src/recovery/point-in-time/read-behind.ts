@@ -56,7 +56,9 @@ export async function readBehind(request: BehindRequest): Promise<Behind> {
   const { signal, log } = request;
   const file = join(request.place.folder, 'behind.wal');
   try {
-    return await readRuns(request, file);
+    // Between segments it ends by itself sooner; a store that says nothing is not waited for.
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(2 * READ_LIMIT_MS)]);
+    return await readRuns({ ...request, signal: limit }, file);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof Error)) throw error;
