@@ -1,6 +1,7 @@
 /** What the mirror does when nobody tells it, when too much was told, and when a store stumbles. */
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import type { WalProgressRecord } from '../../../src/catalog/records.ts';
@@ -211,11 +212,15 @@ async function put(store: ObjectStore, key: ObjectKey): Promise<void> {
   await store.put(key, Readable.from([bytes]), { signal });
 }
 
+/** Of the event loop, for each second: what packs and encrypts takes time of its own, which no clock of ours is. */
+const TURNS = 500;
+
 /** Lets time pass, a second at a time, as far as it takes. */
 async function until(condition: () => Promise<boolean>, limitMs: number): Promise<void> {
   for (let waitedMs = 0; !(await condition()); waitedMs += 1000) {
     if (waitedMs > limitMs + 5000) throw new Error(`Still not so after ${waitedMs} ms`);
     await clock.advance(1000);
+    for (let turns = 0; turns < TURNS && !(await condition()); turns++) await nextTurn();
   }
 }
 
