@@ -40,17 +40,26 @@ export function readBase(summary: Json): Base | undefined {
   return Base.safeParse(summary).data;
 }
 
+/** Of that cluster, each once, in whichever stores it is. */
+export function basesOf(
+  backups: readonly BackupRecord[],
+  systemId: string | undefined,
+): readonly Base[] {
+  const bases = new Map<string, Base>();
+  for (const { summary } of backups) {
+    const base = readBase(summary);
+    if (base !== undefined && base.systemId === systemId) bases.set(base.backupId, base);
+  }
+  return [...bases.values()];
+}
+
 /**
  * Of that cluster, by the time they ended: after a recovery to an earlier moment, positions are lower than
  * before. One that was found bad in every store is nothing to start from.
  */
 export function soundBases(backups: readonly BackupRecord[], systemId: string): readonly Base[] {
-  const bases = new Map<string, Base>();
-  for (const { summary, verdict } of backups) {
-    const base = verdict === 'FAIL' ? undefined : readBase(summary);
-    if (base?.systemId === systemId) bases.set(base.backupId, base);
-  }
-  return [...bases.values()].toSorted((a, b) => (a.endedAt < b.endedAt ? -1 : 1));
+  const sound = backups.filter(({ verdict }) => verdict !== 'FAIL');
+  return basesOf(sound, systemId).toSorted((a, b) => (a.endedAt < b.endedAt ? -1 : 1));
 }
 
 export type ReplayedBase = Pick<BackupSummary, 'timeline' | 'beginLsn' | 'segmentBytes'>;

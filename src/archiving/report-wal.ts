@@ -6,7 +6,7 @@ import { lsnBytes, lsnFromBytes } from '../kernel/lsn.ts';
 import type { Problem } from '../kernel/problem.ts';
 import { type SegmentName, segmentNameAt } from '../kernel/wal-name.ts';
 import type { SlotState } from '../postgres/slots.ts';
-import { type Base, type FollowWal, type HoleRange, holeRanges, readBase } from './coverage.ts';
+import { type Base, basesOf, type FollowWal, type HoleRange, holeRanges } from './coverage.ts';
 import type { ArchivingServer } from './deps.ts';
 import { LEFT_OUT_AFTER_MS } from './flush-limit.ts';
 import { isOnLine, lineOf } from './lineage.ts';
@@ -33,7 +33,7 @@ export function reportWal(facts: WalFacts): WalReport {
     store: server.storeName,
     systemId: orNull(folder?.systemId),
     coverage: own?.coverage ?? [],
-    bases: basesOf(facts),
+    bases: baseReports(facts),
     missing: own?.missing ?? [],
     holes: own?.holes ?? [],
     segments: orNull(first.inventory?.segments),
@@ -121,17 +121,12 @@ function copiesOf(
 }
 
 /** Of the cluster that was looked at; recovery may take each file from any store. */
-function basesOf({ measure, backups, follow }: WalFacts): WalReport['bases'] {
+function baseReports({ measure, backups, follow }: WalFacts): WalReport['bases'] {
   const { folder, stores, segmentBytes } = measure;
   const inventories = stores.flatMap(({ inventory }) => inventory ?? []);
   const joined = joinInventories(inventories, segmentBytes);
-  const bases = new Map<string, Base>();
-  for (const { backupId, summary } of backups) {
-    const base = readBase(summary);
-    if (base !== undefined && base.systemId === folder?.systemId) bases.set(backupId, base);
-  }
   const isAll = inventories.length === stores.length;
-  return [...bases.values()].map((base) => {
+  return basesOf(backups, folder?.systemId).map((base) => {
     const { backupId, timeline, beginLsn: from } = base;
     const { to, reaches } = reachOf(base, joined, follow);
     return {

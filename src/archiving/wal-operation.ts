@@ -5,7 +5,7 @@ import type { Operation } from '../gate/operation.ts';
 import { type ArchivingOperationDeps, requireServer } from './deps.ts';
 import { measureWal } from './measure.ts';
 import { reportWal } from './report-wal.ts';
-import { WalReport } from './wal-report.ts';
+import { WalReport, walState } from './wal-report.ts';
 
 const WalInput = z.strictObject({
   server: z.string().optional().meta({ description: 'which server; default: the only one' }),
@@ -50,15 +50,9 @@ export function walOperation(
       const backups = await deps.catalog.backups.list(server.name);
       return reportWal({ server, measure, backups, follow: deps.follow });
     },
-    exitCode,
+    exitCode: (report) => EXIT_CODES[walState(report)],
   };
 }
 
 /** A hole is a result that is not good; a store that was not looked into may have one. */
-function exitCode({ stores, bases }: WalReport): 0 | 1 | 4 {
-  const isBroken =
-    stores.some(({ missing, conflicts }) => missing.length + conflicts.length > 0) ||
-    bases.some(({ reaches }) => reaches === 'hole');
-  if (isBroken) return 1;
-  return stores.some(({ unreachable }) => unreachable !== null) ? 4 : 0;
-}
+const EXIT_CODES = { whole: 0, hole: 1, unknown: 4 } as const;

@@ -108,3 +108,12 @@ export const WalReport = z.strictObject({
 });
 export type StoreReport = z.infer<typeof StoreReport>;
 export type WalReport = z.infer<typeof WalReport>;
+
+/** `hole`: something is missing, or stored twice; `unknown`: none was seen, and not every store answers. Pure. */
+export function walState({ stores, bases }: WalReport): 'hole' | 'unknown' | 'whole' {
+  const isBroken =
+    stores.some(({ holes, conflicts }) => holes.length + conflicts.length > 0) ||
+    bases.some(({ reaches }) => reaches === 'hole');
+  if (isBroken) return 'hole';
+  return stores.some(({ unreachable }) => unreachable !== null) ? 'unknown' : 'whole';
+}

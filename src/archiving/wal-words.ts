@@ -2,7 +2,7 @@
 import type { Json } from '../kernel/codecs.ts';
 import { formatSeconds } from '../kernel/moment.ts';
 import { formatBytes } from '../kernel/size.ts';
-import { type StoreReport, WalReport } from './wal-report.ts';
+import { type StoreReport, WalReport, walState } from './wal-report.ts';
 
 type Hole = StoreReport['holes'][number];
 type Base = WalReport['bases'][number];
@@ -24,19 +24,18 @@ export function walLines(result: Json): readonly string[] | undefined {
 }
 
 function headLines(report: WalReport): readonly string[] {
-  const { server, stores, bases, rpoSeconds, ageSeconds } = report;
-  const isBroken =
-    stores.some(({ holes, conflicts }) => holes.length + conflicts.length > 0) ||
-    bases.some(({ reaches }) => reaches === 'hole');
-  const isUnknown = stores.some(({ unreachable }) => unreachable !== null);
-  const whole = isUnknown
-    ? 'has no hole as far as could be seen: not every store answers'
-    : 'is stored without a hole';
+  const { server, rpoSeconds, ageSeconds } = report;
   return [
-    `The log of ${server} ${isBroken ? 'HAS A HOLE' : whole}`,
+    `The log of ${server} ${STATES[walState(report)]}`,
     `Data at risk now: ${seconds(rpoSeconds)}; the newest moment known to be stored is ${seconds(ageSeconds)} old`,
   ];
 }
+
+const STATES = {
+  hole: 'HAS A HOLE',
+  unknown: 'has no hole as far as could be seen: not every store answers',
+  whole: 'is stored without a hole',
+} as const;
 
 function serverLines({ serverLsn, walPerSecondBytes, slot, unreachable }: WalReport): string[] {
   if (unreachable !== null)

@@ -15,7 +15,7 @@ import type { Log } from '../kernel/log.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
 import type { Service } from '../kernel/service.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { OBJECT_LOCKED, REMOVE_DENIED, STORE_DENIED } from '../storage/problems.ts';
+import { isDenied, OBJECT_LOCKED } from '../storage/problems.ts';
 import { type BackupDeps, type NamedStore, serverNames } from './deps.ts';
 
 /** A finding: a store refuses to let go of what did not end. */
@@ -136,9 +136,7 @@ async function tellFinding(
   server: ServerName,
   failures: readonly Failure[],
 ): Promise<void> {
-  const refused = failures.filter(({ problem }) =>
-    [REMOVE_DENIED, STORE_DENIED].some((kind) => isProblem(problem, kind)),
-  );
+  const refused = failures.filter(({ problem }) => isDenied(problem));
   const [first] = refused;
   if (first === undefined) {
     // Of a store that does not answer nobody knows whether it would still refuse.

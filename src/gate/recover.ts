@@ -13,7 +13,7 @@ import { utcText } from '../kernel/codecs.ts';
 import type { Log } from '../kernel/log.ts';
 import { isProblem, Problem } from '../kernel/problem.ts';
 import type { Service } from '../kernel/service.ts';
-import { OBJECT_LOCKED, REMOVE_DENIED, STORE_DENIED } from '../storage/problems.ts';
+import { isDenied, OBJECT_LOCKED } from '../storage/problems.ts';
 import type { Sweeper } from './operation.ts';
 import { lockHolder } from './perform.ts';
 import { problemJson } from './problem-json.ts';
@@ -207,14 +207,11 @@ function pause(
 ): string {
   const now = clock.now();
   const before = pauses.get(claim.id)?.pauseMs ?? SWEEP_EVERY_MS / 2;
-  const laterMs = isRefusal(error) ? RETRY_MAX_MS : Math.min(before * 2, RETRY_MAX_MS);
+  const isRefused = isDenied(error) || isProblem(error, OBJECT_LOCKED);
+  const laterMs = isRefused ? RETRY_MAX_MS : Math.min(before * 2, RETRY_MAX_MS);
   const pauseMs = lockMs(error, now) ?? laterMs;
   pauses.set(claim.id, { untilMs: clock.elapsedMs() + pauseMs, pauseMs });
   return utcText(now.add({ milliseconds: pauseMs }));
-}
-
-function isRefusal(error: unknown): boolean {
-  return [OBJECT_LOCKED, REMOVE_DENIED, STORE_DENIED].some((kind) => isProblem(error, kind));
 }
 
 /** Undefined: it is not locked, or the store does not tell until when. */

@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 
+import { backupEnds } from '../catalog/backup-ends.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { RunRecord } from '../catalog/runs.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -57,7 +58,7 @@ async function look(deps: KeysAlarmDeps): Promise<void> {
   const now = clock.now();
   for (const server of deps.servers) {
     await ripen(catalog.findings, server, now);
-    const firstBackupAt = await firstBackup(deps, server);
+    const firstBackupAt = backupEnds(await catalog.backups.list(server)).at(0);
     const finding = judgeChecks({ server, runs, firstBackupAt, now, dueAt: deps.checkDueAt });
     if (finding === undefined) await catalog.findings.close(CODE, server);
     else if (
@@ -65,19 +66,6 @@ async function look(deps: KeysAlarmDeps): Promise<void> {
     )
       log.warn('Noticed something', { server, finding: CODE });
   }
-}
-
-const Summary = z.object({ endedAt: z.string() });
-
-async function firstBackup(
-  { catalog }: KeysAlarmDeps,
-  server: ServerName,
-): Promise<string | undefined> {
-  const backups = await catalog.backups.list(server);
-  return backups
-    .flatMap(({ summary }) => Summary.safeParse(summary).data?.endedAt ?? [])
-    .toSorted()
-    .at(0);
 }
 
 export interface JudgedChecks {

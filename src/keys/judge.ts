@@ -99,20 +99,21 @@ function nowhere({ keyId, places, objects }: KeyReport, server: string | null): 
   };
 }
 
+/** A page: one copy fewer than there should be, and no other warning comes before the last one. */
+function copyMissing(keyId: string, told: Pick<KeyIssue, 'summary' | 'hint'>): KeyIssue {
+  const page = { verdict: 'FAIL', severity: 'page' } as const;
+  return { code: 'KEY_COPY_MISSING', keyId, server: null, ...page, ...told };
+}
+
 /** One of them is wrong, and whoever guesses may destroy the only right one. */
 function differing({ keyId, isCurrent }: KeyReport, why: string): KeyIssue {
   const next = isCurrent
     ? '; then make a new key with `keys rotate`, so that what is new has one that is the same everywhere'
     : '';
-  return {
-    code: 'KEY_COPY_MISSING',
-    keyId,
-    server: null,
-    verdict: 'FAIL',
-    severity: 'page',
+  return copyMissing(keyId, {
     summary: why,
     hint: `Keep a copy of each of them somewhere else, and replace none by another before you know which is needed${next}.`,
-  };
+  });
 }
 
 function isWrong({ code, readable }: KeyReport['places'][number]): boolean {
@@ -124,15 +125,10 @@ function wrongAt(
   { place, problem }: KeyReport['places'][number],
   right: string,
 ): KeyIssue {
-  return {
-    code: 'KEY_COPY_MISSING',
-    keyId,
-    server: null,
-    verdict: 'FAIL',
-    severity: 'page',
+  return copyMissing(keyId, {
     summary: problem ?? '',
     hint: `Keep a copy of what ${place} holds, then bring the key "${keyId}" there as ${right} has it, and change nothing in ${right}.`,
-  };
+  });
 }
 
 function notAt(keyId: string, { place, problem, readable }: KeyReport['places'][number]): KeyIssue {
@@ -143,16 +139,10 @@ function notAt(keyId: string, { place, problem, readable }: KeyReport['places'][
       keyId,
       server: null,
     };
-  return {
-    code: 'KEY_COPY_MISSING',
-    keyId,
-    server: null,
-    verdict: 'FAIL',
-    // The place has answered: one copy fewer, and no other warning comes before the last one.
-    severity: 'page',
+  return copyMissing(keyId, {
     summary: `The key "${keyId}" is not readable from ${place}, and should be: ${why}`,
     hint: `Bring the copy in ${place} back while another one is there; without it nothing can be restored from there alone.`,
-  };
+  });
 }
 
 function proofIssues(keyId: string, use: KeyUse): readonly KeyIssue[] {

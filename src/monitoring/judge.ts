@@ -1,4 +1,5 @@
 /** What a person should hear of, from how a server stands. Pure: facts and the moment come in. */
+import { CLOCK_OFF_MAX_SECONDS, CLOCK_OFF_PAGE_SECONDS } from '../kernel/clock-off.ts';
 import { utcText } from '../kernel/codecs.ts';
 import type { Finding } from '../kernel/finding.ts';
 import { formatSeconds, formatUtc } from '../kernel/moment.ts';
@@ -8,7 +9,6 @@ import {
   namePrepared,
   type PreparedTransaction,
 } from '../postgres/prepared-transactions.ts';
-import { CLOCK_OFF_MAX_SECONDS } from './ahead.ts';
 import type { Proofs } from './proofs.ts';
 import { ageSeconds, type Standing } from './standing.ts';
 import type { StoreStanding } from './store-standing.ts';
@@ -69,9 +69,6 @@ const HEADROOM_SHARE_MIN = 0.25;
 
 /** A copy that is late for so long is none; a backup is copied within. */
 const COPY_LATE_SECONDS = 6 * 3600;
-
-/** Amazon S3 takes no request that is further off: RequestTimeTooSkewed. */
-const CLOCK_OFF_PAGE_SECONDS = 15 * 60;
 
 /** Whoever ends it does so within seconds; after an hour nobody remembers it. */
 const PREPARED_MAX_SECONDS = 3600;

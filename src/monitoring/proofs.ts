@@ -4,8 +4,9 @@
  */
 import { z } from 'zod';
 
+import { backupEnds } from '../catalog/backup-ends.ts';
 import type { RunRecord } from '../catalog/runs.ts';
-import { isAhead } from './ahead.ts';
+import { isAhead } from '../kernel/clock-off.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
 import { ageSeconds } from './standing.ts';
 
@@ -19,7 +20,6 @@ export interface Proofs {
 const Passed = z.object({ verdict: z.literal('PASS'), isNewest: z.literal(true).default(true) });
 /** What does not say is taken for the newest: nobody asked for another. */
 const Chosen = z.object({ isNewest: z.boolean().default(true) });
-const Summary = z.object({ endedAt: z.string() });
 
 /** Among so many proofs the last PASS is found; more take months. */
 const PROOFS_MAX = 200;
@@ -31,9 +31,7 @@ export async function readProofs(
   const wanted = { server: name, operation: 'verify', states: ['done'] } as const;
   const now = clock.now();
   const passedAt = lastPassAt(await catalog.runs.list({ ...wanted, limit: PROOFS_MAX }), now);
-  const ends = (await catalog.backups.list(name))
-    .flatMap(({ summary }) => Summary.safeParse(summary).data?.endedAt ?? [])
-    .toSorted();
+  const ends = backupEnds(await catalog.backups.list(name));
   return {
     hoursSinceLastPass:
       passedAt === undefined ? null : Math.round(ageSeconds(passedAt, now) / 36) / 100,

@@ -5,8 +5,8 @@ import { lastProofAt } from '../catalog/last-proof.ts';
 import type { BackupRecord, WalProgressRecord } from '../catalog/records.ts';
 import { ownLogEnd } from '../engines/own-log.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { isAhead } from '../kernel/clock-off.ts';
 import { compareLsn, isLsn, type Lsn } from '../kernel/lsn.ts';
-import { isAhead } from './ahead.ts';
 import type { MonitoringDeps, WatchedServer } from './deps.ts';
 import { type StoreStanding, standingOfStores, worstRpo } from './store-standing.ts';
 

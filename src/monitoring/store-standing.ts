@@ -1,8 +1,9 @@
 /** How each store of a server stands, as the catalogue remembers it. The first takes everything; the others are copies. */
 import { z } from 'zod';
 
+import { backupEnds } from '../catalog/backup-ends.ts';
 import type { BackupRecord, WalProgressRecord } from '../catalog/records.ts';
-import { isAhead, secondsAhead } from './ahead.ts';
+import { isAhead, secondsAhead } from '../kernel/clock-off.ts';
 
 export const StoreStanding = z.strictObject({
   store: z.string(),
@@ -53,9 +54,9 @@ export function standingOfStores(facts: StoreFacts): readonly StoreStanding[] {
       isFirst,
       counts: isFirst || (behindSeconds !== null && behindSeconds < LEFT_OUT_AFTER_SECONDS),
       backups: ids.size,
-      lastBackupAt: endsOf(backups).at(-1) ?? null,
+      lastBackupAt: backupEnds(backups).at(-1) ?? null,
       lateBackups: late.map(({ backupId }) => backupId),
-      lateSince: endsOf(late).at(0) ?? null,
+      lateSince: backupEnds(late).at(0) ?? null,
       storedLsn: row?.storedLsn ?? null,
       behindSeconds,
       rpoSeconds: row === undefined ? null : atRisk(row.at, facts.now),
@@ -75,16 +76,6 @@ export function worstRpo(stores: readonly StoreStanding[]): number | null {
 
 function backupsIn(wanted: string, backups: readonly BackupRecord[]): readonly BackupRecord[] {
   return backups.filter(({ store }) => store === wanted);
-}
-
-const Summary = z.object({ endedAt: z.string() });
-
-function endsOf(backups: readonly BackupRecord[]): readonly string[] {
-  const ends = backups.flatMap(({ summary }) => {
-    const read = Summary.safeParse(summary);
-    return read.success ? [read.data.endedAt] : [];
-  });
-  return ends.toSorted();
 }
 
 /** Null: there is no copy of the log yet, and there should be. */

@@ -5,6 +5,7 @@
 import type { BackupSummary } from '../engines/engine.ts';
 import { ownLogEnd } from '../engines/own-log.ts';
 import type { WalInventory } from '../engines/wal-archive.ts';
+import { isAhead } from '../kernel/clock-off.ts';
 import { compareLsn, type Lsn, toLsn } from '../kernel/lsn.ts';
 import type { SegmentName } from '../kernel/wal-name.ts';
 import { followWal, type WalPath } from './coverage.ts';
@@ -207,13 +208,13 @@ function judgeTime(found: Candidate, at: Temporal.Instant, facts: ChoiceFacts): 
   const { progress } = facts;
   const isOwn = progress?.systemId === base.systemId;
   const known =
-    progress !== undefined && isOwn && !isAhead(progress.at, facts) ? progress : undefined;
+    progress !== undefined && isOwn && !isDatedAhead(progress.at, facts) ? progress : undefined;
   const marks = facts.backups
     .filter(
       ({ systemId, endLsn }) => systemId === base.systemId && compareLsn(endLsn, path.toLsn) <= 0,
     )
     .map(({ endedAt }) => Temporal.Instant.from(endedAt))
-    .filter((mark) => !isAhead(mark, facts));
+    .filter((mark) => !isDatedAhead(mark, facts));
   if (marks.some((mark) => Temporal.Instant.compare(mark, at) >= 0))
     return { ...found, covered: 'yes' };
   if (path.broken && isBehindHole(found, at, { ...facts, progress: known }))
@@ -243,15 +244,12 @@ function isBehindHole(
       known.systemId === base.systemId &&
       compareLsn(known.lsn, path.toLsn) > 0 &&
       Temporal.Instant.compare(known.at, at) <= 0 &&
-      !isAhead(known.at, facts),
+      !isDatedAhead(known.at, facts),
   );
 }
 
-/** Two machines' clocks differ by less without anybody's fault. */
-const AHEAD_MAX_SECONDS = 60;
-
-function isAhead(at: Temporal.Instant, { now }: ChoiceFacts): boolean {
-  return now !== undefined && at.since(now).total('seconds') > AHEAD_MAX_SECONDS;
+function isDatedAhead(at: Temporal.Instant, { now }: ChoiceFacts): boolean {
+  return now !== undefined && isAhead(at, now);
 }
 
 function compareText(a: string, b: string): number {

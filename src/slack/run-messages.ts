@@ -52,10 +52,9 @@ export function runMessages(deps: Needed, living: Living): RunMessages {
       const subject = runSubject(root);
       const channel = channelOf(root, section.channels.ops);
       if (channel === undefined) return undefined;
-      const isHistory = isOld(root, clock.now());
-      if (isHistory && (await catalog.messages.find(subject)) === undefined) return undefined;
-      const wish = { channel, render: async () => render(deps, root.runId) };
       const isNew = (await catalog.messages.find(subject)) === undefined;
+      if (isNew && isOld(root, clock.now())) return undefined;
+      const wish = { channel, render: async () => render(deps, root.runId) };
       const posted = await living.show(subject, wish);
       // It links to itself, which it could not before it was there; whatever goes on is edited anyway.
       return isNew && isEnded(root.state) ? living.show(subject, wish) : posted;

@@ -1,5 +1,5 @@
 /** What goes wrong with stores, and what to do next. */
-import type { ProblemKind } from '../kernel/problem.ts';
+import { isProblem, type Problem, type ProblemKind } from '../kernel/problem.ts';
 
 export const OBJECT_MISSING: ProblemKind = {
   code: 'STORAGE_OBJECT_MISSING',
@@ -113,3 +113,8 @@ export const STORE_ANSWER: ProblemKind = {
   hint: 'Look up what the server says; a compatible server may lack what we need of S3.',
   fault: 'world',
 };
+
+/** Whether our credentials may not do it: trying again soon is for nothing. */
+export function isDenied(error: unknown): error is Problem {
+  return isProblem(error, REMOVE_DENIED) || isProblem(error, STORE_DENIED);
+}

@@ -1,5 +1,6 @@
 /** What is looked at in a restored copy: first as it stands, paused; then opened, for what must write. */
 import type { Clock } from '../kernel/clock.ts';
+import { CLOCK_OFF_PAGE_SECONDS } from '../kernel/clock-off.ts';
 import { compareLsn, type Lsn } from '../kernel/lsn.ts';
 import { formatSeconds, formatUtc } from '../kernel/moment.ts';
 import { isProblem } from '../kernel/problem.ts';
@@ -32,9 +33,6 @@ export interface CopyContext {
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
-
-/** Two clocks may differ; from here on monitoring wakes somebody for it. */
-const CLOCK_AHEAD_MAX_SECONDS = 15 * 60;
 
 /** Ending early is FAIL, whatever anybody's exit code says; so is standing anywhere else. */
 export function judgeExactPosition({ reached }: Pick<ScratchRestore, 'reached'>, lsn: Lsn): Seen {
@@ -71,7 +69,7 @@ export function judgeAge(request: AgeRequest): Seen {
   const ageSeconds = Math.max(0, -aheadSeconds);
   const what = at === null ? 'none since the backup ended at ' : '';
   const when = `${what}${formatUtc(newest.round('second'))}`;
-  if (aheadSeconds > CLOCK_AHEAD_MAX_SECONDS) {
+  if (aheadSeconds > CLOCK_OFF_PAGE_SECONDS) {
     const detail = `${when}, ${formatSeconds(aheadSeconds)} after ${asOf}: a clock was wrong, so its age cannot be told`;
     return { verdict: 'ERROR', detail };
   }

@@ -57,8 +57,8 @@ async function readPart({ deps, plan, store }: KeptLogProving, step: Step): Prom
   const names = [...(contents?.keys() ?? [])];
   const remembered = { findings: deps.catalog.findings, server, store: store.name };
   const before = await damagedBefore(remembered);
-  const damaged = new Set<string>([...before].filter((name) => names.some((one) => one === name)));
   const again = names.filter((name) => before.has(name));
+  const damaged = new Set<string>(again);
   const turn = names.filter((name) => !before.has(name) && isOfDay(name, segmentBytes, now));
   const part = [...again, ...turned(turn, now)];
   const untilMs = clock.elapsedMs() + LIMIT_MS;

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 import { segmentKey } from '../../src/engines/streaming/wal-format.ts';
 import { putWal } from '../../src/engines/streaming/wal-objects.ts';
-import { lsnBytes, lsnFromBytes, toLsn } from '../../src/kernel/lsn.ts';
+import { lsnBytes, toLsn } from '../../src/kernel/lsn.ts';
 import { segmentBegin, segmentNameAt } from '../../src/kernel/wal-name.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
@@ -16,6 +16,7 @@ import {
   archiveFor,
   currentLsn,
   logFiles,
+  loseSegment,
   nextSecond,
   writeLog,
 } from '../support/archived-server.ts';
@@ -73,13 +74,7 @@ test('a segment that is stored already with other bytes: both stay, and people a
 test('a segment that vanishes from the store: told, and its moments are out of reach until the next backup', async () => {
   await using archived = await archivedServer(postgres);
   const { stored } = await archiveFor(postgres, archived, 3);
-  const first = segmentBegin(
-    lsnFromBytes(lsnBytes(stored) - BigInt(2 * SEGMENT_BYTES)),
-    SEGMENT_BYTES,
-  );
-  const name = segmentNameAt(1, first, SEGMENT_BYTES);
-  for await (const { key } of archived.store.list('shop/', { signal }))
-    if (key.includes(`/wal/00000001/${name}-`)) await archived.store.remove(key, { signal });
+  const { first, name } = await loseSegment(archived, stored);
 
   await archived.lookForHoles();
 

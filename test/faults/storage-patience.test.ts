@@ -2,19 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import type { S3Store } from '../../src/storage/s3/store.ts';
-import {
-  type Fault,
-  type FaultProxy,
-  type SeenRequest,
-  startFaultProxy,
-} from '../support/fault-proxy.ts';
+import { type FaultyBucket, openFaultyBucket } from '../support/faulty-bucket.ts';
 import { objectKey } from '../support/object-keys.ts';
-import { type AwsPeer, needs, peerLacks, startVersitygw } from '../support/peers.ts';
-import { makeBucket, peerSettings, peerStore } from '../support/s3-peers.ts';
+import { needs, peerLacks } from '../support/peers.ts';
 import {
   bodyOf,
   IMPATIENT,
@@ -33,36 +27,13 @@ const SMALL = randomBytes(70_000);
 const { signal } = new AbortController();
 
 describe.skipIf(peerLacks('versitygw') !== undefined)(`a slow server${needs('versitygw')}`, () => {
-  let server: AwsPeer;
-  let proxy: FaultProxy;
-  let count = 0;
-  let prefix = '';
+  let bucket: FaultyBucket;
 
   beforeAll(async () => {
-    server = await startVersitygw();
-    await makeBucket(server, { name: 'faulty' });
+    bucket = await openFaultyBucket();
   });
-  afterAll(async () => server[Symbol.asyncDispose]());
-  beforeEach(async () => {
-    proxy = await startFaultProxy(server.endpoint);
-    prefix = `run/${count++}`;
-  });
-  afterEach(async () => proxy[Symbol.asyncDispose]());
-
-  function storeAt(
-    { endpoint }: { readonly endpoint: string },
-    limits = IMPATIENT,
-    clock = systemClock,
-  ): S3Store {
-    const settings = peerSettings({ ...server, endpoint }, { bucket: 'faulty', prefix });
-    return peerStore(settings, { limits, clock });
-  }
-
-  /** The first `times` requests that match are spoiled. */
-  function spoil(fault: Fault, matches: (asked: SeenRequest) => boolean, times = 1): void {
-    let left = times;
-    proxy.choose = (asked) => (matches(asked) && left-- > 0 ? fault : undefined);
-  }
+  afterAll(async () => bucket[Symbol.asyncDispose]());
+  beforeEach(async () => bucket.renew());
 
   test.each<[string, 'retryBudgetMs' | 'writeBudgetMs', (store: S3Store) => Promise<unknown>]>([
     ['a read', 'retryBudgetMs', (store) => store.open(KEY, { signal })],
@@ -82,9 +53,9 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`a slow server${needs('ver
         retryBudgetMs: 8000,
         writeBudgetMs: 30_000,
       };
-      spoil(SLOW_DOWN, (asked) => !isLook(asked) || budget === 'retryBudgetMs', 10_000);
+      bucket.spoil(SLOW_DOWN, (asked) => !isLook(asked) || budget === 'retryBudgetMs', 10_000);
 
-      await expect(work(storeAt(proxy, limits, clock))).rejects.toMatchObject({
+      await expect(work(bucket.storeAt(bucket.proxy, limits, clock))).rejects.toMatchObject({
         kind: { code: 'STORAGE_BUSY' },
       });
 
@@ -94,27 +65,29 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`a slow server${needs('ver
   );
 
   test('an answer of which something always moves is given up when its time is over', async () => {
-    await storeAt(server).put(KEY, bodyOf(SMALL), { signal });
+    await bucket.storeAt(bucket.server).put(KEY, bodyOf(SMALL), { signal });
     const patient = { ...IMPATIENT, idleMs: 600_000, answerMs: 400 };
-    spoil({ kind: 'trickle', everyMs: 50 }, isList);
+    bucket.spoil({ kind: 'trickle', everyMs: 50 }, isList);
 
-    const listed = await Array.fromAsync(storeAt(proxy, patient).list('', { signal }));
+    const listed = await Array.fromAsync(
+      bucket.storeAt(bucket.proxy, patient).list('', { signal }),
+    );
 
     expect(listed).toEqual([{ key: KEY, sizeBytes: SMALL.length }]);
-    expect(proxy.seen.filter(isList)).toHaveLength(2);
+    expect(bucket.proxy.seen.filter(isList)).toHaveLength(2);
   });
 
   test('a connection on which nothing moves is given up long before its answer is due', async () => {
     const patient = { ...IMPATIENT, idleMs: 300, answerMs: 600_000 };
-    const store = storeAt(proxy, patient);
-    spoil({ kind: 'hang' }, isPut);
+    const store = bucket.storeAt(bucket.proxy, patient);
+    bucket.spoil({ kind: 'hang' }, isPut);
     await store.put(KEY, bodyOf(SMALL), { signal });
-    spoil({ kind: 'hang' }, isGet);
+    bucket.spoil({ kind: 'hang' }, isGet);
 
     const read = await buffer(await store.open(KEY, { signal }));
 
     expect(read.equals(SMALL)).toBe(true);
-    expect(proxy.seen.filter(isGet)).toHaveLength(2);
+    expect(bucket.proxy.seen.filter(isGet)).toHaveLength(2);
   });
 });
 

@@ -3,19 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import type { S3Store } from '../../src/storage/s3/store.ts';
 import { pieces } from '../support/byte-source.ts';
-import {
-  type Fault,
-  type FaultProxy,
-  type SeenRequest,
-  startFaultProxy,
-} from '../support/fault-proxy.ts';
+import type { Fault } from '../support/fault-proxy.ts';
+import { type FaultyBucket, openFaultyBucket } from '../support/faulty-bucket.ts';
 import { objectKey } from '../support/object-keys.ts';
-import { type AwsPeer, needs, peerLacks, startVersitygw } from '../support/peers.ts';
-import { makeBucket, peerSettings, peerStore } from '../support/s3-peers.ts';
+import { needs, peerLacks } from '../support/peers.ts';
 import {
   bodyOf,
   IMPATIENT,
@@ -39,47 +33,28 @@ const SMALL = randomBytes(70_000);
 const { signal } = new AbortController();
 
 describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('versitygw')}`, () => {
-  let server: AwsPeer;
-  let proxy: FaultProxy;
-  let count = 0;
-  let prefix = '';
+  let bucket: FaultyBucket;
 
   beforeAll(async () => {
-    server = await startVersitygw();
-    await makeBucket(server, { name: 'faulty' });
+    bucket = await openFaultyBucket();
   });
-  afterAll(async () => server[Symbol.asyncDispose]());
-  beforeEach(async () => {
-    proxy = await startFaultProxy(server.endpoint);
-    prefix = `run/${count++}`;
-  });
-  afterEach(async () => proxy[Symbol.asyncDispose]());
-
-  function storeAt({ endpoint }: { readonly endpoint: string }, limits = IMPATIENT): S3Store {
-    const settings = peerSettings({ ...server, endpoint }, { bucket: 'faulty', prefix });
-    return peerStore(settings, { limits });
-  }
+  afterAll(async () => bucket[Symbol.asyncDispose]());
+  beforeEach(async () => bucket.renew());
 
   async function stored(key = KEY): Promise<Buffer> {
-    return await buffer(await storeAt(server).open(key, { signal }));
+    return await buffer(await bucket.storeAt(bucket.server).open(key, { signal }));
   }
 
   async function unfinished(): Promise<number> {
-    const items = await Array.fromAsync(storeAt(server).census({ signal }));
+    const items = await Array.fromAsync(bucket.storeAt(bucket.server).census({ signal }));
     return items.filter(({ state }) => state === 'unfinished').length;
-  }
-
-  /** The first `times` requests that match are spoiled. */
-  function spoil(fault: Fault, matches: (asked: SeenRequest) => boolean, times = 1): void {
-    let left = times;
-    proxy.choose = (asked) => (matches(asked) && left-- > 0 ? fault : undefined);
   }
 
   describe.each(PASSING_FAULTS)('$kind $status $code', (fault) => {
     test('put() of a small object is whole after it', async () => {
-      spoil(fault, isPut);
+      bucket.spoil(fault, isPut);
 
-      const written = await storeAt(proxy).put(KEY, bodyOf(SMALL), { signal });
+      const written = await bucket.storeAt(bucket.proxy).put(KEY, bodyOf(SMALL), { signal });
 
       expect(written.sizeBytes).toBe(SMALL.length);
       expect((await stored()).equals(SMALL)).toBe(true);
@@ -90,25 +65,25 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('ver
       ['a part', isPart],
       ['its end', isEnd],
     ])('put() in parts is whole after it, at %s', async (_at, matches) => {
-      spoil(fault, matches);
+      bucket.spoil(fault, matches);
 
-      await storeAt(proxy).put(KEY, bodyOf(LARGE), { signal });
+      await bucket.storeAt(bucket.proxy).put(KEY, bodyOf(LARGE), { signal });
 
       expect((await stored()).equals(LARGE)).toBe(true);
       // Of an upload whose begin was not heard of, nobody knows the name: the sweep finds it.
       const left = isBeginDone(fault) && matches === isBegin ? 1 : 0;
       expect(await unfinished()).toBe(left);
-      expect(await storeAt(server).sweep({ signal, olderThanMs: -2000 })).toBe(left);
+      expect(await bucket.storeAt(bucket.server).sweep({ signal, olderThanMs: -2000 })).toBe(left);
     });
 
     test('open() gives the right bytes after it', async () => {
-      await storeAt(server).put(KEY, bodyOf(LARGE), { signal });
-      spoil(fault, isGet);
+      await bucket.storeAt(bucket.server).put(KEY, bodyOf(LARGE), { signal });
+      bucket.spoil(fault, isGet);
 
-      const whole = await buffer(await storeAt(proxy).open(KEY, { signal }));
-      spoil(fault, isGet);
+      const whole = await buffer(await bucket.storeAt(bucket.proxy).open(KEY, { signal }));
+      bucket.spoil(fault, isGet);
       const range = { startByte: MIB + 3, lengthBytes: 3 * MIB };
-      const part = await buffer(await storeAt(proxy).open(KEY, { signal, ...range }));
+      const part = await buffer(await bucket.storeAt(bucket.proxy).open(KEY, { signal, ...range }));
 
       expect(whole.equals(LARGE)).toBe(true);
       expect(part.equals(LARGE.subarray(MIB + 3, 4 * MIB + 3))).toBe(true);
@@ -119,9 +94,9 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('ver
     ['whole', SMALL, isPut],
     ['in parts', LARGE, isEnd],
   ])('put() %s finds out by itself when no answer at all arrives', async (_how, bytes, matches) => {
-    spoil({ kind: 'lose the answer' }, matches, IMPATIENT.attemptsMax);
+    bucket.spoil({ kind: 'lose the answer' }, matches, IMPATIENT.attemptsMax);
 
-    const written = await storeAt(proxy).put(KEY, bodyOf(bytes), { signal });
+    const written = await bucket.storeAt(bucket.proxy).put(KEY, bodyOf(bytes), { signal });
 
     expect(written).toMatchObject({ sizeBytes: bytes.length, outcome: 'already there' });
     expect((await stored()).equals(bytes)).toBe(true);
@@ -132,12 +107,12 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('ver
     let isEnded = false;
     let left = 3;
     const unseen: Fault = { kind: 'answer', status: 404, code: 'NoSuchKey' };
-    proxy.choose = (asked) => {
+    bucket.proxy.choose = (asked) => {
       isEnded ||= isEnd(asked);
       return isEnded && isLook(asked) && left-- > 0 ? unseen : undefined;
     };
 
-    const written = await storeAt(proxy).put(KEY, bodyOf(LARGE), { signal });
+    const written = await bucket.storeAt(bucket.proxy).put(KEY, bodyOf(LARGE), { signal });
 
     expect(written).toMatchObject({ sizeBytes: LARGE.length, outcome: 'written' });
     expect(left).toBeLessThanOrEqual(0);
@@ -145,36 +120,36 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('ver
 
   test('put() in parts fails when it is called complete and never seen', async () => {
     let isEnded = false;
-    proxy.choose = (asked) => {
+    bucket.proxy.choose = (asked) => {
       isEnded ||= isEnd(asked);
       return isEnded && isLook(asked)
         ? { kind: 'answer', status: 404, code: 'NoSuchKey' }
         : undefined;
     };
 
-    await expect(storeAt(proxy).put(KEY, bodyOf(LARGE), { signal })).rejects.toThrow(
+    await expect(bucket.storeAt(bucket.proxy).put(KEY, bodyOf(LARGE), { signal })).rejects.toThrow(
       'The server called it complete, and it is not there',
     );
   });
 
   test('open() goes on at the byte that is missing, and reads none twice', async () => {
-    await storeAt(server).put(KEY, bodyOf(LARGE), { signal });
-    spoil({ kind: 'break off', by: 'reset' }, isGet, 4);
+    await bucket.storeAt(bucket.server).put(KEY, bodyOf(LARGE), { signal });
+    bucket.spoil({ kind: 'break off', by: 'reset' }, isGet, 4);
 
-    const whole = await buffer(await storeAt(proxy).open(KEY, { signal }));
+    const whole = await buffer(await bucket.storeAt(bucket.proxy).open(KEY, { signal }));
 
     expect(whole.equals(LARGE)).toBe(true);
-    const begins = proxy.seen.filter(isGet).map(({ headers }) => firstByte(headers.range));
+    const begins = bucket.proxy.seen.filter(isGet).map(({ headers }) => firstByte(headers.range));
     expect(begins).toHaveLength(5);
     expect(begins).toEqual(begins.toSorted((a, b) => a - b));
     expect(new Set(begins).size).toBe(5);
   });
 
   test('open() never mixes two objects: one that became another is refused', async () => {
-    const store = storeAt(server);
+    const store = bucket.storeAt(bucket.server);
     await store.put(KEY, bodyOf(LARGE), { signal });
-    spoil({ kind: 'break off', by: 'end' }, isGet);
-    const reader = await storeAt(proxy).open(KEY, { signal });
+    bucket.spoil({ kind: 'break off', by: 'end' }, isGet);
+    const reader = await bucket.storeAt(bucket.proxy).open(KEY, { signal });
     await store.remove(KEY, { signal });
     await store.put(KEY, bodyOf(randomBytes(LARGE.length)), { signal });
 
@@ -187,20 +162,20 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('ver
     'open() never ends well with other bytes ($kind)',
     async (fault) => {
       const small = objectKey('shop/small');
-      const store = storeAt(server);
+      const store = bucket.storeAt(bucket.server);
       await store.put(small, bodyOf(SMALL), { signal });
       await store.put(KEY, bodyOf(LARGE), { signal });
 
-      spoil(fault, isGet);
-      const healed = await buffer(await storeAt(proxy).open(small, { signal }));
+      bucket.spoil(fault, isGet);
+      const healed = await buffer(await bucket.storeAt(bucket.proxy).open(small, { signal }));
       expect(healed.equals(SMALL)).toBe(true);
 
-      spoil(fault, isGet, 100);
+      bucket.spoil(fault, isGet, 100);
       const damaged = { kind: { code: 'STORAGE_OBJECT_DAMAGED', retry: 'never' } };
       // Both are listened to from the start: either may end first.
       await Promise.all(
         [small, KEY].map(async (key) => {
-          const read = storeAt(proxy).open(key, { signal });
+          const read = bucket.storeAt(bucket.proxy).open(key, { signal });
           await expect(read.then((reader) => buffer(reader))).rejects.toMatchObject(damaged);
         }),
       );
@@ -208,9 +183,9 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('ver
   );
 
   test('put() that arrives with another bit is refused by the server, and sent again', async () => {
-    const store = storeAt(proxy);
+    const store = bucket.storeAt(bucket.proxy);
     let sent = 0;
-    proxy.choose = (asked) => {
+    bucket.proxy.choose = (asked) => {
       if (isPut(asked) && sent++ === 0) return { kind: 'spoil the request' };
       return undefined;
     };
@@ -222,22 +197,22 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('ver
   });
 
   test('a server that stays busy is STORAGE_BUSY, after the last attempt and not before', async () => {
-    spoil(SLOW_DOWN, () => true, 1000);
-    const store = storeAt(proxy);
+    bucket.spoil(SLOW_DOWN, () => true, 1000);
+    const store = bucket.storeAt(bucket.proxy);
 
     const put = store.put(KEY, bodyOf(LARGE), { signal });
 
     await expect(put).rejects.toMatchObject({ kind: { code: 'STORAGE_BUSY', retry: 'later' } });
-    expect(proxy.seen).toHaveLength(IMPATIENT.attemptsMax ?? 0);
+    expect(bucket.proxy.seen).toHaveLength(IMPATIENT.attemptsMax ?? 0);
     await expect(store.stat(KEY, { signal })).rejects.toMatchObject({
       kind: { code: 'STORAGE_BUSY' },
     });
   });
 
   test('a server that is gone is STORAGE_UNREACHABLE, which is not an empty store', async () => {
-    const { endpoint } = proxy;
-    await proxy[Symbol.asyncDispose]();
-    const store = storeAt({ endpoint });
+    const { endpoint } = bucket.proxy;
+    await bucket.proxy[Symbol.asyncDispose]();
+    const store = bucket.storeAt({ endpoint });
 
     const calls = await Promise.allSettled([
       store.put(KEY, bodyOf(SMALL), { signal }),
@@ -252,13 +227,12 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('ver
     expect(calls).toMatchObject(
       calls.map(() => ({ status: 'rejected', reason: { kind: { code: 'STORAGE_UNREACHABLE' } } })),
     );
-    proxy = await startFaultProxy(server.endpoint);
   });
 
   test('an abort is heard at once while the server is silent, and its reason is told', async () => {
-    await storeAt(server).put(KEY, bodyOf(LARGE), { signal });
+    await bucket.storeAt(bucket.server).put(KEY, bodyOf(LARGE), { signal });
     const patient = { ...IMPATIENT, idleMs: 60_000, answerMs: 60_000 };
-    const store = storeAt(proxy, patient);
+    const store = bucket.storeAt(bucket.proxy, patient);
     const reason = new Error('Somebody cancelled');
     const other = objectKey('shop/base/two');
     const works: ((aborting: AbortSignal) => Promise<unknown>)[] = [
@@ -272,30 +246,30 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('ver
 
     for (const work of works) {
       const controller = new AbortController();
-      proxy.choose = () => {
+      bucket.proxy.choose = () => {
         queueMicrotask(() => controller.abort(reason));
         return { kind: 'hang' };
       };
       await expect(work(controller.signal)).rejects.toBe(reason);
     }
 
-    expect(await storeAt(server).stat(other, { signal })).toBeUndefined();
+    expect(await bucket.storeAt(bucket.server).stat(other, { signal })).toBeUndefined();
     expect(await unfinished()).toBe(0);
   });
 
   test('a part that cannot be sent ends the put, even when the body waits for more', async () => {
-    spoil({ kind: 'answer', status: 403, code: 'AccessDenied' }, isPart, 100);
-    const put = storeAt(proxy).put(KEY, Readable.from(stuck()), { signal });
+    bucket.spoil({ kind: 'answer', status: 403, code: 'AccessDenied' }, isPart, 100);
+    const put = bucket.storeAt(bucket.proxy).put(KEY, Readable.from(stuck()), { signal });
 
     await expect(put).rejects.toMatchObject({ kind: { code: 'STORAGE_DENIED' } });
     expect(await unfinished()).toBe(0);
   });
 
   test('remove() is not deceived by a listing that is older than the object', async () => {
-    const store = storeAt(proxy);
+    const store = bucket.storeAt(bucket.proxy);
     await store.remove(KEY, { signal });
     await store.put(KEY, bodyOf(SMALL), { signal });
-    spoil({ kind: 'stale' }, isVersionList);
+    bucket.spoil({ kind: 'stale' }, isVersionList);
 
     await store.remove(KEY, { signal });
 
@@ -303,10 +277,10 @@ describe.skipIf(peerLacks('versitygw') !== undefined)(`behind faults${needs('ver
   });
 
   test('a listing that is older than a write misleads nobody who puts, opens or looks', async () => {
-    const store = storeAt(proxy);
+    const store = bucket.storeAt(bucket.proxy);
     await Array.fromAsync(store.list('', { signal }));
     await store.put(KEY, bodyOf(SMALL), { signal });
-    spoil({ kind: 'stale' }, isList, 100);
+    bucket.spoil({ kind: 'stale' }, isList, 100);
 
     const again = await store.put(KEY, bodyOf(SMALL), { signal });
     const other = store.put(KEY, bodyOf(LARGE), { signal });

@@ -13,7 +13,6 @@ import { expect, test } from 'vitest';
 import { readBase } from '../../src/archiving/coverage.ts';
 import type { BackupSummary } from '../../src/engines/engine.ts';
 import { compareLsn, isLsn, type Lsn, lsnBytes, lsnFromBytes } from '../../src/kernel/lsn.ts';
-import { segmentBegin, segmentNameAt } from '../../src/kernel/wal-name.ts';
 import { type BaseChoice, chooseBase } from '../../src/recovery/choose-base.ts';
 import type { Target } from '../../src/recovery/target.ts';
 import {
@@ -21,15 +20,13 @@ import {
   archivedServer,
   archiveFor,
   currentLsn,
+  loseSegment,
   nextSecond,
   writeLog,
 } from '../support/archived-server.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
 import { sampleBackup } from '../support/sample-backup.ts';
-import { SEGMENT_BYTES } from '../support/small-segments.ts';
 import { waitUntil } from '../support/wait-until.ts';
-
-const { signal } = new AbortController();
 
 async function startShop(): Promise<TestPostgres> {
   return await startPostgres({
@@ -42,13 +39,7 @@ test('moments behind a hole are refused in every plan, and those behind the next
   await using postgres = await startShop();
   await using archived = await archivedServer(postgres);
   const { stored } = await archiveFor(postgres, archived, 3);
-  const first = segmentBegin(
-    lsnFromBytes(lsnBytes(stored) - BigInt(2 * SEGMENT_BYTES)),
-    SEGMENT_BYTES,
-  );
-  const name = segmentNameAt(1, first, SEGMENT_BYTES);
-  for await (const { key } of archived.store.list('shop/', { signal }))
-    if (key.includes(`/wal/00000001/${name}-`)) await archived.store.remove(key, { signal });
+  const { first, name } = await loseSegment(archived, stored);
   await nextSecond();
   await using running = archived.start();
   const repaired = await writeLog(postgres);

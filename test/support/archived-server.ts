@@ -24,8 +24,21 @@ import type { WalInventory } from '../../src/engines/wal-archive.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { backupIdAt } from '../../src/kernel/ids.ts';
 import { silentLog } from '../../src/kernel/log.ts';
-import { compareLsn, isLsn, type Lsn, lsnBytes, toLsn } from '../../src/kernel/lsn.ts';
-import { isSegmentName, segmentPlace } from '../../src/kernel/wal-name.ts';
+import {
+  compareLsn,
+  isLsn,
+  type Lsn,
+  lsnBytes,
+  lsnFromBytes,
+  toLsn,
+} from '../../src/kernel/lsn.ts';
+import {
+  isSegmentName,
+  type SegmentName,
+  segmentBegin,
+  segmentNameAt,
+  segmentPlace,
+} from '../../src/kernel/wal-name.ts';
 import { followWal } from '../../src/recovery/coverage.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
@@ -241,6 +254,21 @@ export async function archiveFor(
   await running.stop();
   const row = await archived.catalog.walProgress.find('shop', 'here');
   return { stored: toLsn(row?.storedLsn ?? '0/0') };
+}
+
+/** Takes the last segment but one away from the store. */
+export async function loseSegment(
+  { store }: ArchivedServer,
+  stored: Lsn,
+): Promise<{ readonly first: Lsn; readonly name: SegmentName }> {
+  const first = segmentBegin(
+    lsnFromBytes(lsnBytes(stored) - BigInt(2 * SEGMENT_BYTES)),
+    SEGMENT_BYTES,
+  );
+  const name = segmentNameAt(1, first, SEGMENT_BYTES);
+  for await (const { key } of store.list('shop/', { signal }))
+    if (key.includes(`/wal/00000001/${name}-`)) await store.remove(key, { signal });
+  return { first, name };
 }
 
 /** Backups are named after the second they begin in. */

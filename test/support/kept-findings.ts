@@ -3,6 +3,18 @@ import { z } from 'zod';
 
 import type { FindingRecords } from '../../src/catalog/records.ts';
 import type { Json } from '../../src/kernel/codecs.ts';
+import type { KeyIssue } from '../../src/keys/report.ts';
+
+/** What a check of the keys could not tell. */
+export const UNTOLD: KeyIssue = {
+  code: 'KEY_UNPROVED',
+  keyId: 'k1',
+  server: null,
+  verdict: 'ERROR',
+  severity: 'warn',
+  summary: 'The key "k1" could not be read from us-west-2',
+  hint: 'See why.',
+};
 
 export interface KeptFindings extends FindingRecords {
   /** `KEY_UNPROVED warn` of each, in order. */

@@ -7,11 +7,10 @@ import { backupIdAt, isServerName } from '../../../src/kernel/ids.ts';
 import { silentLog } from '../../../src/kernel/log.ts';
 import { judgeChecks, keysAlarm } from '../../../src/keys/alarm.ts';
 import { keepFindings } from '../../../src/keys/kept-findings.ts';
-import type { KeyIssue } from '../../../src/keys/report.ts';
 import { readCron } from '../../../src/schedule/cron-timer.ts';
 import { lastDue } from '../../../src/schedule/due.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
-import { keptFindings } from '../../support/kept-findings.ts';
+import { keptFindings, UNTOLD } from '../../support/kept-findings.ts';
 import { runRecord } from '../../support/run-record.ts';
 
 const FIRST_BACKUP = '2026-11-01T01:00:00.000000Z';
@@ -22,16 +21,6 @@ function check(day: number, change: Partial<RunRecord> = {}): RunRecord {
   const result = { action: 'check', verdict: 'PASS' };
   return runRecord('done', { operation: 'keys', server: null, plan, result, endedAt, ...change });
 }
-
-const UNTOLD: KeyIssue = {
-  code: 'KEY_UNPROVED',
-  keyId: 'k1',
-  server: null,
-  verdict: 'ERROR',
-  severity: 'warn',
-  summary: 'The key "k1" could not be read from us-west-2',
-  hint: 'See why.',
-};
 
 function failed(day: number, message = 'It took longer than 1 h'): RunRecord {
   return check(day, { state: 'failed', result: null, problem: { message, hint: 'Look.' } });

@@ -2,19 +2,9 @@ import { expect, test } from 'vitest';
 
 import { keepFindings, ripen } from '../../../src/keys/kept-findings.ts';
 import type { KeyIssue } from '../../../src/keys/report.ts';
-import { keptFindings } from '../../support/kept-findings.ts';
+import { keptFindings, UNTOLD } from '../../support/kept-findings.ts';
 
 const START = Temporal.Instant.from('2026-11-22T05:30:00Z');
-const UNTOLD: KeyIssue = {
-  code: 'KEY_UNPROVED',
-  keyId: 'k1',
-  server: null,
-  verdict: 'ERROR',
-  severity: 'warn',
-  summary: 'The key "k1" could not be read from us-west-2',
-  hint: 'See why.',
-};
-
 test('what a check cannot tell is a page on the third day, and over once one can', async () => {
   const findings = keptFindings();
   const told: (readonly string[])[] = [];
