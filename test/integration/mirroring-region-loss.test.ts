@@ -14,7 +14,9 @@ let postgres: TestPostgres;
 let setting: MirrorSetting;
 
 beforeAll(async () => {
-  postgres = await startPostgres({ initdbArguments: ['--wal-segsize=1'] });
+  // What is stored in both is compared at the end: nobody else may write log meanwhile.
+  const settings = { autovacuum: 'off' };
+  postgres = await startPostgres({ initdbArguments: ['--wal-segsize=1'], settings });
   await postgres.query("ALTER SYSTEM SET max_slot_wal_keep_size = '1GB'");
   await postgres.query('SELECT pg_reload_conf()');
   await postgres.query('CREATE TABLE load (i int, text text)');
