@@ -1,12 +1,15 @@
 /** Tests of going back in time on a real server under load: to a moment, a position, the newest. */
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import type { BackupSummary } from '../../src/engines/engine.ts';
+import type { WalArchive } from '../../src/engines/wal-archive.ts';
 import { utcText } from '../../src/kernel/codecs.ts';
-import { type Lsn, lsnBytes, lsnFromBytes } from '../../src/kernel/lsn.ts';
+import { type Lsn, lsnBytes, lsnFromBytes, toLsn } from '../../src/kernel/lsn.ts';
+import { segmentNameAt } from '../../src/kernel/wal-name.ts';
+import type { Session } from '../../src/postgres/session.ts';
 import { chooseBase } from '../../src/recovery/choose-base.ts';
 import { restoreToScratch, type ScratchRestore } from '../../src/recovery/point-in-time/restore.ts';
 import type { Target } from '../../src/recovery/target.ts';
@@ -91,7 +94,50 @@ async function stored(): Promise<Lsn> {
   return lsn;
 }
 
-async function restore(target: Target): Promise<ScratchRestore> {
+/**
+ * Ends at `end` until the copy is asked to pause. The pause is held back until PostgreSQL has come for
+ * more, and what it comes for until the pause is asked: it reads on, and pauses before it applies it.
+ */
+function logThatGrowsAtPause(end: Lsn): Pick<TestRecovery, 'connect' | 'walArchive'> {
+  let pausing = false;
+  const cameForMore = Promise.withResolvers<void>();
+  const pauseAsked = Promise.withResolvers<void>();
+  async function connect(...given: Parameters<TestRecovery['connect']>): Promise<Session> {
+    const session = await deps.connect(...given);
+    const query = session.query.bind(session);
+    return Object.assign(session, {
+      query: async (...statement: Parameters<Session['query']>) => {
+        if (!statement[0].includes('pg_wal_replay_pause()')) return query(...statement);
+        pausing = true;
+        await cameForMore.promise;
+        const answer = await query(...statement);
+        pauseAsked.resolve();
+        return answer;
+      },
+    });
+  }
+  async function fetch(
+    request: Parameters<WalArchive['fetch']>[0],
+  ): ReturnType<WalArchive['fetch']> {
+    const { name, destination, segmentBytes } = request;
+    const fetched = await deps.walArchive.fetch(request);
+    if (name !== segmentNameAt(1, end, segmentBytes)) return fetched;
+    if (pausing) {
+      cameForMore.resolve();
+      await pauseAsked.promise;
+      return fetched;
+    }
+    await truncate(destination, Number(lsnBytes(end) % BigInt(segmentBytes)));
+    await truncate(destination, segmentBytes);
+    return fetched;
+  }
+  return { connect, walArchive: { ...deps.walArchive, fetch } };
+}
+
+async function restore(
+  target: Target,
+  instead: Partial<TestRecovery> = {},
+): Promise<ScratchRestore> {
   const signal = run.signal;
   const inventory = await archive.walArchive.inventory({
     store: deps.storesOf(NAME)[0]?.store ?? fail(),
@@ -107,7 +153,7 @@ async function restore(target: Target): Promise<ScratchRestore> {
   if (choice.outcome !== 'found') throw new Error(`No base: ${JSON.stringify(choice)}`);
   const store = deps.storesOf(NAME)[0] ?? fail();
   restored = await restoreToScratch(
-    deps,
+    { ...deps, ...instead },
     { server: NAME, store, base: choice.base, path: choice.path, target },
     run,
   );
@@ -187,6 +233,25 @@ test('a moment after the last commit is the end of the log, and is called that',
   expect(await rowsIn(copy)).toBe(expected);
   expect(copy.how).toBe('end of log');
   expect(copy.reached.at).not.toBeNull();
+  await copy.open({ signal: run.signal });
+  expect(await rowsIn(copy)).toBe(expected);
+});
+
+test('a copy stays where it was paused, though the log grew while it was', async () => {
+  await beat(10);
+  const expected = await rowsNow();
+  const at = await clock();
+  const [row] = await server.query('SELECT pg_current_wal_insert_lsn()::text AS lsn');
+  const end = toLsn(String(row?.['lsn']));
+  // Nothing that a commit could be told by: the moment still lies behind the end of the log.
+  for (let times = 0; times < 3; times += 1)
+    await server.query(`SELECT pg_logical_emit_message(false, 'test', repeat('x', 50))`);
+  await stored();
+
+  const copy = await restore({ kind: 'time', asked: at, at }, logThatGrowsAtPause(end));
+
+  expect(copy.reached.lsn).toBe(end);
+  expect(copy.how).toBe('end of log');
   await copy.open({ signal: run.signal });
   expect(await rowsIn(copy)).toBe(expected);
 });

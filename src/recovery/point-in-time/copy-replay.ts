@@ -25,6 +25,7 @@ import { RECOVERY_FAILED, SERVER_UNKNOWN } from '../problems.ts';
 import { namesInUrl } from '../server-url.ts';
 import type { Target } from '../target.ts';
 import type { FetchWal } from '../wal-sources.ts';
+import { cutLog } from './cut-log.ts';
 import { type ReplayTarget, recoverySettings } from './recovery-settings.ts';
 import { endedByItself, followReplay, type Reached, type ReplayRequest } from './replay.ts';
 import { type CopyAccess, findCopyAccess } from './restored-copy.ts';
@@ -86,9 +87,11 @@ export class CopyReplay {
       if (stood !== undefined) return standAgain(standing, stood);
       if (standing.how === 'target' || target.kind === 'latest') return standing;
       // PostgreSQL never opens where its target was not met, even if nothing can lie before it. The
-      // stored log may have grown meanwhile: it must stand where it stands now and go no further.
+      // stored log may have grown until it was paused: it must stand where it stands and go no further.
       await standing.cluster.stop();
       stood = standing.reached;
+      const { dataDirectory } = this.#copy.place;
+      await cutLog({ dataDirectory, lsn: stood.lsn, segmentBytes: this.#copy.base.segmentBytes });
       target = { kind: 'where it stood', lsn: stood.lsn };
     }
     throw new Problem(
