@@ -8,6 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 
+import { release } from '../kernel/memory.ts';
 import { Problem } from '../kernel/problem.ts';
 import {
   associatedData,
@@ -231,7 +232,10 @@ class OpenObject implements EncryptedObject {
         `Cannot read "${this.#opened.reader.key}": it holds ${this.plainBytes} bytes, and at most ${maxBytes} are expected`,
       );
     }
-    return Buffer.concat(await Array.fromAsync(this.stream()));
+    const parts = await Array.fromAsync(this.stream());
+    const whole = Buffer.concat(parts);
+    for (const part of parts) release(part);
+    return whole;
   }
 
   async *#segments(first: number, wanted?: number): AsyncGenerator<Buffer, void, undefined> {

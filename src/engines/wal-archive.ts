@@ -62,36 +62,20 @@ export interface WalArchive {
   ): Promise<WalInventory>;
 
   /**
-   * Writes the WAL file PostgreSQL asks for to `destination` (decrypted, decompressed, content
-   * checked against its name, an unfinished segment joined from tails and padded with zeros).
+   * The WAL file PostgreSQL asks for: decrypted, decompressed, content checked against its name, an
+   * unfinished segment joined from tails and padded with zeros. It is the caller's (`kernel/memory.ts`).
    *
-   * `absent`: no such file is stored, which is the true end of the log for a segment.
-   * @throws Problem WAL_DAMAGED when it is stored and cannot be trusted.
+   * Undefined: no such file is stored, which is the true end of the log for a segment.
+   * @throws Problem WAL_DAMAGED when it is stored and cannot be trusted; STORAGE_* when it cannot be read.
    */
-  fetch(
+  read(
     request: StoreAndKeys & {
       readonly folder: ClusterFolder;
       readonly segmentBytes: number;
       readonly name: SegmentName | `${string}.history`;
-      readonly destination: string;
       readonly signal: AbortSignal;
     },
-  ): Promise<'written' | 'absent'>;
-
-  /**
-   * Reads what is stored of a segment to its end, as `fetch` does, and keeps nothing of it. `absent`: it is
-   * not stored, or has gone meanwhile.
-   *
-   * @throws Problem WAL_DAMAGED when it cannot be trusted; STORAGE_* when it cannot be read.
-   */
-  prove(
-    request: StoreAndKeys & {
-      readonly folder: ClusterFolder;
-      readonly segmentBytes: number;
-      readonly name: SegmentName;
-      readonly signal: AbortSignal;
-    },
-  ): Promise<'whole' | 'absent'>;
+  ): Promise<Buffer | undefined>;
 }
 
 /** What the receiver tells of itself whenever something was stored. Plain JSON. */

@@ -28,7 +28,7 @@ import { requireServer } from './servers.ts';
 import { isStillStored } from './still-stored.ts';
 import { surveyStores } from './survey.ts';
 import { requireTables } from './table/find-tables.ts';
-import { fetchFromStores } from './wal-sources.ts';
+import { readFromStores } from './wal-sources.ts';
 
 const RESTORE = 'restore';
 export const RESTORE_TABLES = 'restore-tables';
@@ -178,10 +178,9 @@ async function lookBehind(
       base,
       path,
       // What a store could not give was told of while it was replayed.
-      fetch: fetchFromStores(deps, { base, stores, tell: () => undefined }),
+      readWal: readFromStores(deps, { base, stores, tell: () => undefined }),
       target: Temporal.Instant.from(target.at),
       lsn: restored.reached.lsn,
-      place: restored.place,
       clock: deps.clock,
       log: run.log,
       signal: step.signal,

@@ -10,11 +10,11 @@ import { isProblem, type Problem } from '../kernel/problem.ts';
 import { isSegmentName, type SegmentName, segmentPlace } from '../kernel/wal-name.ts';
 import type { NamedStore, RecoveryDeps } from './deps.ts';
 
-export type FetchWal = (
+/** As `WalArchive.read()`. */
+export type ReadWal = (
   name: SegmentName | `${string}.history`,
-  destination: string,
   signal: AbortSignal,
-) => Promise<'written' | 'absent'>;
+) => Promise<Buffer | undefined>;
 
 /** One store could not give a file that another gave. */
 export interface MadeGood {
@@ -34,22 +34,22 @@ export interface WalSources {
 type Means = Pick<RecoveryDeps, 'walArchive' | 'ring'>;
 type InventoryRequest = Parameters<WalArchive['inventory']>[0];
 
-export function fetchFromStores(means: Means, sources: WalSources): FetchWal {
+export function readFromStores(means: Means, sources: WalSources): ReadWal {
   const { stores, base, tell } = sources;
   const reaches = new Reaches(means, sources);
   const { server, major, systemId, segmentBytes } = base;
   const place = { ring: means.ring, folder: { server, major, systemId }, segmentBytes };
 
-  return async (name, destination, signal) => {
+  return async (name, signal) => {
     const order = stores.length > 1 ? await reaches.order(name, signal) : stores;
     const failures: { readonly store: NamedStore; readonly problem: Problem }[] = [];
     for (const store of order) {
       try {
-        const request = { ...place, store: store.store, name, destination, signal };
-        if ((await means.walArchive.fetch(request)) === 'absent') continue;
+        const content = await means.walArchive.read({ ...place, store: store.store, name, signal });
+        if (content === undefined) continue;
         for (const failed of failures)
           tell({ name, store: failed.store.name, servedBy: store.name, problem: failed.problem });
-        return 'written';
+        return content;
       } catch (error) {
         signal.throwIfAborted();
         if (!isProblem(error)) throw error;
@@ -61,7 +61,7 @@ export function fetchFromStores(means: Means, sources: WalSources): FetchWal {
       ({ store, problem }) => isDamage(problem) || stores.length === 1 || reaches.has(store, name),
     );
     if (telling !== undefined) throw telling.problem;
-    return 'absent';
+    return undefined;
   };
 }
 

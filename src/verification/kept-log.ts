@@ -8,6 +8,7 @@
 
 import type { Step } from '../gate/operation.ts';
 import { lsnBytes } from '../kernel/lsn.ts';
+import { release } from '../kernel/memory.ts';
 import { isProblem } from '../kernel/problem.ts';
 import { type SegmentName, segmentPlace } from '../kernel/wal-name.ts';
 import { judgeFailure, type Seen } from './checks.ts';
@@ -69,7 +70,11 @@ async function readPart({ deps, plan, store }: KeptLogProving, step: Step): Prom
   async function read(name: SegmentName): Promise<void> {
     try {
       // What retention has removed since is kept no more.
-      if ((await walArchive.prove({ ...place, name })) === 'whole') whole++;
+      const content = await walArchive.read({ ...place, name });
+      if (content !== undefined) {
+        release(content);
+        whole++;
+      }
       damaged.delete(name);
     } catch (error) {
       signal.throwIfAborted();

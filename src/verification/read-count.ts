@@ -30,10 +30,10 @@ export function countReads(recovery: RecoveryDeps): ReadCount {
       },
       walArchive: {
         ...walArchive,
-        async fetch(request) {
-          const answer = await walArchive.fetch(request);
-          if (answer === 'written') logFiles.add(request.name);
-          return answer;
+        async read(request) {
+          const content = await walArchive.read(request);
+          if (content !== undefined) logFiles.add(request.name);
+          return content;
         },
       },
     },

@@ -1,7 +1,7 @@
 /** Tests of restores that go wrong: cancelled in every phase, a full disk, a feeder that is gone. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -27,7 +27,7 @@ import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { type TestRun, testRun } from '../support/test-run.ts';
 
-type FetchRequest = Parameters<WalArchive['fetch']>[0];
+type ReadRequest = Parameters<WalArchive['read']>[0];
 
 const NAME = testServerName('shop');
 const LATEST: Target = { kind: 'latest', asked: 'latest' };
@@ -121,12 +121,12 @@ test('cancelled while PostgreSQL starts, a restore leaves nothing', async () => 
 });
 
 test('cancelled while WAL is replayed, a restore leaves nothing', async () => {
-  async function fetch(request: FetchRequest): Promise<'written' | 'absent'> {
+  async function read(request: ReadRequest): Promise<Buffer | undefined> {
     if (request.name.endsWith('4')) run.controller.abort(CANCELLED);
-    return archive.walArchive.fetch(request);
+    return archive.walArchive.read(request);
   }
 
-  await expect(restore(LATEST, { walArchive: { ...archive.walArchive, fetch } })).rejects.toBe(
+  await expect(restore(LATEST, { walArchive: { ...archive.walArchive, read } })).rejects.toBe(
     CANCELLED,
   );
 
@@ -146,12 +146,12 @@ test('cancelled while the copy is asked where it stands, a restore leaves nothin
 });
 
 test('WAL that cannot be fetched ends the restore with the reason, not with less data', async () => {
-  async function fetch(request: FetchRequest): Promise<'written' | 'absent'> {
+  async function read(request: ReadRequest): Promise<Buffer | undefined> {
     if (request.name.endsWith('4')) throw new Error('the store is on fire');
-    return archive.walArchive.fetch(request);
+    return archive.walArchive.read(request);
   }
 
-  await expect(restore(LATEST, { walArchive: { ...archive.walArchive, fetch } })).rejects.toThrow(
+  await expect(restore(LATEST, { walArchive: { ...archive.walArchive, read } })).rejects.toThrow(
     'the store is on fire',
   );
 
@@ -159,17 +159,14 @@ test('WAL that cannot be fetched ends the restore with the reason, not with less
 });
 
 test('WAL that is damaged in the middle is not taken for the end of the log', async () => {
-  async function fetch(request: FetchRequest): Promise<'written' | 'absent'> {
-    const answer = await archive.walArchive.fetch(request);
-    if (!request.name.endsWith('3') || answer === 'absent') return answer;
-    const bytes = await readFile(request.destination);
-    bytes.fill(0x5a, 5 * 1024 * 1024, 5 * 1024 * 1024 + 64);
-    await writeFile(request.destination, bytes);
-    return answer;
+  async function read(request: ReadRequest): Promise<Buffer | undefined> {
+    const bytes = await archive.walArchive.read(request);
+    if (request.name.endsWith('3')) bytes?.fill(0x5a, 5 * 1024 * 1024, 5 * 1024 * 1024 + 64);
+    return bytes;
   }
 
   await expect(
-    restore(LATEST, { walArchive: { ...archive.walArchive, fetch } }),
+    restore(LATEST, { walArchive: { ...archive.walArchive, read } }),
   ).rejects.toMatchObject({ kind: { code: 'TARGET_NOT_REACHED' } });
 
   await nothingIsLeft();

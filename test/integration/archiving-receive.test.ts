@@ -24,7 +24,6 @@ import { createSlot, readSlot } from '../../src/postgres/slots.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const SEGMENT_BYTES = 1024 * 1024;
@@ -136,12 +135,10 @@ test('follows a promotion to the new timeline, with its history file', async () 
   expect(found.missing).toEqual([]);
   expect(found.runs.map(({ timeline }) => timeline)).toEqual([1, 2]);
   expect(await wrongSegments(standby, store, found.runs[1], end)).toEqual([]);
-  await using scratch = await temporaryFolder();
-  const destination = join(scratch.path, 'history');
   const name = '00000002.history';
-  await walStore.fetch({ ...at(store, folder), name, destination, signal });
+  const stored = await walStore.read({ ...at(store, folder), name, signal });
   const original = join(standby.dataDirectory, 'pg_wal', name);
-  expect(await readFile(destination, 'utf8')).toBe(await readFile(original, 'utf8'));
+  expect(String(stored)).toBe(await readFile(original, 'utf8'));
 });
 
 interface Receiver extends AsyncDisposable {
@@ -271,7 +268,6 @@ async function wrongSegments(
 ): Promise<string[]> {
   const { timeline, fromLsn } = run ?? { timeline: 0, fromLsn: end };
   const folder = await folderOf(server);
-  await using scratch = await temporaryFolder();
   const rows = await server.query(
     `SELECT name FROM pg_ls_waldir() WHERE name >= $1 AND name <= $2 AND length(name) = 24 ORDER BY name`,
     [segmentNameAt(timeline, fromLsn, SEGMENT_BYTES), segmentNameAt(timeline, end, SEGMENT_BYTES)],
@@ -281,10 +277,9 @@ async function wrongSegments(
   for (const row of rows) {
     const name = String(row['name']);
     if (!isSegmentName(name)) throw new TypeError(name);
-    const destination = join(scratch.path, name);
-    const outcome = await walStore.fetch({ ...at(store, folder), name, destination, signal });
+    const fetched =
+      (await walStore.read({ ...at(store, folder), name, signal })) ?? Buffer.alloc(0);
     const original = await readFile(join(server.dataDirectory, 'pg_wal', name));
-    const fetched = outcome === 'written' ? await readFile(destination) : Buffer.alloc(0);
     const isLast = name === segmentNameAt(timeline, end, SEGMENT_BYTES);
     const used = isLast ? Number(lsnBytes(end)) % SEGMENT_BYTES : undefined;
     if (!fetched.subarray(0, used).equals(original.subarray(0, used))) wrong.push(name);

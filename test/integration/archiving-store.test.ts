@@ -1,7 +1,5 @@
 /** What comes back out of a store of WAL: joined, padded, checked, or refused. */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 
 import { beforeEach, expect, test } from 'vitest';
 
@@ -17,7 +15,6 @@ import { type SegmentName, segmentNameAt } from '../../src/kernel/wal-name.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { faultyStore } from '../support/faulty-store.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const SEGMENT_BYTES = 64 * 1024;
 const BEGIN = BigInt(SEGMENT_BYTES) * 7n;
@@ -163,11 +160,7 @@ async function putTail(bytes: Buffer, from: number, to: number): Promise<void> {
 
 /** Undefined: absent. */
 async function fetched(name: SegmentName = NAME): Promise<Buffer | undefined> {
-  await using folder = await temporaryFolder();
-  const destination = join(folder.path, 'segment');
-  const request = { ...place(), segmentBytes: SEGMENT_BYTES, name, destination };
-  if ((await walStore.fetch(request)) === 'absent') return undefined;
-  return await readFile(destination);
+  return await walStore.read({ ...place(), segmentBytes: SEGMENT_BYTES, name });
 }
 
 async function inventory(): ReturnType<typeof walStore.inventory> {

@@ -2,7 +2,7 @@
  * Stored log that is bad, met by a real restore that was planned when all was well: each kind ends with the
  * problem that names it, and never with less data. What is behind the target does no harm.
  */
-import { open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
@@ -99,9 +99,9 @@ async function findVictim(): Promise<typeof victim> {
   return { name, file, bytes: await readFile(file) };
 }
 
-async function restoreTo(lsn: Lsn, fetch?: WalArchive['fetch']): Promise<ScratchRestore> {
+async function restoreTo(lsn: Lsn, read?: WalArchive['read']): Promise<ScratchRestore> {
   const { recovery } = setting.deps;
-  const deps = fetch === undefined ? recovery : { ...recovery, walArchive: { ...walStore, fetch } };
+  const deps = read === undefined ? recovery : { ...recovery, walArchive: { ...walStore, read } };
   const target = { kind: 'lsn', asked: lsn, lsn } as const;
   return restoreToScratch(deps, { server: NAME, store: shop, base, path, target }, testRun());
 }
@@ -178,7 +178,7 @@ test('a tail that is older than its whole segment changes nothing', async () => 
 });
 
 test('log that an extension wrote is told with what production loads', async () => {
-  await expect(restoreTo(late, fetchDisguised)).rejects.toMatchObject({
+  await expect(restoreTo(late, readDisguised)).rejects.toMatchObject({
     kind: { code: 'RECOVERY_LIBRARY_MISSING' },
     facts: { libraries: 'plpgsql' },
   });
@@ -186,18 +186,16 @@ test('log that an extension wrote is told with what production loads', async () 
   expect(await readdir(setting.scratchFolder)).toEqual([]);
 });
 
-async function fetchDisguised(
-  request: Parameters<WalArchive['fetch']>[0],
-): Promise<'written' | 'absent'> {
-  const answer = await walStore.fetch(request);
-  if (answer === 'written' && isSegmentName(request.name)) await disguise(request.destination);
-  return answer;
+async function readDisguised(
+  request: Parameters<WalArchive['read']>[0],
+): Promise<Buffer | undefined> {
+  const content = await walStore.read(request);
+  if (content !== undefined && isSegmentName(request.name)) disguise(content);
+  return content;
 }
 
 /** Gives the messages in it to a resource manager of an extension. */
-async function disguise(file: string): Promise<void> {
-  await using handle = await open(file, 'r+');
-  const bytes = await handle.readFile();
+function disguise(bytes: Buffer): void {
   const text = Buffer.from(`test\0${MESSAGE}`);
   for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) {
     // Before it stand the record's header (24), its data's (2), and the message's (24).
@@ -207,7 +205,6 @@ async function disguise(file: string): Promise<void> {
     record[17] = 128;
     record.writeUInt32LE(checksum(record), 20);
   }
-  await handle.write(bytes, 0, bytes.length, 0);
 }
 
 /** CRC-32C of the data, then of the header up to the checksum (xlogrecord.h). */

@@ -158,11 +158,9 @@ async function behind(change: Partial<BehindRequest> = {}) {
   return await readBehind({
     base: { segmentBytes: SEGMENT_BYTES },
     path: { runs: [end], broken: false },
-    fetch: async (name, destination) =>
-      archive.walArchive.fetch({ ...inventoryRequest(), name, destination }),
+    readWal: async (name) => archive.walArchive.read({ ...inventoryRequest(), name }),
     target,
     lsn: wrong.from,
-    place: { folder: folder.path },
     clock: systemClock,
     log: silentLog,
     signal,
@@ -204,11 +202,11 @@ test('counts each transaction once where a timeline was left for another', async
 
   const read = await behind({
     path: { runs, broken: false },
-    fetch: async (name, destination) => {
+    readWal: async (name) => {
       asked.push(name);
       // The new timeline's first segment holds what the old one had of it.
       const old = segmentNameAt(1, segmentPlaceOf(name), SEGMENT_BYTES);
-      return archive.walArchive.fetch({ ...inventoryRequest(), name: old, destination });
+      return archive.walArchive.read({ ...inventoryRequest(), name: old });
     },
   });
 
@@ -229,14 +227,13 @@ function segmentPlaceOf(name: string): Lsn {
 test('a log that cannot be read is told of, and ends no restore unless it was cancelled', async () => {
   const damaged = new Problem(WAL_DAMAGED, 'Cannot read the stored WAL: a byte was flipped');
   const run = testRun();
-  async function fetch(): Promise<never> {
+  async function readWal(): Promise<never> {
     throw damaged;
   }
 
-  expect(await behind({ fetch })).toEqual({ outcome: 'unread', why: damaged.message });
-  expect(await readdir(folder.path)).not.toContain('behind.wal');
+  expect(await behind({ readWal })).toEqual({ outcome: 'unread', why: damaged.message });
   run.controller.abort(new Error('cancelled'));
-  await expect(behind({ fetch, signal: run.signal })).rejects.toThrow('cancelled');
+  await expect(behind({ readWal, signal: run.signal })).rejects.toThrow('cancelled');
 });
 
 test('warns with the plan of a time, and of nothing else, when the clocks differ', async () => {

@@ -22,7 +22,7 @@ import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { type TestRun, testRun } from '../support/test-run.ts';
 
-type FetchRequest = Parameters<WalArchive['fetch']>[0];
+type ReadRequest = Parameters<WalArchive['read']>[0];
 
 const NAME = testServerName('shop');
 const COUNTS = 'SELECT count(*)::int AS rows, sum(hashtext(text))::text AS sum FROM beat';
@@ -163,11 +163,11 @@ test('a position behind the end of the stored log is not reached, and nothing is
 test('cancelled while it goes on, a copy leaves nothing', async () => {
   let isGoing = false;
   const controller = new AbortController();
-  async function fetch(request: FetchRequest): Promise<'written' | 'absent'> {
+  async function read(request: ReadRequest): Promise<Buffer | undefined> {
     if (isGoing) controller.abort(CANCELLED);
-    return archive.walArchive.fetch(request);
+    return archive.walArchive.read(request);
   }
-  const copy = await restoreTo(marks[0].lsn, { walArchive: { ...archive.walArchive, fetch } });
+  const copy = await restoreTo(marks[0].lsn, { walArchive: { ...archive.walArchive, read } });
   isGoing = true;
 
   await expect(copy.goOn(marks[3].lsn, { signal: controller.signal })).rejects.toBe(CANCELLED);
@@ -177,11 +177,11 @@ test('cancelled while it goes on, a copy leaves nothing', async () => {
 
 test('WAL that cannot be had on the way ends a copy that goes on with the reason', async () => {
   let isGoing = false;
-  async function fetch(request: FetchRequest): Promise<'written' | 'absent'> {
+  async function read(request: ReadRequest): Promise<Buffer | undefined> {
     if (isGoing) throw new Error('the store is on fire');
-    return archive.walArchive.fetch(request);
+    return archive.walArchive.read(request);
   }
-  const copy = await restoreTo(marks[0].lsn, { walArchive: { ...archive.walArchive, fetch } });
+  const copy = await restoreTo(marks[0].lsn, { walArchive: { ...archive.walArchive, read } });
   isGoing = true;
 
   await expect(copy.goOn(marks[3].lsn, { signal: run.signal })).rejects.toThrow(

@@ -3,7 +3,7 @@
  * WAL is what `pg_receivewal` received, both in plain folders. Nothing is encrypted or compressed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { BackupSummary, Engine } from '../../src/engines/engine.ts';
@@ -169,17 +169,14 @@ function folderEngine(
 function folderWal(folder: string): WalArchive {
   return {
     inventory: async () => takeInventory(folder),
-    prove: async () => 'whole',
-    async fetch({ name, destination, signal }) {
+    async read({ name, signal }) {
       signal.throwIfAborted();
       for (const candidate of [name, `${name}.partial`]) {
         const bytes = await readFile(join(folder, candidate)).catch(() => undefined);
         if (bytes === undefined) continue;
-        const whole = name.endsWith('.history') ? bytes : padded(bytes);
-        await writeFile(destination, whole);
-        return 'written';
+        return name.endsWith('.history') ? bytes : padded(bytes);
       }
-      return 'absent';
+      return undefined;
     },
   };
 }

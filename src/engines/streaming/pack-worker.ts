@@ -5,13 +5,13 @@
 import { parentPort } from 'node:worker_threads';
 
 import { StreamSealer } from '../../encryption/tink-stream.ts';
+import { release } from '../../kernel/memory.ts';
 import { type Compression, compressFrame, type Frame, packEnd } from './pack-format.ts';
 import {
   asBuffer,
   type Handed,
   type PackAnswer,
   type PackOrder,
-  release,
   standAlone,
 } from './worker-messages.ts';
 

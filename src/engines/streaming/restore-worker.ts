@@ -5,6 +5,7 @@
 import { parentPort } from 'node:worker_threads';
 
 import { StreamOpener } from '../../encryption/tink-stream.ts';
+import { release } from '../../kernel/memory.ts';
 import { isProblem } from '../../kernel/problem.ts';
 import { damaged, decompressFrame, type Frame } from './pack-format.ts';
 import { RestoreOutput } from './restore-output.ts';
@@ -12,7 +13,6 @@ import {
   asBuffer,
   type RestoreAnswer,
   type RestoreOrder,
-  release,
   type WorkerFailure,
 } from './worker-messages.ts';
 

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 
 import { encryptObject, openObject } from '../../encryption/object.ts';
+import { release } from '../../kernel/memory.ts';
 import { isProblem, Problem } from '../../kernel/problem.ts';
 import type { SegmentName } from '../../kernel/wal-name.ts';
 import type { ObjectKey } from '../../storage/object-store.ts';
@@ -98,11 +99,13 @@ export async function readWal(
       signal,
     });
     const packed = await object.readAll({ maxBytes: plainBytesMax + FRAME_BYTES_MAX });
-    return await decompress(packed, {
+    const plain = await decompress(packed, {
       maxOutputLength: Math.max(1, plainBytesMax),
       // In one piece: a segment takes 10 ms instead of 44. One that were full would be followed by another.
       chunkSize: plainBytesMax + constants.Z_MIN_CHUNK,
     });
+    release(packed);
+    return plain;
   } catch (error) {
     signal.throwIfAborted();
     if (isProblem(error) && !DAMAGE.test(error.kind.code)) throw error;

@@ -4,9 +4,8 @@
  * unfinished one is joined from its tails as far as they are unbroken, and padded with zeros, which is
  * where PostgreSQL sees the end of the log.
  */
-import { rename, writeFile } from 'node:fs/promises';
-
 import { compareLsn, type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
+import { release } from '../../kernel/memory.ts';
 import { isProblem, Problem } from '../../kernel/problem.ts';
 import {
   isSegmentName,
@@ -34,14 +33,12 @@ import { WAL_DAMAGED } from './wal-problems.ts';
 import { findRuns, joinTails, type StoredPiece } from './wal-runs.ts';
 
 type InventoryRequest = Parameters<WalArchive['inventory']>[0];
-type FetchRequest = Parameters<WalArchive['fetch']>[0];
-type SegmentRequest = Omit<FetchRequest, 'name' | 'destination'>;
+type SegmentRequest = Omit<Parameters<WalArchive['read']>[0], 'name'>;
 
 export const walStore: WalArchive = {
   inventory,
-  fetch: fetchFile,
-  prove: async ({ name, ...request }) =>
-    (await readStoredSegment(request, name)) === undefined ? 'absent' : 'whole',
+  read: async ({ name, ...request }) =>
+    isSegmentName(name) ? readStoredSegment(request, name) : readHistory(request, name),
 };
 
 /** The head of an encrypted object, its stream's header and one tag: whatever is smaller holds nothing. */
@@ -171,19 +168,6 @@ function tailPiece({ segment, from, to }: TailPlace): StoredPiece {
   return { timeline, from: lsnBytes(from), to: lsnBytes(to) };
 }
 
-async function fetchFile(request: FetchRequest): Promise<'written' | 'absent'> {
-  const { name, destination, signal } = request;
-  const content = isSegmentName(name)
-    ? await readStoredSegment(request, name)
-    : await readHistory(request, name);
-  if (content === undefined) return 'absent';
-  // Never half a file under the name PostgreSQL is going to read.
-  const unfinished = `${destination}.part`;
-  await writeFile(unfinished, content, { signal });
-  await rename(unfinished, destination);
-  return 'written';
-}
-
 async function readHistory(request: SegmentRequest, name: string): Promise<Buffer | undefined> {
   const key = historyKey(request.folder, name);
   if ((await request.store.stat(key, request)) === undefined) return undefined;
@@ -257,6 +241,7 @@ async function copyTail(
   if (bytes.length !== lengthBytes || lengthBytes > target.length)
     throw damaged(tail.key, `it has ${bytes.length} bytes instead of ${lengthBytes}`);
   bytes.copy(target);
+  release(bytes);
 }
 
 function firstOf(tails: readonly { readonly from: bigint }[]): Lsn {

@@ -3,6 +3,7 @@
  * segment by segment; memory holds one.
  */
 import { type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
+import { release } from '../../kernel/memory.ts';
 import { Problem } from '../../kernel/problem.ts';
 import { segmentBegin, segmentNameAt } from '../../kernel/wal-name.ts';
 import {
@@ -37,7 +38,9 @@ export async function* readStoredTransactions(
   const size = BigInt(segmentBytes);
   for (let lsn = lsnBytes(beginLsn); lsn < lsnBytes(run.toLsn); lsn += size) {
     stored.signal.throwIfAborted();
-    reader.feed(await readSegment(stored, run, lsn));
+    const bytes = await readSegment(stored, run, lsn);
+    reader.feed(bytes);
+    release(bytes);
     yield* found;
     found = [];
   }

@@ -69,17 +69,6 @@ export function standAlone(bytes: Uint8Array): Handed {
     : new Uint8Array(bytes);
 }
 
-/** Buffers that are smaller may be slices of a pool that others use. */
-const RELEASED_BYTES_MIN = 128 * 1024;
-
-/**
- * Gives the memory behind `bytes` back at once: nobody may use it any more. Without it, megabytes wait
- * until a thread that makes hardly any other garbage collects it.
- */
-export function release({ buffer }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength >= RELEASED_BYTES_MIN) buffer.transfer(0);
-}
-
 /** The same memory as a Buffer. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

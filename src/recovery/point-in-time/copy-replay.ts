@@ -24,7 +24,7 @@ import type { RecoveryDeps } from '../deps.ts';
 import { RECOVERY_FAILED, SERVER_UNKNOWN } from '../problems.ts';
 import { namesInUrl } from '../server-url.ts';
 import type { Target } from '../target.ts';
-import type { FetchWal } from '../wal-sources.ts';
+import type { ReadWal } from '../wal-sources.ts';
 import { cutLog } from './cut-log.ts';
 import { type ReplayTarget, recoverySettings } from './recovery-settings.ts';
 import { endedByItself, followReplay, type Reached, type ReplayRequest } from './replay.ts';
@@ -45,7 +45,7 @@ export interface CopyToReplay {
   /** The database whose URL is answered; default: the one in the server's URL. */
   readonly database?: string | undefined;
   readonly place: ScratchPlace;
-  readonly fetch: FetchWal;
+  readonly readWal: ReadWal;
   /** Its writes are made durable. */
   readonly durable: boolean;
 }
@@ -103,7 +103,7 @@ export class CopyReplay {
   /** Undefined: start again, with what was learned. */
   async #replayOnce(target: ReplayTarget, step: Step): Promise<Standing | undefined> {
     const { clock, scratch } = this.#deps;
-    const { base, path, place, fetch } = this.#copy;
+    const { base, path, place, readWal } = this.#copy;
     await this.#setLogAside();
     this.#starts += 1;
     await using feed = await openWalFeed({
@@ -111,7 +111,7 @@ export class CopyReplay {
       user: scratch.user,
       path,
       segmentBytes: base.segmentBytes,
-      fetch,
+      readWal,
       firstLsn: this.#starts === 1 ? path.fromLsn : undefined,
       targetLsn: target.kind === 'lsn' ? toLsn(target.lsn) : undefined,
       clock,

@@ -3,20 +3,17 @@
  * was passed again. Reads at most so much and for so long, and says how far it came. The copy is as good as
  * it is without this, so whatever fails here is told and ends no restore.
  */
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-
-import type { ScratchPlace } from '../../clusters/place.ts';
 import type { BackupSummary } from '../../engines/engine.ts';
 import type { WalRun } from '../../engines/wal-archive.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import { compareLsn, type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
+import { release } from '../../kernel/memory.ts';
 import { isProblem } from '../../kernel/problem.ts';
 import { segmentBegin, segmentNameAt } from '../../kernel/wal-name.ts';
 import { WalRecordReader } from '../../postgres/wal-records.ts';
 import type { WalPath } from '../coverage.ts';
-import type { FetchWal } from '../wal-sources.ts';
+import type { ReadWal } from '../wal-sources.ts';
 import { type ClockReading, type ClockWatch, watchClock } from './clock-steps.ts';
 
 /** Of log; a busy server's of some minutes, an idle one's of days. */
@@ -27,12 +24,10 @@ const READ_LIMIT_MS = 30_000;
 export interface BehindRequest {
   readonly base: Pick<BackupSummary, 'segmentBytes'>;
   readonly path: Pick<WalPath, 'runs' | 'broken'>;
-  readonly fetch: FetchWal;
+  readonly readWal: ReadWal;
   readonly target: Temporal.Instant;
   /** Where the copy stands. */
   readonly lsn: Lsn;
-  /** Its folder is ours, and goes with it. */
-  readonly place: Pick<ScratchPlace, 'folder'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -54,18 +49,15 @@ export type Behind =
 /** Throws only when it is cancelled. */
 export async function readBehind(request: BehindRequest): Promise<Behind> {
   const { signal, log } = request;
-  const file = join(request.place.folder, 'behind.wal');
   try {
     // Between segments it ends by itself sooner; a store that says nothing is not waited for.
     const limit = AbortSignal.any([signal, AbortSignal.timeout(2 * READ_LIMIT_MS)]);
-    return await readRuns({ ...request, signal: limit }, file);
+    return await readRuns({ ...request, signal: limit });
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof Error)) throw error;
     log.warn('The log behind the target could not be read', { error: error.message });
     return { outcome: 'unread', why: error.message };
-  } finally {
-    await rm(file, { force: true }).catch(() => undefined);
   }
 }
 
@@ -74,7 +66,7 @@ interface Budget {
   readonly deadlineMs: number;
 }
 
-async function readRuns(request: BehindRequest, file: string): Promise<Behind> {
+async function readRuns(request: BehindRequest): Promise<Behind> {
   const { path, lsn, target, clock, bytesMax = BYTES_MAX } = request;
   const watch = watchClock(target);
   const budget: Budget = { bytes: bytesMax, deadlineMs: clock.elapsedMs() + READ_LIMIT_MS };
@@ -83,7 +75,7 @@ async function readRuns(request: BehindRequest, file: string): Promise<Behind> {
   for (const [index, run] of path.runs.entries()) {
     const isLast = index === path.runs.length - 1;
     if (!isLast && compareLsn(run.toLsn, from) <= 0) continue;
-    ended = await readRun(request, { run, from, isLast, file }, { watch, budget });
+    ended = await readRun(request, { run, from, isLast }, { watch, budget });
     if (!ended.whole) break;
     from = run.toLsn;
   }
@@ -97,7 +89,6 @@ interface Part {
   readonly from: Lsn;
   /** What was stored since is read too. */
   readonly isLast: boolean;
-  readonly file: string;
 }
 
 interface Ended {
@@ -129,6 +120,7 @@ async function readRun(request: BehindRequest, part: Part, means: Means): Promis
     const bytes = await readSegment(request, part, lsn);
     if (bytes === undefined) break;
     reader.feed(bytes);
+    release(bytes);
     tellProgress(request, budget);
     lsn = lsnFromBytes(lsnBytes(lsn) + BigInt(segmentBytes));
   }
@@ -147,19 +139,18 @@ function tellProgress(
 
 /** Undefined: the stored log ends before it. */
 async function readSegment(
-  { base, fetch, signal }: BehindRequest,
-  { run, file }: Part,
+  { base, readWal, signal }: BehindRequest,
+  { run }: Part,
   lsn: Lsn,
 ): Promise<Buffer | undefined> {
   const name = segmentNameAt(run.timeline, lsn, base.segmentBytes);
   try {
-    if ((await fetch(name, file, signal)) === 'absent') return undefined;
+    return await readWal(name, signal);
   } catch (error) {
     // Where it still grows, tails give way to what they were joined into.
     if (isProblem(error) && compareLsn(lsn, run.toLsn) >= 0) return undefined;
     throw error;
   }
-  return readFile(file);
 }
 
 function further(a: Lsn, b: Lsn): Lsn {

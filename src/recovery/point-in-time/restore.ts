@@ -19,7 +19,7 @@ import { formatBytes } from '../../kernel/size.ts';
 import type { WalPath } from '../coverage.ts';
 import type { NamedStore, RecoveryDeps } from '../deps.ts';
 import type { Target } from '../target.ts';
-import { fetchFromStores } from '../wal-sources.ts';
+import { readFromStores } from '../wal-sources.ts';
 import { CopyReplay, type Standing } from './copy-replay.ts';
 import { explainFailure } from './failures.ts';
 import { assertStandsAt } from './go-on.ts';
@@ -111,7 +111,7 @@ export async function restoreToScratch(
   // A scratch copy would not be trusted after a power cut: waiting for the disk is for nothing.
   const durable = into !== undefined;
   const notes = openRestoreNotes(deps, { server, log: run.log });
-  const fetch = fetchFromStores(deps, {
+  const readWal = readFromStores(deps, {
     base,
     stores: walStores,
     tell: ({ name, ...trouble }) => notes.note({ ...trouble, what: `WAL file ${name}` }),
@@ -123,7 +123,7 @@ export async function restoreToScratch(
     );
     const aim = await aimOf(deps, request);
     const { path, target } = aim;
-    const replay = new CopyReplay(deps, { server, base, path, database, place, fetch, durable });
+    const replay = new CopyReplay(deps, { server, base, path, database, place, readWal, durable });
     const replaying = await timed(deps, run, replayTitle(target), async (step) =>
       replay.standAt(firstTarget(base, aim), step),
     );

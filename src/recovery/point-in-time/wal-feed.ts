@@ -4,17 +4,19 @@
  * bounded in bytes. A segment that should be there and is not is a failure, never the end of the log.
  */
 import { type FSWatcher, watch } from 'node:fs';
-import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { giveOne } from '../../clusters/folders.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
+import { release } from '../../kernel/memory.ts';
 import { isProblem, Problem } from '../../kernel/problem.ts';
 import { isSegmentName, type SegmentName, segmentPlace } from '../../kernel/wal-name.ts';
 import type { ProgramUser } from '../../subprocess/run.ts';
 import type { WalPath } from '../coverage.ts';
 import { WAL_HOLE } from '../problems.ts';
+import type { ReadWal } from '../wal-sources.ts';
 import { FINISHED, renderFeedScript, restoreCommand, SPOOL } from './feed-script.ts';
 import { keepInside } from './keep-inside.ts';
 import { mustExist, segmentsFrom } from './wal-order.ts';
@@ -38,11 +40,7 @@ export interface WalFeedRequest {
   readonly user: ProgramUser | undefined;
   readonly path: WalPath;
   readonly segmentBytes: number;
-  readonly fetch: (
-    name: WalFileName,
-    destination: string,
-    signal: AbortSignal,
-  ) => Promise<'written' | 'absent'>;
+  readonly readWal: ReadWal;
   /** Where PostgreSQL is going to begin, where that is known: read ahead while it starts. */
   readonly firstLsn?: Lsn | undefined;
   /** Behind the segment that holds it nothing is read ahead. Default: the end of the path. */
@@ -102,7 +100,6 @@ class Feeder {
   readonly #ready = new Set<string>();
   /** What could not be read ahead is left until it is asked for: it may never be. */
   readonly #leftAlone = new Set<string>();
-  readonly #buffers: Buffer[] = [];
   /** From there on it is read ahead; undefined: nothing was asked for yet. */
   #nextByte: bigint | undefined;
   #changed: () => void = () => undefined;
@@ -243,15 +240,13 @@ class Feeder {
   }
 
   async #bring(name: WalFileName): Promise<Fetched> {
-    const { fetch, user, spool, segmentBytes } = this.#request;
+    const { readWal, user, spool } = this.#request;
+    const content = await readWal(name, this.#signal);
+    if (content === undefined) return 'absent';
+    if (isSegmentName(name)) keepInside(content, name);
     const coming = join(spool, COMING, name);
-    if ((await fetch(name, coming, this.#signal)) === 'absent') return 'absent';
-    if (isSegmentName(name)) {
-      const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(segmentBytes);
-      await keepInside(coming, name, { buffer, segmentBytes });
-      this.#buffers.push(buffer);
-    }
-    await chmod(coming, 0o600);
+    await writeFile(coming, content, { mode: 0o600, signal: this.#signal });
+    release(content);
     await giveOne(coming, user);
     // Before it is there: it may be taken, and that be noted, before we hear that it is.
     this.#ready.add(name);

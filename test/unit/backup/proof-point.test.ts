@@ -45,8 +45,7 @@ async function ask({ take = async () => TAKEN, runs = [WHOLE], seconds }: Scene)
       ring: keyRing(new Map([['k1', Buffer.alloc(32)]])),
       walArchive: {
         inventory: async () => ({ runs: waited.length === 0 ? [] : runs, ...nothing }),
-        fetch: async () => 'absent',
-        prove: async () => 'absent',
+        read: async () => undefined,
       },
     },
     {
@@ -127,7 +126,7 @@ test('askForProofPoint() lets an abort through', async () => {
       },
       clock: fakeClock(),
       ring: keyRing(new Map([['k1', Buffer.alloc(32)]])),
-      walArchive: { inventory: neverCalled, fetch: neverCalled, prove: neverCalled },
+      walArchive: { inventory: neverCalled, read: neverCalled },
     },
     { server: {}, store: { name: 'here', store: memoryStore() }, untilStored: neverCalled },
     run,

@@ -6,7 +6,7 @@ import type { WalArchive } from '../../../src/engines/wal-archive.ts';
 import { toLsn } from '../../../src/kernel/lsn.ts';
 import { Problem } from '../../../src/kernel/problem.ts';
 import { isSegmentName, type SegmentName, segmentPlace } from '../../../src/kernel/wal-name.ts';
-import { fetchFromStores, type MadeGood } from '../../../src/recovery/wal-sources.ts';
+import { type MadeGood, readFromStores } from '../../../src/recovery/wal-sources.ts';
 import { memoryStore } from '../../../src/storage/memory.ts';
 import type { ObjectStore } from '../../../src/storage/object-store.ts';
 import { STORE_UNREACHABLE } from '../../../src/storage/problems.ts';
@@ -32,16 +32,14 @@ function whole(...numbers: readonly number[]): Content {
 }
 
 interface Scene {
-  readonly fetch: (name: SegmentName | `${string}.history`) => Promise<string>;
+  /** Answers the store that gave it. */
+  readonly read: (name: SegmentName | `${string}.history`) => Promise<string>;
   readonly told: readonly MadeGood[];
-  /** Which store gave the last file. */
-  readonly served: () => string;
 }
 
 function scene(contents: Readonly<Record<string, Content>>): Scene {
   const stores = Object.keys(contents).map((name) => ({ name, store: memoryStore() }));
   const told: MadeGood[] = [];
-  let served = '';
   function contentOf(store: ObjectStore) {
     const name = stores.find((one) => one.store === store)?.name ?? '';
     const content = contents[name] ?? 'away';
@@ -49,7 +47,6 @@ function scene(contents: Readonly<Record<string, Content>>): Scene {
     return { name, content };
   }
   const walArchive: WalArchive = {
-    prove: async () => 'absent',
     async inventory({ store }) {
       const runs = [...contentOf(store).content].map(([name, held]) => {
         const place = segmentPlace(isSegmentName(name) ? name : segment(0), SEGMENT);
@@ -57,21 +54,20 @@ function scene(contents: Readonly<Record<string, Content>>): Scene {
       });
       return { runs, missing: [], histories: [], segments: runs.length, storedBytes: 0 };
     },
-    async fetch({ store, name }) {
+    async read({ store, name }) {
       const { content, name: storeName } = contentOf(store);
       const held = content.get(name);
-      if (held === undefined) return 'absent';
+      if (held === undefined) return undefined;
       if (held.damaged) throw new Problem(WAL_DAMAGED, `Cannot read "${name}" of ${storeName}`);
-      served = storeName;
-      return 'written';
+      return Buffer.from(storeName);
     },
   };
   const ring = { currentKeyId: 'k', keyIds: ['k'], wrap: no, unwrap: no, contentName: no };
   function tell(madeGood: MadeGood): void {
     told.push(madeGood);
   }
-  const fetch = fetchFromStores({ walArchive, ring }, { base: BASE, stores, tell });
-  return { told, served: () => served, fetch: (name) => fetch(name, '/nowhere', signal) };
+  const readWal = readFromStores({ walArchive, ring }, { base: BASE, stores, tell });
+  return { told, read: async (name) => String((await readWal(name, signal)) ?? 'absent') };
 }
 
 function no(): never {
@@ -79,51 +75,51 @@ function no(): never {
 }
 
 test('takes a segment that one store lacks from the other, and tells nobody', async () => {
-  const { fetch, told, served } = scene({ here: whole(2), west: whole(2, 3) });
+  const { read, told } = scene({ here: whole(2), west: whole(2, 3) });
 
-  expect([await fetch(segment(2)), served()]).toEqual(['written', 'here']);
-  expect([await fetch(segment(3)), served()]).toEqual(['written', 'west']);
+  expect(await read(segment(2))).toBe('here');
+  expect(await read(segment(3))).toBe('west');
   expect(told).toEqual([]);
 });
 
 test('takes a damaged segment from the other store, and tells which store is bad', async () => {
   const here: Content = new Map([[segment(2), { toLsn: '0/3000000', damaged: true }]]);
-  const { fetch, told, served } = scene({ here, west: whole(2) });
+  const { read, told } = scene({ here, west: whole(2) });
 
-  expect([await fetch(segment(2)), served()]).toEqual(['written', 'west']);
+  expect(await read(segment(2))).toBe('west');
   expect(told).toMatchObject([{ name: segment(2), store: 'here', servedBy: 'west' }]);
 });
 
 test('prefers the store that has most of an unfinished segment', async () => {
-  const { fetch, served } = scene({
+  const { read } = scene({
     here: new Map([[segment(2), { toLsn: '0/2000100' }]]),
     west: new Map([[segment(2), { toLsn: '0/2000200' }]]),
   });
 
-  expect([await fetch(segment(2)), served()]).toEqual(['written', 'west']);
+  expect(await read(segment(2))).toBe('west');
 });
 
 test('calls it the end of the log only when no store has it', async () => {
-  const { fetch } = scene({ here: whole(2), west: whole(2) });
+  const { read } = scene({ here: whole(2), west: whole(2) });
 
-  expect(await fetch(segment(3))).toBe('absent');
-  expect(await fetch('00000002.history')).toBe('absent');
+  expect(await read(segment(3))).toBe('absent');
+  expect(await read('00000002.history')).toBe('absent');
 });
 
 test('is damaged where one store has it damaged and the other does not have it', async () => {
   const here: Content = new Map([[segment(2), { toLsn: '0/3000000', damaged: true }]]);
 
-  await expect(scene({ here, west: whole(1) }).fetch(segment(2))).rejects.toMatchObject({
+  await expect(scene({ here, west: whole(1) }).read(segment(2))).rejects.toMatchObject({
     kind: { code: 'WAL_DAMAGED' },
   });
 });
 
 test('goes on without a store that is away, and fails with its reason when it is the only one', async () => {
-  const { fetch, served } = scene({ here: 'away', west: whole(2) });
+  const { read } = scene({ here: 'away', west: whole(2) });
 
-  expect([await fetch(segment(2)), served()]).toEqual(['written', 'west']);
-  expect(await fetch(segment(3))).toBe('absent');
-  await expect(scene({ here: 'away' }).fetch(segment(2))).rejects.toMatchObject({
+  expect(await read(segment(2))).toBe('west');
+  expect(await read(segment(3))).toBe('absent');
+  await expect(scene({ here: 'away' }).read(segment(2))).rejects.toMatchObject({
     kind: { code: 'STORAGE_UNREACHABLE' },
   });
 });

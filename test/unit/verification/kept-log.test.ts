@@ -167,9 +167,9 @@ async function look(
   const book = openCheckBook(clock, signal);
   const walArchive = {
     ...walStore,
-    async prove(request: Parameters<typeof walStore.prove>[0]) {
+    async read(request: Parameters<typeof walStore.read>[0]) {
       await clock.advance(stepMs);
-      return await walStore.prove(request);
+      return await walStore.read(request);
     },
   };
   const base = { major: 15, systemId: '73', segmentBytes: SEGMENT_BYTES };
