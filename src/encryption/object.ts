@@ -221,6 +221,7 @@ class OpenObject implements EncryptedObject {
     let index = 0;
     for await (const sealed of this.#segments(0)) {
       const plain = this.#opened.opener.open(index++, sealed);
+      release(sealed);
       if (plain.length > 0) yield plain;
     }
   }

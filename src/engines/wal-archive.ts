@@ -63,7 +63,7 @@ export interface WalArchive {
 
   /**
    * The WAL file PostgreSQL asks for: decrypted, decompressed, content checked against its name, an
-   * unfinished segment joined from tails and padded with zeros. It is the caller's (`kernel/memory.ts`).
+   * unfinished segment joined from tails and padded with zeros. It is the caller's.
    *
    * Undefined: no such file is stored, which is the true end of the log for a segment.
    * @throws Problem WAL_DAMAGED when it is stored and cannot be trusted; STORAGE_* when it cannot be read.
@@ -73,6 +73,8 @@ export interface WalArchive {
       readonly folder: ClusterFolder;
       readonly segmentBytes: number;
       readonly name: SegmentName | `${string}.history`;
+      /** A segment large: the answer may be a part of it, and until then nobody else may use it. */
+      readonly into?: Buffer | undefined;
       readonly signal: AbortSignal;
     },
   ): Promise<Buffer | undefined>;

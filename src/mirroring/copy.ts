@@ -151,7 +151,7 @@ async function readPlain(
   const place = { store, ring: deps.ring, folder: object.folder, signal };
   const bytesMax = object.wal.kind === 'history' ? HISTORY_BYTES_MAX : SEGMENT_BYTES_MAX;
   try {
-    return await readWal(place, key, bytesMax);
+    return await readWal(place, key, { bytesMax });
   } catch (error) {
     if (isProblem(error) && error.kind.retry === 'never') return undefined;
     throw error;

@@ -13,7 +13,7 @@ import type { NamedStore, RecoveryDeps } from './deps.ts';
 /** As `WalArchive.read()`. */
 export type ReadWal = (
   name: SegmentName | `${string}.history`,
-  signal: AbortSignal,
+  options: { readonly into?: Buffer; readonly signal: AbortSignal },
 ) => Promise<Buffer | undefined>;
 
 /** One store could not give a file that another gave. */
@@ -40,12 +40,13 @@ export function readFromStores(means: Means, sources: WalSources): ReadWal {
   const { server, major, systemId, segmentBytes } = base;
   const place = { ring: means.ring, folder: { server, major, systemId }, segmentBytes };
 
-  return async (name, signal) => {
+  return async (name, { into, signal }) => {
     const order = stores.length > 1 ? await reaches.order(name, signal) : stores;
     const failures: { readonly store: NamedStore; readonly problem: Problem }[] = [];
     for (const store of order) {
       try {
-        const content = await means.walArchive.read({ ...place, store: store.store, name, signal });
+        const request = { ...place, store: store.store, name, into, signal };
+        const content = await means.walArchive.read(request);
         if (content === undefined) continue;
         for (const failed of failures)
           tell({ name, store: failed.store.name, servedBy: store.name, problem: failed.problem });

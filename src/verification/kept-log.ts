@@ -8,7 +8,6 @@
 
 import type { Step } from '../gate/operation.ts';
 import { lsnBytes } from '../kernel/lsn.ts';
-import { release } from '../kernel/memory.ts';
 import { isProblem } from '../kernel/problem.ts';
 import { type SegmentName, segmentPlace } from '../kernel/wal-name.ts';
 import { judgeFailure, type Seen } from './checks.ts';
@@ -67,14 +66,10 @@ async function readPart({ deps, plan, store }: KeptLogProving, step: Step): Prom
   let whole = 0;
   let begun = 0;
 
-  async function read(name: SegmentName): Promise<void> {
+  async function read(name: SegmentName, into: Buffer): Promise<void> {
     try {
       // What retention has removed since is kept no more.
-      const content = await walArchive.read({ ...place, name });
-      if (content !== undefined) {
-        release(content);
-        whole++;
-      }
+      if ((await walArchive.read({ ...place, name, into })) !== undefined) whole++;
       damaged.delete(name);
     } catch (error) {
       signal.throwIfAborted();
@@ -86,10 +81,11 @@ async function readPart({ deps, plan, store }: KeptLogProving, step: Step): Prom
   }
 
   async function lane(): Promise<void> {
+    const into = Buffer.allocUnsafeSlow(segmentBytes);
     while (begun < part.length && clock.elapsedMs() < untilMs) {
       const name = part[begun++];
       step.progress({ note: `${begun} of ${part.length} segments` });
-      if (name !== undefined) await read(name);
+      if (name !== undefined) await read(name, into);
     }
   }
 

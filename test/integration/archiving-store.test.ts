@@ -5,13 +5,13 @@ import { beforeEach, expect, test } from 'vitest';
 
 import { keyRing } from '../../src/encryption/file-key-ring.ts';
 import { segmentKey, tailKey } from '../../src/engines/streaming/wal-format.ts';
-import { putWal } from '../../src/engines/streaming/wal-objects.ts';
+import { putWal, readWal } from '../../src/engines/streaming/wal-objects.ts';
 import { WAL_CONFLICT, WAL_DAMAGED } from '../../src/engines/streaming/wal-problems.ts';
 import { walStore } from '../../src/engines/streaming/wal-store.ts';
 import { isServerName } from '../../src/kernel/ids.ts';
-import { lsnFromBytes } from '../../src/kernel/lsn.ts';
+import { lsnBytes, lsnFromBytes } from '../../src/kernel/lsn.ts';
 import { isProblem } from '../../src/kernel/problem.ts';
-import { type SegmentName, segmentNameAt } from '../../src/kernel/wal-name.ts';
+import { type SegmentName, segmentNameAt, segmentPlace } from '../../src/kernel/wal-name.ts';
 import { memoryStore } from '../../src/storage/memory.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { faultyStore } from '../support/faulty-store.ts';
@@ -107,6 +107,37 @@ test('refuses a segment that is stored with two contents', async () => {
   expect((await inventory()).segments).toBe(1);
 });
 
+test('reads into the memory that is offered, whatever it held before', async () => {
+  const [whole, unfinished] = [randomBytes(SEGMENT_BYTES), randomBytes(SEGMENT_BYTES)];
+  const next = segmentNameAt(1, lsnFromBytes(BEGIN + BigInt(SEGMENT_BYTES)), SEGMENT_BYTES);
+  await putSegment(whole);
+  await putTail(unfinished, 0, 3000, next);
+  const into = randomBytes(SEGMENT_BYTES + 100);
+
+  const first = await fetched(NAME, into);
+  expect(first?.equals(whole)).toBe(true);
+  expect(first?.buffer).toBe(into.buffer);
+
+  const second = await fetched(next, into);
+  expect(second?.subarray(0, 3000).equals(unfinished.subarray(0, 3000))).toBe(true);
+  expect(second?.subarray(3000).equals(Buffer.alloc(SEGMENT_BYTES - 3000))).toBe(true);
+  expect(second?.buffer).toBe(into.buffer);
+});
+
+test('reads what is larger than the usual segment, and refuses what is larger than it may be', async () => {
+  // In more than one piece, and the last not full.
+  const large = Buffer.concat([randomBytes(5 << 20), Buffer.alloc((36 << 20) + 7, 'log')]);
+  const key = segmentKey(FOLDER, NAME, RING.contentName(large));
+  await putWal(place(), key, large);
+
+  expect((await readWal(place(), key, { bytesMax: 1 << 30 })).equals(large)).toBe(true);
+  const into = Buffer.alloc(large.length);
+  expect((await readWal(place(), key, { bytesMax: large.length, into })).equals(large)).toBe(true);
+  await expect(readWal(place(), key, { bytesMax: large.length - 1 })).rejects.toThrow(
+    /it holds more than/,
+  );
+});
+
 test('refuses tails whose beginning is missing', async () => {
   await putTail(randomBytes(5000), 1200, 5000);
 
@@ -149,18 +180,24 @@ async function putSegment(bytes: Buffer): Promise<void> {
   await putWal(place(), segmentKey(FOLDER, NAME, RING.contentName(bytes)), bytes);
 }
 
-async function putTail(bytes: Buffer, from: number, to: number): Promise<void> {
+async function putTail(
+  bytes: Buffer,
+  from: number,
+  to: number,
+  segment: SegmentName = NAME,
+): Promise<void> {
+  const begin = lsnBytes(segmentPlace(segment, SEGMENT_BYTES).beginLsn);
   const tail = {
-    segment: NAME,
-    from: lsnFromBytes(BEGIN + BigInt(from)),
-    to: lsnFromBytes(BEGIN + BigInt(to)),
+    segment,
+    from: lsnFromBytes(begin + BigInt(from)),
+    to: lsnFromBytes(begin + BigInt(to)),
   };
   await putWal(place(), tailKey(FOLDER, tail), bytes.subarray(from, to));
 }
 
 /** Undefined: absent. */
-async function fetched(name: SegmentName = NAME): Promise<Buffer | undefined> {
-  return await walStore.read({ ...place(), segmentBytes: SEGMENT_BYTES, name });
+async function fetched(name: SegmentName = NAME, into?: Buffer): Promise<Buffer | undefined> {
+  return await walStore.read({ ...place(), segmentBytes: SEGMENT_BYTES, name, into });
 }
 
 async function inventory(): ReturnType<typeof walStore.inventory> {

@@ -5,7 +5,6 @@
  * where PostgreSQL sees the end of the log.
  */
 import { compareLsn, type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
-import { release } from '../../kernel/memory.ts';
 import { isProblem, Problem } from '../../kernel/problem.ts';
 import {
   isSegmentName,
@@ -171,7 +170,7 @@ function tailPiece({ segment, from, to }: TailPlace): StoredPiece {
 async function readHistory(request: SegmentRequest, name: string): Promise<Buffer | undefined> {
   const key = historyKey(request.folder, name);
   if ((await request.store.stat(key, request)) === undefined) return undefined;
-  return await readWal(request, key, HISTORY_BYTES_MAX);
+  return await readWal(request, key, { bytesMax: HISTORY_BYTES_MAX, into: request.into });
 }
 
 /** Tails are joined, and go with their segment, while somebody reads them. */
@@ -196,14 +195,14 @@ export async function readStoredSegment(
 }
 
 async function readWhole(request: SegmentRequest, name: SegmentName): Promise<Buffer | undefined> {
-  const { store, ring, folder, segmentBytes, signal } = request;
+  const { store, ring, folder, segmentBytes, into, signal } = request;
   const keys: ObjectKey[] = [];
   for await (const { key } of store.list(segmentPrefix(folder, name), { signal })) keys.push(key);
   const [key, other] = keys;
   if (key === undefined) return undefined;
   if (other !== undefined)
     throw damaged(name, `it is stored with two contents, "${key}" and "${other}"`);
-  const content = await readWal(request, key, segmentBytes);
+  const content = await readWal(request, key, { bytesMax: segmentBytes, into });
   const stored = readWalKey(folder, key);
   if (content.length !== segmentBytes)
     throw damaged(name, `it has ${content.length} bytes instead of ${segmentBytes}`);
@@ -213,7 +212,7 @@ async function readWhole(request: SegmentRequest, name: SegmentName): Promise<Bu
 }
 
 async function readTails(request: SegmentRequest, name: SegmentName): Promise<Buffer | undefined> {
-  const { store, folder, segmentBytes, signal } = request;
+  const { store, folder, segmentBytes, into, signal } = request;
   const tails: { readonly key: ObjectKey; readonly from: bigint; readonly to: bigint }[] = [];
   for await (const { key } of store.list(tailPrefix(folder, name), { signal })) {
     const object = readWalKey(folder, key);
@@ -225,7 +224,7 @@ async function readTails(request: SegmentRequest, name: SegmentName): Promise<Bu
   const chain = joinTails(begin, tails);
   if (chain.length === 0) throw damaged(name, `its stored parts begin only at ${firstOf(tails)}`);
   // Zeros to the full size: PostgreSQL refuses a file of any other.
-  const segment = Buffer.alloc(segmentBytes);
+  const segment = (into ?? Buffer.allocUnsafeSlow(segmentBytes)).subarray(0, segmentBytes).fill(0);
   for (const tail of chain)
     await copyTail(request, tail, segment.subarray(Number(tail.from - begin)));
   return segment;
@@ -237,11 +236,14 @@ async function copyTail(
   target: Buffer,
 ): Promise<void> {
   const lengthBytes = Number(tail.to - tail.from);
-  const bytes = await readWal(place, tail.key, lengthBytes);
-  if (bytes.length !== lengthBytes || lengthBytes > target.length)
+  if (lengthBytes > target.length)
+    throw damaged(
+      tail.key,
+      `it has ${lengthBytes} bytes, and its segment has ${target.length} left`,
+    );
+  const bytes = await readWal(place, tail.key, { bytesMax: lengthBytes, into: target });
+  if (bytes.length !== lengthBytes)
     throw damaged(tail.key, `it has ${bytes.length} bytes instead of ${lengthBytes}`);
-  bytes.copy(target);
-  release(bytes);
 }
 
 function firstOf(tails: readonly { readonly from: bigint }[]): Lsn {

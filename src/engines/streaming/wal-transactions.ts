@@ -3,7 +3,6 @@
  * segment by segment; memory holds one.
  */
 import { type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
-import { release } from '../../kernel/memory.ts';
 import { Problem } from '../../kernel/problem.ts';
 import { segmentBegin, segmentNameAt } from '../../kernel/wal-name.ts';
 import {
@@ -36,11 +35,10 @@ export async function* readStoredTransactions(
   let found: TransactionEnd[] = [];
   const reader = new WalRecordReader({ beginLsn, segmentBytes }, (end) => found.push(end));
   const size = BigInt(segmentBytes);
+  const into = Buffer.allocUnsafeSlow(segmentBytes);
   for (let lsn = lsnBytes(beginLsn); lsn < lsnBytes(run.toLsn); lsn += size) {
     stored.signal.throwIfAborted();
-    const bytes = await readSegment(stored, run, lsn);
-    reader.feed(bytes);
-    release(bytes);
+    reader.feed(await readSegment({ ...stored, into }, run, lsn));
     yield* found;
     found = [];
   }
@@ -68,7 +66,11 @@ export async function findLatestCommit(
   return undefined;
 }
 
-async function readSegment(stored: StoredWal, run: WalRun, lsn: bigint): Promise<Buffer> {
+async function readSegment(
+  stored: StoredWal & { readonly into?: Buffer },
+  run: WalRun,
+  lsn: bigint,
+): Promise<Buffer> {
   const name = segmentNameAt(run.timeline, lsnFromBytes(lsn), stored.segmentBytes);
   const bytes = await readStoredSegment(stored, name);
   if (bytes !== undefined) return bytes;

@@ -8,7 +8,6 @@ import type { WalRun } from '../../engines/wal-archive.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import { compareLsn, type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
-import { release } from '../../kernel/memory.ts';
 import { isProblem } from '../../kernel/problem.ts';
 import { segmentBegin, segmentNameAt } from '../../kernel/wal-name.ts';
 import { WalRecordReader } from '../../postgres/wal-records.ts';
@@ -111,16 +110,16 @@ async function readRun(request: BehindRequest, part: Part, means: Means): Promis
     const isInside = isLast || compareLsn(end.lsn, run.toLsn) < 0;
     if (isInside && compareLsn(end.lsn, from) >= 0) watch.take(end);
   });
+  const into = Buffer.allocUnsafeSlow(segmentBytes);
   let lsn = begin;
   for (;;) {
     if (!isLast && compareLsn(lsn, run.toLsn) >= 0) break;
     if (budget.bytes <= 0 || clock.elapsedMs() > budget.deadlineMs)
       return { lookedTo: further(from, lsn), whole: false };
     budget.bytes -= segmentBytes;
-    const bytes = await readSegment(request, part, lsn);
+    const bytes = await readSegment(request, { ...part, into }, lsn);
     if (bytes === undefined) break;
     reader.feed(bytes);
-    release(bytes);
     tellProgress(request, budget);
     lsn = lsnFromBytes(lsnBytes(lsn) + BigInt(segmentBytes));
   }
@@ -140,12 +139,12 @@ function tellProgress(
 /** Undefined: the stored log ends before it. */
 async function readSegment(
   { base, readWal, signal }: BehindRequest,
-  { run }: Part,
+  { run, into }: Part & { readonly into: Buffer },
   lsn: Lsn,
 ): Promise<Buffer | undefined> {
   const name = segmentNameAt(run.timeline, lsn, base.segmentBytes);
   try {
-    return await readWal(name, signal);
+    return await readWal(name, { into, signal });
   } catch (error) {
     // Where it still grows, tails give way to what they were joined into.
     if (isProblem(error) && compareLsn(lsn, run.toLsn) >= 0) return undefined;

@@ -10,7 +10,6 @@ import { join } from 'node:path';
 import { giveOne } from '../../clusters/folders.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
-import { release } from '../../kernel/memory.ts';
 import { isProblem, Problem } from '../../kernel/problem.ts';
 import { isSegmentName, type SegmentName, segmentPlace } from '../../kernel/wal-name.ts';
 import type { ProgramUser } from '../../subprocess/run.ts';
@@ -96,6 +95,8 @@ class Feeder {
   readonly #answering = new Map<string, Promise<void>>();
   /** A look that began before may still see them. */
   readonly #answered = new Set<string>();
+  /** Memory of a segment each, used again and again: fresh memory costs as much as unpacking into it. */
+  readonly #spare: Buffer[] = [];
   /** Lies in the spool. */
   readonly #ready = new Set<string>();
   /** What could not be read ahead is left until it is asked for: it may never be. */
@@ -240,14 +241,14 @@ class Feeder {
   }
 
   async #bring(name: WalFileName): Promise<Fetched> {
-    const { readWal, user, spool } = this.#request;
-    const content = await readWal(name, this.#signal);
-    if (content === undefined) return 'absent';
-    if (isSegmentName(name)) keepInside(content, name);
-    const coming = join(spool, COMING, name);
-    await writeFile(coming, content, { mode: 0o600, signal: this.#signal });
-    release(content);
-    await giveOne(coming, user);
+    const coming = join(this.#request.spool, COMING, name);
+    const into = this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#request.segmentBytes);
+    try {
+      if (!(await this.#write(name, coming, into))) return 'absent';
+    } finally {
+      this.#spare.push(into);
+    }
+    await giveOne(coming, this.#request.user);
     // Before it is there: it may be taken, and that be noted, before we hear that it is.
     this.#ready.add(name);
     try {
@@ -257,6 +258,15 @@ class Feeder {
       throw error;
     }
     return 'written';
+  }
+
+  async #write(name: WalFileName, file: string, into: Buffer): Promise<boolean> {
+    const signal = this.#signal;
+    const content = await this.#request.readWal(name, { into, signal });
+    if (content === undefined) return false;
+    if (isSegmentName(name)) keepInside(content, name);
+    await writeFile(file, content, { mode: 0o600, signal });
+    return true;
   }
 
   #fail(error: unknown): void {

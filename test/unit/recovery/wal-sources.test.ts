@@ -67,7 +67,7 @@ function scene(contents: Readonly<Record<string, Content>>): Scene {
     told.push(madeGood);
   }
   const readWal = readFromStores({ walArchive, ring }, { base: BASE, stores, tell });
-  return { told, read: async (name) => String((await readWal(name, signal)) ?? 'absent') };
+  return { told, read: async (name) => String((await readWal(name, { signal })) ?? 'absent') };
 }
 
 function no(): never {
