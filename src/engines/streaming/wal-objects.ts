@@ -26,8 +26,11 @@ const LEVEL = 1;
 /** What a frame may be larger than what is in it. */
 const FRAME_BYTES_MAX = 1024 * 1024;
 
-/** What is unpacked at once: small pieces cost 44 ms for a segment instead of 10 (measured). */
-const PIECE_BYTES = 256 * 1024;
+/**
+ * What is packed and unpacked at once. In the 16 KiB that are the default, a segment takes 42 ms of CPU
+ * instead of 26 to be packed and 44 instead of 10 to be unpacked (measured).
+ */
+const [PACKED_BYTES, PIECE_BYTES] = [1024 * 1024, 256 * 1024];
 
 /** Room for what is of unknown size, before it has to grow: the usual segment. */
 const ROOM_BYTES = 16 * 1024 * 1024;
@@ -57,6 +60,7 @@ export async function putWal(
   }
   const packed = await compress(plain, {
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
+    chunkSize: Math.max(constants.Z_MIN_CHUNK, Math.min(plain.length, PACKED_BYTES)),
   });
   const sealed = encryptObject([packed], {
     ring,
