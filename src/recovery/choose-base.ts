@@ -26,9 +26,10 @@ export interface ChoiceFacts {
   readonly now?: Temporal.Instant;
 }
 
-/** At `at`, everything up to `lsn` was all there was. */
+/** At `at`, everything up to `lsn` was all there was, on that timeline. */
 export interface WalKnown {
   readonly systemId: string;
+  readonly timeline: number;
   readonly lsn: Lsn;
   readonly at: Temporal.Instant;
 }
@@ -233,15 +234,14 @@ function isBehindHole(
   facts: ChoiceFacts,
 ): boolean {
   const { backups, progress, beyond = [] } = facts;
-  const told = backups
-    // On another timeline the same position is of another moment.
-    .filter(({ timeline }) => timeline === path.timeline)
-    .map(({ systemId, endLsn, endedAt }): WalKnown => {
-      return { systemId, lsn: endLsn, at: Temporal.Instant.from(endedAt) };
-    });
+  const told = backups.map(({ systemId, timeline, endLsn, endedAt }): WalKnown => {
+    return { systemId, timeline, lsn: endLsn, at: Temporal.Instant.from(endedAt) };
+  });
   return [...told, ...beyond, ...(progress === undefined ? [] : [progress])].some(
     (known) =>
       known.systemId === base.systemId &&
+      // On another timeline the same position is of another moment.
+      known.timeline === path.timeline &&
       compareLsn(known.lsn, path.toLsn) > 0 &&
       Temporal.Instant.compare(known.at, at) <= 0 &&
       !isDatedAhead(known.at, facts),

@@ -252,8 +252,9 @@ async function knownProgress(
     const row = await catalog.walProgress.find(server, store.name);
     if (row === undefined || !isLsn(row.storedLsn)) continue;
     const at = Temporal.Instant.from(row.at);
+    const { systemId, timeline, storedLsn: lsn } = row;
     if (newest === undefined || Temporal.Instant.compare(at, newest.at) > 0)
-      newest = { systemId: row.systemId, lsn: row.storedLsn, at };
+      newest = { systemId, timeline, lsn, at };
   }
   return newest;
 }
@@ -261,7 +262,11 @@ async function knownProgress(
 /** As archiving tells of it. */
 const ToldHole = z.object({
   code: z.literal('ARCHIVING_LOG_HOLE'),
-  hole: z.object({ systemId: z.string(), toLsn: z.string().refine(isLsn) }),
+  hole: z.object({
+    systemId: z.string(),
+    timeline: z.number(),
+    toLsn: z.string().refine(isLsn),
+  }),
   until: z.string(),
 });
 
@@ -273,6 +278,7 @@ async function toldHoles(
   return findings.flatMap((finding) => {
     const { hole, until } = ToldHole.safeParse(finding).data ?? {};
     if (hole === undefined || until === undefined) return [];
-    return [{ systemId: hole.systemId, lsn: toLsn(hole.toLsn), at: Temporal.Instant.from(until) }];
+    const { systemId, timeline, toLsn: end } = hole;
+    return [{ systemId, timeline, lsn: toLsn(end), at: Temporal.Instant.from(until) }];
   });
 }

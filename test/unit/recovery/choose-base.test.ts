@@ -65,11 +65,11 @@ function facts(backups: readonly BackupSummary[], runs: readonly WalRun[]): Choi
       ),
     );
   const inventory: WalInventory = { runs, missing, histories: [], segments: 1, storedBytes: 1 };
-  const end = runs.at(-1)?.toLsn ?? lsnAt(0);
+  const { timeline = 1, toLsn: end = lsnAt(0) } = runs.at(-1) ?? {};
   return {
     backups,
     inventories: new Map(backups.map(({ systemId }) => [systemId, inventory])),
-    progress: { systemId: '7341', lsn: end, at: Temporal.Instant.from(momentAt(12)) },
+    progress: { systemId: '7341', timeline, lsn: end, at: Temporal.Instant.from(momentAt(12)) },
   };
 }
 
@@ -297,7 +297,8 @@ test('chooseBase() does not take the end of the log for the newest moment when a
 test('a time behind a hole is refused once it is known that the log had grown beyond it by then', () => {
   // Taken at hour 1; the segments of hours 4 to 5 are missing; the receiver told of hour 12.
   const world = facts([backup(1)], [run(1, 4), run(5, 12)]);
-  const noticed = { systemId: '7341', lsn: lsnAt(5), at: Temporal.Instant.from(momentAt(6)) };
+  const at = Temporal.Instant.from(momentAt(6));
+  const noticed = { systemId: '7341', timeline: 1, lsn: lsnAt(5), at };
 
   expect(chooseBase(world, time(3)).outcome).toBe('found');
   expect(chooseBase(world, time(8))).toMatchObject({ outcome: 'found', covered: 'unknown' });
@@ -310,6 +311,25 @@ test('a time behind a hole is refused once it is known that the log had grown be
   expect(chooseBase(other, time(8)).outcome).toBe('found');
   const early = { ...told, now: Temporal.Instant.from(momentAt(2)) };
   expect(chooseBase(early, time(8)).outcome).toBe('found');
+});
+
+test('what was known of a timeline that was left shows nothing of a hole on the one that goes on', () => {
+  // Taken back at hour 4: timeline 2 begins there, and its hole at hour 5. Timeline 1 had come to hour 7.
+  const all = facts([backup(1)], [run(1, 4, 1), run(4, 5, 2), run(6, 12, 2)]);
+  const inventories = new Map(
+    [...all.inventories].map(([id, log]) => [id, { ...log, histories: ['00000002.history'] }]),
+  );
+  const world = { ...all, inventories, progress: undefined };
+  const at = Temporal.Instant.from(momentAt(7));
+  const noticed = { systemId: '7341', timeline: 1, lsn: lsnAt(7), at };
+
+  for (const left of [{ beyond: [noticed] }, { progress: noticed }])
+    expect(chooseBase({ ...world, ...left }, time(8))).toMatchObject({
+      outcome: 'found',
+      path: { timeline: 2, broken: true },
+    });
+  for (const own of [{ beyond: [{ ...noticed, timeline: 2 }] }, { progress: all.progress }])
+    expect(chooseBase({ ...world, ...own }, time(12)).outcome).toBe('hole');
 });
 
 test('a bad backup behind a hole shows that a time after it lies behind the hole', () => {

@@ -5,7 +5,7 @@ import type { WalProgressRecord } from '../../../src/catalog/records.ts';
 import type { BackupSummary } from '../../../src/engines/engine.ts';
 import { backupIdAt, isServerName } from '../../../src/kernel/ids.ts';
 import { toLsn } from '../../../src/kernel/lsn.ts';
-import { type SurveyDeps, surveyOnceStored } from '../../../src/recovery/survey.ts';
+import { type SurveyDeps, surveyOnceStored, surveyStores } from '../../../src/recovery/survey.ts';
 import { memoryStore } from '../../../src/storage/memory.ts';
 import { type FakeClock, fakeClock } from '../../support/fake-clock.ts';
 
@@ -115,4 +115,34 @@ test('surveyOnceStored() gives up when the store stays behind', async () => {
   }
 
   expect((await surveying).choice.outcome).toBe('after last wal');
+});
+
+test.each([
+  ['refuses what lies behind a hole that was told', 1, 'hole'],
+  ['lets the replay find out where a hole was told of another timeline', 2, 'found'],
+])('surveyStores() %s', async (_, timeline, outcome) => {
+  const { deps } = scene('2026-11-22T14:00:00Z');
+  const behind = { timeline: 1, fromLsn: toLsn('0/6000000'), toLsn: toLsn('0/7000000') };
+  const hole = { systemId: '7341', timeline, fromLsn: '0/5000000', toLsn: '0/6000000' };
+  const finding = { code: 'ARCHIVING_LOG_HOLE', hole, until: '2026-11-22T10:00:00Z' };
+  const findings = {
+    open: async () => false,
+    close: async () => false,
+    list: async () => [finding],
+  };
+  const { inventory } = deps.walArchive;
+  const holed: SurveyDeps = {
+    ...deps,
+    walArchive: {
+      async inventory(request) {
+        const log = await inventory(request);
+        return { ...log, runs: [...log.runs, behind] };
+      },
+    },
+    catalog: { ...deps.catalog, findings },
+  };
+
+  const { choice } = await surveyStores(holed, ASKED, { signal });
+
+  expect(choice.outcome).toBe(outcome);
 });
