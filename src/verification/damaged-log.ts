@@ -1,6 +1,7 @@
 /**
  * Which kept segments were found damaged in a store, remembered from proof to proof: one finding for each store,
- * which a segment leaves only when it reads whole there or is stored there no more.
+ * which a segment leaves only when it reads whole there or is stored there no more. What was found in a store that
+ * the server has no longer goes with it: no proof reads there again.
  */
 import { z } from 'zod';
 
@@ -27,12 +28,17 @@ interface Place {
 }
 
 export async function damagedBefore({ findings, server, store }: Place): Promise<Set<string>> {
-  const open = (await findings?.list(server)) ?? [];
-  const segments = open.flatMap((finding) => {
-    const read = DamagedLog.safeParse(finding).data;
-    return read?.store === store ? read.segments : [];
-  });
-  return new Set(segments);
+  const open = await openOf({ findings, server });
+  return new Set(open.filter((one) => one.store === store).flatMap(({ segments }) => segments));
+}
+
+/** `stores`: the names of those that the server has by the config. */
+export async function forgetOtherStores(
+  { findings, server }: Omit<Place, 'store'>,
+  stores: ReadonlySet<string>,
+): Promise<void> {
+  for (const { store } of await openOf({ findings, server }))
+    if (!stores.has(store)) await findings?.close(codeOf(store), server);
 }
 
 export async function rememberDamaged(
@@ -40,7 +46,7 @@ export async function rememberDamaged(
   damaged: ReadonlySet<string>,
   now: Temporal.Instant,
 ): Promise<void> {
-  const code = `${ARCHIVED_LOG_DAMAGED}:${store}`;
+  const code = codeOf(store);
   if (damaged.size === 0) {
     await findings?.close(code, server);
     return;
@@ -60,4 +66,17 @@ export async function rememberDamaged(
     segments,
   };
   await findings?.open({ code, server, finding: { ...finding }, at });
+}
+
+async function openOf({
+  findings,
+  server,
+}: Omit<Place, 'store'>): Promise<readonly z.infer<typeof DamagedLog>[]> {
+  const open = (await findings?.list(server)) ?? [];
+  return open.flatMap((finding) => DamagedLog.safeParse(finding).data ?? []);
+}
+
+/** One row for each store. */
+function codeOf(store: string): string {
+  return `${ARCHIVED_LOG_DAMAGED}:${store}`;
 }

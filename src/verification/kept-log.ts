@@ -11,7 +11,7 @@ import { lsnBytes } from '../kernel/lsn.ts';
 import { isProblem } from '../kernel/problem.ts';
 import { type SegmentName, segmentPlace } from '../kernel/wal-name.ts';
 import { judgeFailure, type Seen } from './checks.ts';
-import { damagedBefore, rememberDamaged } from './damaged-log.ts';
+import { damagedBefore, forgetOtherStores, rememberDamaged } from './damaged-log.ts';
 import type { VerificationDeps } from './deps.ts';
 import type { Proving } from './proving.ts';
 import { PARTS, partOfDay, weekOf } from './turn-part.ts';
@@ -32,7 +32,10 @@ type KeptLogProving = Pick<Proving, 'book' | 'store' | 'run'> & {
   };
   readonly deps: {
     readonly catalog: Pick<VerificationDeps['catalog'], 'findings'>;
-    readonly recovery: Pick<Proving['deps']['recovery'], 'clock' | 'ring' | 'walArchive'>;
+    readonly recovery: Pick<
+      Proving['deps']['recovery'],
+      'clock' | 'ring' | 'storesOf' | 'walArchive'
+    >;
   };
 };
 
@@ -49,13 +52,14 @@ async function readPart({ deps, plan, store }: KeptLogProving, step: Step): Prom
   const { signal } = step;
   const { server, base } = plan;
   const { major, systemId, segmentBytes } = base;
-  const { clock, ring, walArchive } = deps.recovery;
+  const { clock, ring, storesOf, walArchive } = deps.recovery;
   const folder = { server, major, systemId };
   const place = { store: store.store, ring, folder, segmentBytes, signal };
   const now = clock.now();
+  const remembered = { findings: deps.catalog.findings, server, store: store.name };
+  await forgetOtherStores(remembered, new Set(storesOf(server).map(({ name }) => name)));
   const { contents } = await walArchive.inventory({ ...place, withContents: true });
   const names = [...(contents?.keys() ?? [])];
-  const remembered = { findings: deps.catalog.findings, server, store: store.name };
   const before = await damagedBefore(remembered);
   const again = names.filter((name) => before.has(name));
   const damaged = new Set<string>(again);

@@ -118,6 +118,30 @@ test('a damaged segment fails every day from then on, until it reads whole', asy
   expect(await findings.list()).toEqual([]);
 });
 
+test('what was found damaged in a store that the server has no longer is forgotten, even where nobody answers', async () => {
+  const store = memoryStore();
+  await storeLog(store);
+  const findings = memoryFindings();
+  const bad = { code: 'ARCHIVED_LOG_DAMAGED', segments: [nameOf(9)] };
+  const { server } = FOLDER;
+  for (const name of ['here', 'east', 'west']) {
+    const finding = { ...bad, store: name };
+    await findings.open({ code: `${bad.code}:${name}`, server, finding, at: '' });
+  }
+  const other = { code: 'STORE_DAMAGED', store: 'west' };
+  await findings.open({ code: `${other.code}:west`, server, finding: other, at: '' });
+  const away = faultyStore(store);
+  away.failNext('list', new Problem(STORE_UNREACHABLE, 'Cannot list here: gone fishing'));
+
+  await look(away, THURSDAY, { isNewest: true, findings, stores: ['here', 'east'] });
+
+  expect(await findings.list()).toEqual([
+    { ...bad, store: 'here' },
+    { ...bad, store: 'east' },
+    other,
+  ]);
+});
+
 test('what an hour does not reach is told, and is no PASS', async () => {
   const store = memoryStore();
   await storeLog(store);
@@ -140,6 +164,8 @@ async function week(store: ObjectStore, findings?: FindingRecords): Promise<read
 interface LookOptions {
   readonly isNewest: boolean;
   readonly findings?: FindingRecords | undefined;
+  /** Of the server, by the config. */
+  readonly stores?: readonly string[];
   /** How long each segment takes. */
   readonly stepMs?: number;
 }
@@ -161,7 +187,7 @@ function memoryFindings() {
 async function look(
   store: ObjectStore,
   now: Temporal.Instant,
-  { isNewest, findings, stepMs = 0 }: LookOptions,
+  { isNewest, findings, stores = ['here'], stepMs = 0 }: LookOptions,
 ): Promise<readonly Check[]> {
   const clock = fakeClock(now.toString());
   const book = openCheckBook(clock, signal);
@@ -180,7 +206,12 @@ async function look(
     plan: { server: FOLDER.server, isNewest, base },
     deps: {
       catalog: findings === undefined ? {} : { findings },
-      recovery: { clock, ring, walArchive },
+      recovery: {
+        clock,
+        ring,
+        storesOf: () => stores.map((name) => ({ name, store })),
+        walArchive,
+      },
     },
   });
   return book.checks;
