@@ -62,8 +62,9 @@ export interface WalArchive {
   ): Promise<WalInventory>;
 
   /**
-   * The WAL file PostgreSQL asks for: decrypted, decompressed, content checked against its name, an
-   * unfinished segment joined from tails and padded with zeros. It is the caller's.
+   * The WAL file PostgreSQL asks for: decrypted, decompressed, content checked against its name. An
+   * unfinished segment, joined from tails, is as long as what is stored of it: shorter than a whole one.
+   * The memory is the caller's.
    *
    * Undefined: no such file is stored, which is the true end of the log for a segment.
    * @throws Problem WAL_DAMAGED when it is stored and cannot be trusted; STORAGE_* when it cannot be read.

@@ -192,6 +192,21 @@ test('reads no more of the log than it may, and says how far it came', async () 
   });
 });
 
+test('looks only as far as there is log, though more of it was stored', async () => {
+  const end = wrong.middle;
+  const last = segmentNameAt(1, end, SEGMENT_BYTES);
+  const cut = Number(lsnBytes(end) % BigInt(SEGMENT_BYTES));
+
+  const read = await behind({
+    readWal: async (name) => {
+      const content = await archive.walArchive.read({ ...inventoryRequest(), name });
+      return name === last ? content?.subarray(0, cut) : content;
+    },
+  });
+
+  expect(read).toMatchObject({ whole: false, lookedTo: end });
+});
+
 test('counts each transaction once where a timeline was left for another', async () => {
   await setClockAhead(3600);
   const runs = [

@@ -1,12 +1,13 @@
 /** Tests of feeding WAL, with the restore command run as PostgreSQL runs it, and no PostgreSQL. */
 import { execFile } from 'node:child_process';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { systemClock } from '../../src/kernel/clock.ts';
 import { lsnFromBytes, toLsn } from '../../src/kernel/lsn.ts';
+import { Problem } from '../../src/kernel/problem.ts';
 import { segmentNameAt } from '../../src/kernel/wal-name.ts';
 import type { WalPath } from '../../src/recovery/coverage.ts';
 import {
@@ -14,17 +15,22 @@ import {
   type WalFeed,
   type WalFileName,
 } from '../../src/recovery/point-in-time/wal-feed.ts';
+import { STORE_UNREACHABLE } from '../../src/storage/problems.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const SIZE = 1 << 20;
-const RUN = { timeline: 1, fromLsn: toLsn('0/100000'), toLsn: toLsn('0/1000000') };
-const PATH: WalPath = { ...RUN, runs: [RUN], missing: [], broken: false };
+const FROM = toLsn('0/100000');
+
+function pathTo(toLsnText: string): WalPath {
+  const run = { timeline: 1, fromLsn: FROM, toLsn: toLsn(toLsnText) };
+  return { ...run, runs: [run], missing: [], broken: false };
+}
 
 let folder: TemporaryFolder;
 let spool: string;
 /** What the store cannot give, and in which order it was asked. */
-let lacking: Map<string, 'absent' | Error>;
+let lacking: Map<string, 'absent' | Error | { readonly bytes: number }>;
 let asked: string[];
 let atOnce: { now: number; most: number };
 
@@ -53,17 +59,21 @@ async function readWal(name: WalFileName): Promise<Buffer | undefined> {
   atOnce.now -= 1;
   const lack = lacking.get(name);
   if (lack instanceof Error) throw lack;
-  return lack === 'absent' ? undefined : Buffer.alloc(SIZE);
+  if (lack === 'absent') return undefined;
+  return Buffer.alloc(lack?.bytes ?? SIZE, 'log');
 }
 
-async function open(more: { readonly targetLsn?: string } = {}): Promise<WalFeed> {
+async function open(
+  more: { readonly targetLsn?: string; readonly toLsn?: string; readonly trouble?: Problem } = {},
+): Promise<WalFeed> {
   return openWalFeed({
     spool,
     user: undefined,
-    path: PATH,
+    path: pathTo(more.toLsn ?? '0/1000000'),
     segmentBytes: SIZE,
     readWal,
-    firstLsn: PATH.fromLsn,
+    troubleOf: () => more.trouble,
+    firstLsn: FROM,
     ...(more.targetLsn === undefined ? {} : { targetLsn: toLsn(more.targetLsn) }),
     clock: systemClock,
     signal: new AbortController().signal,
@@ -133,6 +143,30 @@ test('what cannot be read ahead is a failure only for whoever asks for it', asyn
   expect(feed.failed.aborted).toBe(false);
   expect(await ask(feed, segment(3))).toBeGreaterThan(125);
   expect(feed.failed.reason).toMatchObject({ message: 'the store is on fire' });
+});
+
+test('what is stored of the last segment is filled up with zeros, and as long as it was is its end', async () => {
+  lacking.set(segment(15), { bytes: 0x80000 });
+  await using feed = await open({ toLsn: '0/f80000' });
+
+  expect(await ask(feed, segment(15))).toBe(0);
+
+  const given = await readFile(join(folder.path, 'pg_wal', segment(15)));
+  expect(given.equals(Buffer.concat([Buffer.alloc(0x80000, 'log')], SIZE))).toBe(true);
+  expect(feed.cutShort()).toBeUndefined();
+});
+
+test('less than was stored of the last segment is not the end of the log, until it is there again', async () => {
+  const trouble = new Problem(STORE_UNREACHABLE, 'Cannot read west');
+  await using feed = await open({ toLsn: '0/f80000', trouble });
+  lacking.set(segment(15), { bytes: 0x7ffff });
+
+  expect(await ask(feed, segment(15))).toBe(0);
+  expect(feed.cutShort()).toBe(trouble);
+
+  lacking.set(segment(15), { bytes: 0x80001 });
+  expect(await ask(feed, segment(15))).toBe(0);
+  expect(feed.cutShort()).toBeUndefined();
 });
 
 test('the same segment can be asked for again and again at once: each time it is read anew', async () => {

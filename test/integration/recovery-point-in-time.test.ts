@@ -22,6 +22,7 @@ import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts
 import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { type TestRun, testRun } from '../support/test-run.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const NAME = testServerName('shop');
 
@@ -112,6 +113,12 @@ function logThatGrowsAtPause(end: Lsn): Pick<TestRecovery, 'connect' | 'walArchi
         await cameForMore.promise;
         const answer = await query(...statement);
         pauseAsked.resolve();
+        await waitUntil(async () => {
+          const [state] = await query<{ is: string }>(
+            'SELECT pg_get_wal_replay_pause_state() AS is',
+          );
+          return state?.is === 'paused';
+        });
         return answer;
       },
     });
@@ -252,6 +259,51 @@ test('a copy stays where it was paused, though the log grew while it was', async
   expect(await rowsIn(copy)).toBe(expected);
 });
 
+test('a store that is slow to say that there is no more does not hold up the end of the log', async () => {
+  await beat(10);
+  const expected = await rowsNow();
+  const at = await clock();
+  const end = await stored();
+  let times = 0;
+  async function read(request: Parameters<WalArchive['read']>[0]): Promise<Buffer | undefined> {
+    if (request.name === segmentNameAt(1, end, request.segmentBytes)) times += 1;
+    // It is noticed that the log ends once PostgreSQL has come for the same again and again.
+    if (times > 3) await aborted(request.signal);
+    return await deps.walArchive.read(request);
+  }
+
+  const instead = { walArchive: { ...deps.walArchive, read } };
+  const copy = await restore({ kind: 'time', asked: at, at }, instead);
+
+  expect(copy.how).toBe('end of log');
+  expect(await rowsIn(copy)).toBe(expected);
+});
+
+test('log that can be read less far than it was stored is not the end of the log', async () => {
+  const before = await clock();
+  await beat(10);
+  const kept = await stored();
+  await beat(10);
+  const end = await stored();
+  async function read(request: Parameters<WalArchive['read']>[0]): Promise<Buffer | undefined> {
+    const content = await deps.walArchive.read(request);
+    if (request.name !== segmentNameAt(1, kept, request.segmentBytes)) return content;
+    return content?.subarray(0, Number(lsnBytes(kept) % BigInt(request.segmentBytes)));
+  }
+  const instead = { walArchive: { ...deps.walArchive, read } };
+
+  for (const target of [
+    { kind: 'latest', asked: 'latest' },
+    { kind: 'lsn', asked: end, lsn: end },
+  ] as const)
+    await expect(restore(target, instead)).rejects.toThrow(
+      /of WAL segment "\w+" \d+ bytes were stored, and \d+ can be read now/,
+    );
+  expect(run.claims.size).toBe(0);
+  const copy = await restore({ kind: 'time', asked: before, at: before }, instead);
+  expect(copy.how).toBe('target');
+});
+
 test('a table that was being changed at the target can be read once the copy is opened', async () => {
   const at = await clock();
   const expected = await rowsNow();
@@ -316,3 +368,8 @@ test('a position before the end of the backup is told as too early', async () =>
   expect(await readdir(deps.scratch.path)).toEqual([]);
   await rm(deps.scratch.path, { recursive: true });
 });
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+}

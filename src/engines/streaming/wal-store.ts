@@ -1,8 +1,7 @@
 /**
  * Stored WAL as the rest of the house sees it (`wal-archive.ts`): which runs there are, what is missing
  * between them, and the file PostgreSQL asks for. A segment is checked against the hash in its name; an
- * unfinished one is joined from its tails as far as they are unbroken, and padded with zeros, which is
- * where PostgreSQL sees the end of the log.
+ * unfinished one is joined from its tails as far as they are unbroken, and ends there.
  */
 import { compareLsn, type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
 import { isProblem, Problem } from '../../kernel/problem.ts';
@@ -176,7 +175,7 @@ async function readHistory(request: SegmentRequest, name: string): Promise<Buffe
 /** Tails are joined, and go with their segment, while somebody reads them. */
 const READ_ATTEMPTS_MAX = 5;
 
-/** The whole segment, or what its tails hold with zeros behind. @throws Problem WAL_DAMAGED */
+/** The whole segment, or as much of it as its tails hold. @throws Problem WAL_DAMAGED */
 export async function readStoredSegment(
   request: SegmentRequest,
   name: SegmentName,
@@ -223,11 +222,10 @@ async function readTails(request: SegmentRequest, name: SegmentName): Promise<Bu
   const begin = lsnBytes(segmentPlace(name, segmentBytes).beginLsn);
   const chain = joinTails(begin, tails);
   if (chain.length === 0) throw damaged(name, `its stored parts begin only at ${firstOf(tails)}`);
-  // Zeros to the full size: PostgreSQL refuses a file of any other.
-  const segment = (into ?? Buffer.allocUnsafeSlow(segmentBytes)).subarray(0, segmentBytes).fill(0);
+  const segment = (into ?? Buffer.allocUnsafeSlow(segmentBytes)).subarray(0, segmentBytes);
   for (const tail of chain)
     await copyTail(request, tail, segment.subarray(Number(tail.from - begin)));
-  return segment;
+  return segment.subarray(0, Math.max(...chain.map(({ to }) => Number(to - begin))));
 }
 
 async function copyTail(

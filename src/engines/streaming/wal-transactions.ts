@@ -73,8 +73,11 @@ async function readSegment(
 ): Promise<Buffer> {
   const name = segmentNameAt(run.timeline, lsnFromBytes(lsn), stored.segmentBytes);
   const bytes = await readStoredSegment(stored, name);
-  if (bytes !== undefined) return bytes;
-  throw new Problem(WAL_DAMAGED, `Cannot read the stored WAL "${name}": it has gone`, {
+  const expected = Math.min(stored.segmentBytes, Number(lsnBytes(run.toLsn) - lsn));
+  if (bytes !== undefined && bytes.length >= expected) return bytes;
+  const what =
+    bytes === undefined ? 'it has gone' : `${bytes.length} of ${expected} bytes are left`;
+  throw new Problem(WAL_DAMAGED, `Cannot read the stored WAL "${name}": ${what}`, {
     facts: { name },
   });
 }

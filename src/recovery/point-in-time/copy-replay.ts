@@ -46,6 +46,8 @@ export interface CopyToReplay {
   readonly database?: string | undefined;
   readonly place: ScratchPlace;
   readonly readWal: ReadWal;
+  /** See `WalFeedRequest`. */
+  readonly troubleOf: (name: string) => Problem | undefined;
   /** Its writes are made durable. */
   readonly durable: boolean;
 }
@@ -103,7 +105,7 @@ export class CopyReplay {
   /** Undefined: start again, with what was learned. */
   async #replayOnce(target: ReplayTarget, step: Step): Promise<Standing | undefined> {
     const { clock, scratch } = this.#deps;
-    const { base, path, place, readWal } = this.#copy;
+    const { base, path, place, readWal, troubleOf } = this.#copy;
     await this.#setLogAside();
     this.#starts += 1;
     await using feed = await openWalFeed({
@@ -112,6 +114,7 @@ export class CopyReplay {
       path,
       segmentBytes: base.segmentBytes,
       readWal,
+      troubleOf,
       firstLsn: this.#starts === 1 ? path.fromLsn : undefined,
       targetLsn: target.kind === 'lsn' ? toLsn(target.lsn) : undefined,
       clock,

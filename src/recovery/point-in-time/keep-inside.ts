@@ -8,7 +8,7 @@ import { type SegmentName, segmentPlace } from '../../kernel/wal-name.ts';
 import { moveTablespacesInside } from '../../postgres/wal-tablespaces.ts';
 import { TABLESPACE_CUT } from '../problems.ts';
 
-/** Changes `segment`, which is a whole one. @throws Problem RECOVERY_TABLESPACE_CUT */
+/** Changes `segment`, which is a whole one: what is not stored of it is zeros. @throws Problem RECOVERY_TABLESPACE_CUT */
 export function keepInside(segment: Buffer, name: SegmentName): void {
   const { beginLsn } = segmentPlace(name, segment.length);
   if (!moveTablespacesInside(segment, lsnBytes(beginLsn)).cut) return;

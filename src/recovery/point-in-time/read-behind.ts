@@ -121,7 +121,8 @@ async function readRun(request: BehindRequest, part: Part, means: Means): Promis
     if (bytes === undefined) break;
     reader.feed(bytes);
     tellProgress(request, budget);
-    lsn = lsnFromBytes(lsnBytes(lsn) + BigInt(segmentBytes));
+    lsn = lsnFromBytes(lsnBytes(lsn) + BigInt(bytes.length));
+    if (bytes.length < segmentBytes) break;
   }
   const whole = compareLsn(lsn, run.toLsn) >= 0;
   return { lookedTo: further(from, whole ? run.toLsn : lsn), whole };

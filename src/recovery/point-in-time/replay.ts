@@ -100,7 +100,9 @@ async function judgePause(request: ReplayRequest): Promise<ReplayEnd> {
 }
 
 /** The end of the log is an answer only where nothing that was asked for can lie behind it. */
-function refuseEnd({ target }: ReplayRequest, path: WalPath): void {
+function refuseEnd({ target, feed }: ReplayRequest, path: WalPath): void {
+  const short = feed.cutShort();
+  if (short !== undefined) throw short;
   if (path.broken) {
     const missing = path.missing.slice(0, 3).join(', ');
     throw new Problem(WAL_HOLE, `Cannot replay past ${path.toLsn}: WAL is missing (${missing})`, {
@@ -113,8 +115,10 @@ function refuseEnd({ target }: ReplayRequest, path: WalPath): void {
   }
 }
 
-async function pauseReplay({ session, clock, signal }: ReplayRequest): Promise<void> {
+async function pauseReplay({ session, feed, clock, signal }: ReplayRequest): Promise<void> {
   await session.query('SELECT pg_wal_replay_pause()');
+  // PostgreSQL notices it only between two files, and a store may take long to say that it has no more.
+  await feed.finish();
   for (let polls = 0; polls < PAUSE_POLLS_MAX; polls += 1) {
     if ((await readState(session)).pause === 'paused') return;
     await clock.sleep(POLL_MS, { signal });

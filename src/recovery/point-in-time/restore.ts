@@ -15,6 +15,7 @@ import type { Run, Step } from '../../gate/operation.ts';
 import type { ServerName } from '../../kernel/ids.ts';
 import { compareLsn, type Lsn, lsnBytes } from '../../kernel/lsn.ts';
 import { formatUtc } from '../../kernel/moment.ts';
+import type { Problem } from '../../kernel/problem.ts';
 import { formatBytes } from '../../kernel/size.ts';
 import type { WalPath } from '../coverage.ts';
 import type { NamedStore, RecoveryDeps } from '../deps.ts';
@@ -111,10 +112,14 @@ export async function restoreToScratch(
   // A scratch copy would not be trusted after a power cut: waiting for the disk is for nothing.
   const durable = into !== undefined;
   const notes = openRestoreNotes(deps, { server, log: run.log });
+  const troubles = new Map<string, Problem>();
   const readWal = readFromStores(deps, {
     base,
     stores: walStores,
-    tell: ({ name, ...trouble }) => notes.note({ ...trouble, what: `WAL file ${name}` }),
+    tell: ({ name, ...trouble }) => {
+      troubles.set(name, trouble.problem);
+      notes.note({ ...trouble, what: `WAL file ${name}` });
+    },
   });
   try {
     await makeScratchFolders(place, deps.scratch.user);
@@ -123,7 +128,16 @@ export async function restoreToScratch(
     );
     const aim = await aimOf(deps, request);
     const { path, target } = aim;
-    const replay = new CopyReplay(deps, { server, base, path, database, place, readWal, durable });
+    const replay = new CopyReplay(deps, {
+      server,
+      base,
+      path,
+      database,
+      place,
+      readWal,
+      troubleOf: (name) => troubles.get(name),
+      durable,
+    });
     const replaying = await timed(deps, run, replayTitle(target), async (step) =>
       replay.standAt(firstTarget(base, aim), step),
     );

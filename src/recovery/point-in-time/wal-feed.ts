@@ -18,7 +18,7 @@ import { WAL_HOLE } from '../problems.ts';
 import type { ReadWal } from '../wal-sources.ts';
 import { FINISHED, renderFeedScript, restoreCommand, SPOOL } from './feed-script.ts';
 import { keepInside } from './keep-inside.ts';
-import { mustExist, segmentsFrom } from './wal-order.ts';
+import { bytesHeld, mustExist, segmentsFrom } from './wal-order.ts';
 
 /** Changes are told by the system; where it does not tell, we look. */
 const LOOK_MS = 100;
@@ -40,6 +40,8 @@ export interface WalFeedRequest {
   readonly path: WalPath;
   readonly segmentBytes: number;
   readonly readWal: ReadWal;
+  /** Why a store that was asked first did not give that file; undefined: nothing was wrong. */
+  readonly troubleOf?: ((name: string) => Problem | undefined) | undefined;
   /** Where PostgreSQL is going to begin, where that is known: read ahead while it starts. */
   readonly firstLsn?: Lsn | undefined;
   /** Behind the segment that holds it nothing is read ahead. Default: the end of the path. */
@@ -54,6 +56,11 @@ export interface WalFeed extends AsyncDisposable {
   readonly failed: AbortSignal;
   /** Up to where segments were handed over: progress, before PostgreSQL can be asked. */
   handedTo(): Lsn;
+  /**
+   * Why the log that was handed over ended before the path does, which then is not its end; undefined: it
+   * did not, so far.
+   */
+  cutShort(): Problem | undefined;
   /** How often each file was asked for: one that is asked for again and again holds the end of the log. */
   asked(): ReadonlyMap<string, number>;
   /** Recovery is where it should be: from now on the answer is that there is no more. */
@@ -75,6 +82,7 @@ export async function openWalFeed(request: WalFeedRequest): Promise<WalFeed> {
     failed: feeder.failure.signal,
     handedTo: () => feeder.handedTo,
     asked: () => feeder.asked,
+    cutShort: () => feeder.cutShort.values().next().value,
     finish: () => feeder.finish(),
     async [Symbol.asyncDispose]() {
       feeder.stopping.abort();
@@ -89,6 +97,7 @@ class Feeder {
   readonly stopping = new AbortController();
   handedTo: Lsn;
   readonly asked = new Map<string, number>();
+  readonly cutShort = new Map<string, Problem>();
   readonly #request: WalFeedRequest;
   readonly #signal: AbortSignal;
   readonly #underWay = new Map<string, Promise<Fetched>>();
@@ -264,9 +273,23 @@ class Feeder {
     const signal = this.#signal;
     const content = await this.#request.readWal(name, { into, signal });
     if (content === undefined) return false;
-    if (isSegmentName(name)) keepInside(content, name);
-    await writeFile(file, content, { mode: 0o600, signal });
+    await writeFile(file, isSegmentName(name) ? this.#whole(name, content) : content, {
+      mode: 0o600,
+      signal,
+    });
     return true;
+  }
+
+  /** Zeros to the full size, which are the end of the log: PostgreSQL refuses a file of any other. */
+  #whole(name: SegmentName, content: Buffer): Buffer {
+    const { path, segmentBytes, troubleOf } = this.#request;
+    const held = bytesHeld(path, segmentBytes, name);
+    if (content.length >= held) this.cutShort.delete(name);
+    else this.cutShort.set(name, troubleOf?.(name) ?? shortened(name, content.length, held));
+    const whole =
+      content.length === segmentBytes ? content : Buffer.concat([content], segmentBytes);
+    keepInside(whole, name);
+    return whole;
   }
 
   #fail(error: unknown): void {
@@ -281,6 +304,11 @@ class Feeder {
   #file(name: string, word: string): string {
     return join(this.#request.spool, `${name}.${word}`);
   }
+}
+
+function shortened(name: SegmentName, bytes: number, held: number): Problem {
+  const message = `Cannot replay to the end of the stored log: of WAL segment "${name}" ${held} bytes were stored, and ${bytes} can be read now`;
+  return new Problem(WAL_HOLE, message, { facts: { segment: name } });
 }
 
 /** Undefined: the system watches too much already; looking now and then does. */

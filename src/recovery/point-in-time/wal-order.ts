@@ -16,6 +16,19 @@ export function mustExist(path: WalPath, segmentBytes: number, name: SegmentName
   return path.broken && timeline === path.timeline && begin >= lsnBytes(path.toLsn);
 }
 
+/** How much of a segment the path holds, from its first byte on. */
+export function bytesHeld({ runs }: WalPath, segmentBytes: number, name: SegmentName): number {
+  const { timeline, beginLsn } = segmentPlace(name, segmentBytes);
+  const begin = lsnBytes(beginLsn);
+  const held = runs
+    .filter(
+      (run) =>
+        run.timeline === timeline && begin >= lsnBytes(segmentBegin(run.fromLsn, segmentBytes)),
+    )
+    .map(({ toLsn }) => Math.min(segmentBytes, Number(lsnBytes(toLsn) - begin)));
+  return Math.max(0, ...held);
+}
+
 /**
  * Up to `count` segments from the one that holds byte `from` on, each on the newest timeline that has it:
  * that is where PostgreSQL looks first. The path's last segment may still grow: it is left out, so that

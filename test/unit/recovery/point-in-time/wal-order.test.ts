@@ -4,7 +4,11 @@ import { expect, test } from 'vitest';
 import { lsnBytes, toLsn } from '../../../../src/kernel/lsn.ts';
 import { segmentNameAt } from '../../../../src/kernel/wal-name.ts';
 import type { WalPath } from '../../../../src/recovery/coverage.ts';
-import { mustExist, segmentsFrom } from '../../../../src/recovery/point-in-time/wal-order.ts';
+import {
+  bytesHeld,
+  mustExist,
+  segmentsFrom,
+} from '../../../../src/recovery/point-in-time/wal-order.ts';
 
 const SIZE = 16 << 20;
 const PATH: WalPath = {
@@ -44,6 +48,14 @@ test('segmentsFrom() goes no further than asked', () => {
     segmentsFrom(PATH, SIZE, { from, until: lsnBytes(toLsn('0/2000010')), count: 9 }),
   ).toHaveLength(2);
   expect(segmentsFrom(PATH, SIZE, { from, until: lsnBytes(PATH.toLsn), count: 1 })).toHaveLength(1);
+});
+
+test('bytesHeld() counts to the end of the run, on its own timeline', () => {
+  expect(bytesHeld(PATH, SIZE, named(1, '0/3000000'))).toBe(SIZE);
+  expect(bytesHeld(PATH, SIZE, named(1, '0/4000000'))).toBe(0);
+  expect(bytesHeld(PATH, SIZE, named(2, '0/6000000'))).toBe(0x100);
+  expect(bytesHeld(PATH, SIZE, named(2, '0/7000000'))).toBe(0);
+  expect(bytesHeld(PATH, SIZE, named(2, '0/2000000'))).toBe(0);
 });
 
 test('mustExist() takes what lies inside the path, and behind it where more is stored behind a hole', () => {
