@@ -61,8 +61,8 @@ export interface ScratchCluster {
    */
   waitReady(options: {
     readonly signal: AbortSignal;
-    /** Called now and then while waiting. */
-    readonly onWait?: () => void;
+    /** Called now and then while waiting; what it throws ends the waiting. */
+    readonly onWait?: () => void | Promise<void>;
   }): Promise<void>;
   /** An orderly end; the files stay. */
   stop(): Promise<void>;
@@ -104,7 +104,7 @@ export async function startScratchCluster(start: ScratchStart): Promise<ScratchC
     async waitReady({ signal, onWait }) {
       while (!(await isReady(place))) {
         if (!isRunning()) throw await didNotStart(logFile);
-        onWait?.();
+        await onWait?.();
         await start.clock.sleep(READY_POLL_MS, { signal });
       }
     },

@@ -102,6 +102,15 @@ export const TARGET_NOT_REACHED: ProblemKind = {
   fault: 'world',
 };
 
+/** Says nothing about the backup: only that nobody can look at it there. */
+export const NOT_READABLE: ProblemKind = {
+  code: 'RECOVERY_NOT_READABLE',
+  retry: 'later',
+  hint: 'Ask for a moment behind the end of that transaction (a job with savepoints or `EXCEPTION` blocks), or take another base backup when it does not run.',
+  runbook: 'point-in-time.md',
+  fault: 'world',
+};
+
 export const COPY_UNUSABLE: ProblemKind = {
   code: 'RECOVERY_COPY_UNUSABLE',
   retry: 'never',

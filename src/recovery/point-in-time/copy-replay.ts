@@ -3,7 +3,7 @@
  * later one. Each start has a feed and a log of its own, so that nothing an earlier start said is
  * taken for the word of this one.
  */
-import { rename } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { PLACE_FILES, type ScratchPlace } from '../../clusters/place.ts';
@@ -26,8 +26,16 @@ import { namesInUrl } from '../server-url.ts';
 import type { Target } from '../target.ts';
 import type { ReadWal } from '../wal-sources.ts';
 import { cutLog } from './cut-log.ts';
+import { EndWatch } from './end-watch.ts';
+import { neverReadable } from './not-readable.ts';
 import { type ReplayTarget, recoverySettings } from './recovery-settings.ts';
-import { endedByItself, followReplay, type Reached, type ReplayRequest } from './replay.ts';
+import {
+  endedByItself,
+  followReplay,
+  type Reached,
+  type ReplayRequest,
+  refuseEnd,
+} from './replay.ts';
 import { type CopyAccess, findCopyAccess } from './restored-copy.ts';
 import { openWalFeed, type WalFeed } from './wal-feed.ts';
 
@@ -35,8 +43,6 @@ import { openWalFeed, type WalFeed } from './wal-feed.ts';
 const STARTS_MAX = 6;
 /** The major version that brought `recovery_prefetch`. */
 const LOOKS_AHEAD_SINCE = 15;
-/** A restore command that has nothing: what was fetched before lies in the copy's own folder. */
-const NO_MORE_WAL = 'exit 1';
 
 export interface CopyToReplay {
   readonly server: ServerName;
@@ -106,14 +112,16 @@ export class CopyReplay {
   async #replayOnce(target: ReplayTarget, step: Step): Promise<Standing | undefined> {
     const { clock, scratch } = this.#deps;
     const { base, path, place, readWal, troubleOf } = this.#copy;
+    const isOwn = target.kind === 'where it stood';
     await this.#setLogAside();
     this.#starts += 1;
     await using feed = await openWalFeed({
       spool: join(place.folder, `spool-${this.#starts}`),
       user: scratch.user,
-      path,
+      // Up to there the log lies in the copy's own folder: it may ask, and is told that there is no more.
+      path: isOwn ? { ...path, runs: [] } : path,
       segmentBytes: base.segmentBytes,
-      readWal,
+      readWal: isOwn ? nothing : readWal,
       troubleOf,
       firstLsn: this.#starts === 1 ? path.fromLsn : undefined,
       targetLsn: target.kind === 'lsn' ? toLsn(target.lsn) : undefined,
@@ -137,8 +145,16 @@ export class CopyReplay {
     const { clock } = this.#deps;
     const signal = AbortSignal.any([step.signal, feed.failed]);
     const cluster = await this.#start(target, feed.restoreCommand, signal);
-    const progress = progressOf(this.#copy.path, step);
-    await cluster.waitReady({ signal, onWait: () => progress(feed.handedTo()) });
+    const { base, path } = this.#copy;
+    const progress = progressOf(path, step);
+    const watch = new EndWatch({ feed, target, path, segmentBytes: base.segmentBytes });
+    await cluster.waitReady({
+      signal,
+      onWait: async () => {
+        progress(feed.handedTo());
+        if (watch.seesUnasked()) await this.#refuseUnreadable(feed, target);
+      },
+    });
     try {
       return await this.#stand({ cluster, feed, target, signal, onProgress: progress });
     } catch (error) {
@@ -147,6 +163,17 @@ export class CopyReplay {
       // What ended it stands in its log; that we lost it says nothing.
       throw (await endedByItself(cluster, { clock, signal })) ?? error;
     }
+  }
+
+  /** The copy has read its log to the end, and nobody can ask it anything. */
+  async #refuseUnreadable(feed: WalFeed, target: ReplayTarget): Promise<void> {
+    const { path, place } = this.#copy;
+    // What is not there to be read explains more than what cannot be looked at.
+    refuseEnd({ feed, target }, path);
+    // All of it: what tells may stand in front of thousands of segments.
+    const log = await readFile(join(place.folder, PLACE_FILES.log), 'utf8');
+    const problem = neverReadable(log);
+    if (problem !== undefined) throw problem;
   }
 
   async #stand(following: Following): Promise<Standing | undefined> {
@@ -180,7 +207,7 @@ export class CopyReplay {
       settings: largerSettings(DEFAULT_REPLAY_SETTINGS, control ?? DEFAULT_REPLAY_SETTINGS),
       recovery: recoverySettings({
         target,
-        restoreCommand: target.kind === 'where it stood' ? NO_MORE_WAL : restoreCommand,
+        restoreCommand,
         major: base.major,
         looksAhead: this.#looksAhead,
         timeline: path.timeline === base.timeline ? 'current' : path.timeline,
@@ -213,6 +240,8 @@ export class CopyReplay {
     });
   }
 }
+
+async function nothing(): Promise<undefined> {}
 
 function progressOf(path: WalPath, step: Step): (lsn: Lsn) => void {
   const begin = lsnBytes(path.fromLsn);

@@ -4,18 +4,17 @@
  */
 import type { ScratchCluster } from '../../clusters/scratch-cluster.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { compareLsn, type Lsn, lsnBytes, toLsn } from '../../kernel/lsn.ts';
+import { compareLsn, type Lsn, toLsn } from '../../kernel/lsn.ts';
 import { Problem } from '../../kernel/problem.ts';
-import { isSegmentName, segmentPlace } from '../../kernel/wal-name.ts';
 import type { Session } from '../../postgres/session.ts';
 import type { WalPath } from '../coverage.ts';
 import { TARGET_NOT_FOUND, TARGET_NOT_REACHED, WAL_HOLE } from '../problems.ts';
+import { EndWatch } from './end-watch.ts';
+import { openedUnread } from './not-readable.ts';
 import type { ReplayTarget } from './recovery-settings.ts';
 import type { WalFeed } from './wal-feed.ts';
 
 const POLL_MS = 60;
-/** A file that was asked for this often while nothing was replayed holds the end of what can be read. */
-const SAME_FILE_MAX = 2;
 const PAUSE_POLLS_MAX = 500;
 const END_POLLS_MAX = 50;
 
@@ -43,14 +42,14 @@ export interface Reached {
   readonly at: Temporal.Instant | null;
 }
 
-/** @throws Problem TARGET_NOT_REACHED, TARGET_NOT_FOUND, WAL_HOLE */
+/** @throws Problem TARGET_NOT_REACHED, TARGET_NOT_FOUND, WAL_HOLE, RECOVERY_FAILED, RECOVERY_NOT_READABLE */
 export async function followReplay(request: ReplayRequest): Promise<ReplayEnd> {
   const { session, path, clock, signal, cluster } = request;
   const watch = new EndWatch(request);
   for (;;) {
     if (!cluster.isRunning()) throw await notReached(request, 'PostgreSQL ended by itself');
     const state = await readState(session);
-    if (!state.recovering) throw await notReached(request, 'the copy has opened itself');
+    if (!state.recovering) throw await openedItself(request);
     request.onProgress(state.lsn);
     if (state.pause === 'paused') return await judgePause(request);
     if (isAtEnd(request, state.lsn) || watch.sees(state.lsn)) {
@@ -100,7 +99,10 @@ async function judgePause(request: ReplayRequest): Promise<ReplayEnd> {
 }
 
 /** The end of the log is an answer only where nothing that was asked for can lie behind it. */
-function refuseEnd({ target, feed }: ReplayRequest, path: WalPath): void {
+export function refuseEnd(
+  { target, feed }: Pick<ReplayRequest, 'target' | 'feed'>,
+  path: WalPath,
+): void {
   const short = feed.cutShort();
   if (short !== undefined) throw short;
   if (path.broken) {
@@ -133,45 +135,6 @@ async function reached(session: Session): Promise<Reached> {
   return { lsn: toLsn(row?.lsn ?? '0/0'), at: row?.at ?? null };
 }
 
-/** Notices that PostgreSQL reads one file again and again: that is where the readable log ends. */
-class EndWatch {
-  readonly #request: ReplayRequest;
-  #lsn: Lsn | undefined;
-  #asked: ReadonlyMap<string, number> = new Map();
-
-  constructor(request: ReplayRequest) {
-    this.#request = request;
-  }
-
-  /** @throws Problem TARGET_NOT_REACHED when it ends before the stored log does: that is damage. */
-  sees(lsn: Lsn): boolean {
-    const { feed } = this.#request;
-    if (lsn !== this.#lsn) {
-      this.#lsn = lsn;
-      this.#asked = new Map(feed.asked());
-      return false;
-    }
-    for (const [name, times] of feed.asked()) {
-      if (times - (this.#asked.get(name) ?? 0) < SAME_FILE_MAX || !isSegmentName(name)) continue;
-      this.#assertLast(name, lsn);
-      return true;
-    }
-    return false;
-  }
-
-  #assertLast(name: string, lsn: Lsn): void {
-    const { path, segmentBytes } = this.#request;
-    if (!isSegmentName(name)) return;
-    const end = lsnBytes(segmentPlace(name, segmentBytes).beginLsn) + BigInt(segmentBytes);
-    if (end >= lsnBytes(path.toLsn)) return;
-    throw new Problem(
-      TARGET_NOT_REACHED,
-      `Cannot replay past ${lsn}: PostgreSQL cannot read on in WAL segment "${name}", and the stored log goes on to ${path.toLsn}`,
-      { facts: { lsn, segment: name } },
-    );
-  }
-}
-
 /** Undefined: it is still running. Its end and the end of our connections are told in any order. */
 export async function endedByItself(
   cluster: ScratchCluster,
@@ -182,6 +145,11 @@ export async function endedByItself(
     await clock.sleep(POLL_MS, { signal });
   }
   return notReached({ cluster }, 'PostgreSQL ended by itself');
+}
+
+async function openedItself(request: ReplayRequest): Promise<Problem> {
+  const unread = openedUnread(await request.cluster.log());
+  return unread ?? (await notReached(request, 'the copy has opened itself'));
 }
 
 async function notReached(

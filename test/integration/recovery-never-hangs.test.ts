@@ -1,0 +1,198 @@
+/**
+ * A copy that can get nowhere says so in bounded time. A transaction with more than 64 subtransactions that
+ * runs over the checkpoint where replay begins keeps everybody out of it: that is no damage.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+
+import type { BackupSummary } from '../../src/engines/engine.ts';
+import { type Lsn, lsnBytes, toLsn } from '../../src/kernel/lsn.ts';
+import { isSegmentName, segmentPlace } from '../../src/kernel/wal-name.ts';
+import { followWal } from '../../src/recovery/coverage.ts';
+import { restoreToScratch, type ScratchRestore } from '../../src/recovery/point-in-time/restore.ts';
+import type { Target } from '../../src/recovery/target.ts';
+import { judgeFailure } from '../../src/verification/checks.ts';
+import {
+  type FolderArchive,
+  openFolderArchive,
+  testServerName,
+} from '../support/folder-archive.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
+import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
+import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
+import { type TestRun, testRun } from '../support/test-run.ts';
+
+const NAME = testServerName('shop');
+/** More than a list in the log can name: PGPROC_MAX_CACHED_SUBXIDS is 64 (storage/proc.h). */
+const SUBTRANSACTIONS = 70;
+/** Nothing that is refused takes longer, on a slow machine either. */
+const BOUNDED_MS = 40_000;
+
+let server: TestPostgres;
+let folder: TemporaryFolder;
+let archive: FolderArchive;
+let deps: TestRecovery;
+/** Taken before the job began, and while it ran. */
+let before: BackupSummary;
+let during: BackupSummary;
+/** While the job ran, behind another checkpoint; and a commit later. */
+let inside: Lsn;
+let insideEnd: Lsn;
+/** When the job had ended. */
+let after: Lsn;
+let rowsAfter: number;
+let run: TestRun;
+let restored: ScratchRestore | undefined;
+
+beforeAll(async () => {
+  server = await startPostgres();
+  folder = await temporaryFolder();
+  archive = await openFolderArchive(server, folder.path, NAME);
+  deps = testRecovery(server, archive, { name: NAME, scratch: join(folder.path, 'scratch') });
+  await server.query('CREATE TABLE beat (id bigserial PRIMARY KEY)');
+  before = await archive.backup();
+  await runJob(async () => {
+    during = await archive.backup();
+    await server.query('CHECKPOINT');
+    await insert();
+    inside = await endOfLog();
+    await insert();
+    insideEnd = await endOfLog();
+  });
+  await server.query('CHECKPOINT');
+  await insert();
+  after = await endOfLog();
+  const [row] = await server.query('SELECT count(*)::int AS n FROM beat');
+  rowsAfter = Number(row?.['n']);
+  await insert();
+  await archive.caughtUp();
+});
+
+afterAll(async () => {
+  await archive[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+
+beforeEach(() => {
+  run = testRun();
+});
+
+afterEach(async () => {
+  await restored?.discard();
+  restored = undefined;
+});
+
+/** A job of the night whose parts may fail one by one. */
+async function runJob(meanwhile: () => Promise<void>): Promise<void> {
+  await using job = await deps.connect(server.url(), { signal: forever() });
+  await job.query('BEGIN');
+  for (let times = 0; times < SUBTRANSACTIONS; times += 1) {
+    await job.query(`SAVEPOINT part_${times}`);
+    await job.query('INSERT INTO beat DEFAULT VALUES');
+  }
+  await meanwhile();
+  await job.query('COMMIT');
+}
+
+function forever(): AbortSignal {
+  return new AbortController().signal;
+}
+
+async function insert(): Promise<void> {
+  await server.query('INSERT INTO beat DEFAULT VALUES');
+}
+
+async function endOfLog(): Promise<Lsn> {
+  const [row] = await server.query('SELECT pg_current_wal_insert_lsn()::text AS lsn');
+  return toLsn(String(row?.['lsn']));
+}
+
+/** What would have been stored by then. */
+function logUntil(lsn: Lsn): Pick<TestRecovery, 'walArchive'> {
+  const { walArchive } = archive;
+  return {
+    walArchive: {
+      ...walArchive,
+      async inventory(request) {
+        const inventory = await walArchive.inventory(request);
+        return { ...inventory, runs: inventory.runs.map((one) => ({ ...one, toLsn: lsn })) };
+      },
+      async read(request) {
+        const { name, segmentBytes } = request;
+        if (!isSegmentName(name)) return walArchive.read(request);
+        const held = Number(lsnBytes(lsn) - lsnBytes(segmentPlace(name, segmentBytes).beginLsn));
+        if (held <= 0) return undefined;
+        const content = await walArchive.read(request);
+        return held < segmentBytes ? content?.fill(0, held) : content;
+      },
+    },
+  };
+}
+
+async function restore(
+  base: BackupSummary,
+  target: Target,
+  instead: Partial<TestRecovery> = {},
+): Promise<ScratchRestore> {
+  const all = { ...deps, ...instead };
+  const [store] = all.storesOf(NAME);
+  if (store === undefined) throw new Error('There is no store');
+  const inventory = await all.walArchive.inventory({
+    store: store.store,
+    ring: deps.ring,
+    signal: run.signal,
+    folder: { server: NAME, major: 15, systemId: base.systemId },
+    segmentBytes: base.segmentBytes,
+  });
+  const path = followWal(base, inventory);
+  if (path === undefined) throw new Error('Its log is not stored');
+  restored = await restoreToScratch(all, { server: NAME, store, base, path, target }, run);
+  return restored;
+}
+
+async function failureOf(restoring: Promise<unknown>): Promise<unknown> {
+  const beganMs = performance.now();
+  const failure = await restoring.then(
+    () => 'It was restored',
+    (error: unknown) => error,
+  );
+  expect(performance.now() - beganMs).toBeLessThan(BOUNDED_MS);
+  return failure;
+}
+
+async function expectNothingLeft(): Promise<void> {
+  expect(run.claims.size).toBe(0);
+  expect(await readdir(deps.scratch.path)).toEqual([]);
+}
+
+const atEnd: Target = { kind: 'time', asked: '2100-01-01', at: '2100-01-01T00:00:00.000000Z' };
+
+test.for([
+  ['a position', () => restore(during, { kind: 'lsn', asked: inside, lsn: inside })],
+  [
+    'the newest moment',
+    () => restore(during, { kind: 'latest', asked: 'latest' }, logUntil(insideEnd)),
+  ],
+  ['a moment behind the end of the log', () => restore(before, atEnd, logUntil(insideEnd))],
+] as const)(
+  '%s inside a transaction with 70 subtransactions: could not tell, not damage',
+  async ([, restoring]) => {
+    const failure = await failureOf(restoring());
+
+    expect(failure).toMatchObject({ kind: { code: 'RECOVERY_NOT_READABLE' } });
+    expect(String(failure)).toContain('more than 64 subtransactions');
+    expect(judgeFailure(failure).verdict).toBe('ERROR');
+    await expectNothingLeft();
+  },
+);
+
+test('the same backup can be restored to a position behind the end of that transaction', async () => {
+  const copy = await restore(during, { kind: 'lsn', asked: after, lsn: after });
+
+  await using session = await deps.connect(copy.url, { signal: run.signal });
+  const [row] = await session.query<{ n: number }>('SELECT count(*)::int AS n FROM beat');
+  expect(row?.n).toBe(rowsAfter);
+});
