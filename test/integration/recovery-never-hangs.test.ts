@@ -7,10 +7,12 @@ import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
+import { planScratchPlace } from '../../src/clusters/place.ts';
 import type { BackupSummary } from '../../src/engines/engine.ts';
 import { type Lsn, lsnBytes, toLsn } from '../../src/kernel/lsn.ts';
 import { isSegmentName, segmentPlace } from '../../src/kernel/wal-name.ts';
 import { followWal } from '../../src/recovery/coverage.ts';
+import { cutLog } from '../../src/recovery/point-in-time/cut-log.ts';
 import { restoreToScratch, type ScratchRestore } from '../../src/recovery/point-in-time/restore.ts';
 import type { Target } from '../../src/recovery/target.ts';
 import { judgeFailure } from '../../src/verification/checks.ts';
@@ -43,6 +45,9 @@ let insideEnd: Lsn;
 /** When the job had ended. */
 let after: Lsn;
 let rowsAfter: number;
+/** Where the last record begins and ends. */
+let beforeMessage: Lsn;
+let end: Lsn;
 let run: TestRun;
 let restored: ScratchRestore | undefined;
 
@@ -67,6 +72,9 @@ beforeAll(async () => {
   const [row] = await server.query('SELECT count(*)::int AS n FROM beat');
   rowsAfter = Number(row?.['n']);
   await insert();
+  beforeMessage = await endOfLog();
+  await server.query(`SELECT pg_logical_emit_message(false, 'test', repeat('x', 50))`);
+  end = await endOfLog();
   await archive.caughtUp();
 });
 
@@ -168,6 +176,20 @@ async function expectNothingLeft(): Promise<void> {
   expect(await readdir(deps.scratch.path)).toEqual([]);
 }
 
+/** Of the log in the copy's own folder, what lies behind `lsn` is lost before it is started again. */
+function loseLog(lsn: Lsn): Pick<TestRecovery, 'programsFor' | 'walArchive'> {
+  let starts = 0;
+  return {
+    ...logUntil(end),
+    async programsFor(...given) {
+      starts += 1;
+      const { dataDirectory } = planScratchPlace({ root: deps.scratch.path, name: run.id });
+      if (starts === 2) await cutLog({ dataDirectory, lsn, segmentBytes: before.segmentBytes });
+      return deps.programsFor(...given);
+    },
+  };
+}
+
 const atEnd: Target = { kind: 'time', asked: '2100-01-01', at: '2100-01-01T00:00:00.000000Z' };
 
 test.for([
@@ -188,6 +210,15 @@ test.for([
     await expectNothingLeft();
   },
 );
+
+test('a copy whose own log lost a record does not come back to where it stood, and says so', async () => {
+  const failure = await failureOf(restore(before, atEnd, loseLog(beforeMessage)));
+
+  expect(failure).toMatchObject({ kind: { code: 'RECOVERY_FAILED' }, facts: { stood: end } });
+  expect(String(failure)).toContain(`back to ${end}, where it had stood`);
+  expect(String(failure)).toContain(`invalid record length at ${beforeMessage}`);
+  await expectNothingLeft();
+});
 
 test('the same backup can be restored to a position behind the end of that transaction', async () => {
   const copy = await restore(during, { kind: 'lsn', asked: after, lsn: after });

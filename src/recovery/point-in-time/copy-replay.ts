@@ -172,7 +172,7 @@ export class CopyReplay {
     refuseEnd({ feed, target }, path);
     // All of it: what tells may stand in front of thousands of segments.
     const log = await readFile(join(place.folder, PLACE_FILES.log), 'utf8');
-    const problem = neverReadable(log);
+    const problem = neverReadable(log, target);
     if (problem !== undefined) throw problem;
   }
 

@@ -3,11 +3,11 @@
  * back to it every half second (`wal_retrieve_retry_interval`), and to no other once it is there. What
  * ends too early is told, never taken for an end.
  */
-import { type Lsn, lsnBytes } from '../../kernel/lsn.ts';
+import { compareLsn, type Lsn, lsnBytes } from '../../kernel/lsn.ts';
 import { Problem } from '../../kernel/problem.ts';
 import { isSegmentName, type SegmentName, segmentPlace } from '../../kernel/wal-name.ts';
 import type { WalPath } from '../coverage.ts';
-import { TARGET_NOT_REACHED } from '../problems.ts';
+import { RECOVERY_FAILED, TARGET_NOT_REACHED } from '../problems.ts';
 import type { ReplayTarget } from './recovery-settings.ts';
 import type { WalFeed } from './wal-feed.ts';
 
@@ -38,11 +38,15 @@ export class EndWatch {
   /**
    * With the position it stands at.
    *
-   * @throws Problem TARGET_NOT_REACHED when it ends before the stored log does: that is damage.
+   * @throws Problem TARGET_NOT_REACHED when it ends before the stored log does: that is damage;
+   * RECOVERY_FAILED when it ends before the position where the copy had stood.
    */
   sees(lsn: Lsn): boolean {
     const name = this.#askedAgain(lsn, SAME_FILE_MAX);
     if (name === undefined) return false;
+    const { target } = this.#request;
+    if (target.kind === 'where it stood' && compareLsn(lsn, target.lsn) < 0)
+      throw fellShort(target.lsn, `it goes no further than ${lsn}`);
     this.#assertLast(name, lsn);
     return true;
   }
@@ -77,10 +81,20 @@ export class EndWatch {
     const last = target.kind === 'where it stood' ? target.lsn : path.toLsn;
     if (end >= lsnBytes(last)) return;
     const why = `PostgreSQL cannot read on in WAL segment "${name}"`;
+    if (target.kind === 'where it stood') throw fellShort(target.lsn, why);
     throw new Problem(
       TARGET_NOT_REACHED,
       `Cannot replay${lsn === undefined ? '' : ` past ${lsn}`}: ${why}, and the stored log goes on to ${path.toLsn}`,
       { facts: { segment: name, ...(lsn === undefined ? {} : { lsn }) } },
     );
   }
+}
+
+/** A copy that had stood at a position, and does not come back to it from its own log. */
+export function fellShort(stood: Lsn, why: string): Problem {
+  return new Problem(
+    RECOVERY_FAILED,
+    `Cannot bring the copy back to ${stood}, where it had stood: ${why}`,
+    { facts: { stood } },
+  );
 }

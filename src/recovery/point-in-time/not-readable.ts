@@ -5,6 +5,8 @@
  */
 import { Problem } from '../../kernel/problem.ts';
 import { NOT_READABLE, TARGET_NOT_REACHED } from '../problems.ts';
+import { fellShort } from './end-watch.ts';
+import type { ReplayTarget } from './recovery-settings.ts';
 
 const LAST_LINES = 6;
 /** Before PostgreSQL 13 it had paused; since then it is pausing at the end of recovery. */
@@ -28,11 +30,12 @@ export function openedUnread(log: string): Problem | undefined {
  * Of a copy that stands at the end of its log and accepts no connection, with all that it wrote.
  * Undefined: it is about to.
  */
-export function neverReadable(log: string): Problem | undefined {
+export function neverReadable(log: string, target: ReplayTarget): Problem | undefined {
   if (/ready to accept (?:read[- ]only )?connections/.test(log)) return undefined;
   if (log.includes('consistent recovery state reached'))
     return unreadable('at the end of its log: PostgreSQL accepts no connection', log);
   const why = `it is not consistent at the end of its log: ${lastLines(log)}`;
+  if (target.kind === 'where it stood') return fellShort(target.lsn, why);
   return new Problem(TARGET_NOT_REACHED, `Cannot read the restored copy: ${why}`, {
     facts: { log: lastLines(log) },
   });

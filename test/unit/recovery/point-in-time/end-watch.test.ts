@@ -57,6 +57,16 @@ test('sees(): a file that cannot be read on in before the last one is damage', (
   expect(() => watch.sees(toLsn('0/2000100'))).toThrow(`WAL segment "${FIRST}"`);
 });
 
+test('sees(): short of where the copy had stood is told with both positions', () => {
+  const { watch, ask } = watched({ kind: 'where it stood', lsn: toLsn('0/3000180') });
+  watch.sees(HERE);
+  ask(LAST, 2);
+
+  expect(() => watch.sees(HERE)).toThrow(
+    'back to 0/3000180, where it had stood: it goes no further than 0/3000100',
+  );
+});
+
 test('seesUnasked() does not take what PostgreSQL reads twice at its start for the end', () => {
   const { watch, ask } = watched();
   watch.seesUnasked();
