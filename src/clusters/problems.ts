@@ -15,6 +15,20 @@ export const CLUSTER_DISK_FULL: ProblemKind = {
   fault: 'world',
 };
 
+export const CLUSTER_NO_MEMORY: ProblemKind = {
+  code: 'CLUSTER_NO_MEMORY',
+  retry: 'later',
+  hint: 'Free memory on this machine or give it more, and ask again; the backup is not to blame.',
+  fault: 'world',
+};
+
+export const CLUSTER_KILLED: ProblemKind = {
+  code: 'CLUSTER_KILLED',
+  retry: 'later',
+  hint: "Find out what ended it (where memory ran out, the kernel's log names the process: `dmesg -T`), and ask again; the backup is not to blame.",
+  fault: 'world',
+};
+
 export const CLUSTER_NOT_STARTED: ProblemKind = {
   code: 'CLUSTER_NOT_STARTED',
   retry: 'later',

@@ -1,8 +1,10 @@
 /** Tests of restores that go wrong: cancelled in every phase, a full disk, a feeder that is gone. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { readScratchPlace } from '../../src/clusters/place.ts';
@@ -15,8 +17,10 @@ import type { Programs } from '../../src/postgres/programs.ts';
 import type { ConnectOptions, Session } from '../../src/postgres/session.ts';
 import { chooseBase } from '../../src/recovery/choose-base.ts';
 import type { RecoveryDeps } from '../../src/recovery/deps.ts';
+import { renderFeedScript } from '../../src/recovery/point-in-time/feed-script.ts';
 import { restoreToScratch, type ScratchRestore } from '../../src/recovery/point-in-time/restore.ts';
 import type { Target } from '../../src/recovery/target.ts';
+import { judgeFailure } from '../../src/verification/checks.ts';
 import {
   type FolderArchive,
   openFolderArchive,
@@ -26,6 +30,7 @@ import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts
 import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { type TestRun, testRun } from '../support/test-run.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 type ReadRequest = Parameters<WalArchive['read']>[0];
 
@@ -90,8 +95,11 @@ async function nothingIsLeft(): Promise<void> {
   const names = await readdir(deps.scratch.path).catch(() => []);
   expect(names).toEqual([]);
   expect(run.claims.size).toBe(0);
-  const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
-  expect(processes).not.toContain(deps.scratch.path);
+  expect(runningPrograms()).not.toContain(deps.scratch.path);
+}
+
+function runningPrograms(): string {
+  return execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
 }
 
 const CANCELLED = new Error('cancelled by ana');
@@ -171,6 +179,72 @@ test('WAL that is damaged in the middle is not taken for the end of the log', as
 
   await nothingIsLeft();
 });
+
+test.each([
+  ['the process that replays is killed', 'startup', 'SIGKILL'],
+  ['the process that replays is asked to end', 'startup', 'SIGTERM'],
+  ['the first process is killed', 'first', 'SIGKILL'],
+  ['somebody shuts the copy down', 'first', 'SIGINT'],
+] as const)(
+  'where %s, the backup is not called bad, and nothing is left',
+  async (_, who, signal) => {
+    let isSent = false;
+    async function read(request: ReadRequest): Promise<Buffer | undefined> {
+      const bytes = await archive.walArchive.read(request);
+      if (isSent || !request.name.endsWith('4')) return bytes;
+      isSent = true;
+      process.kill(await copyProcess(who), signal);
+      return bytes;
+    }
+
+    const failure = await restore(LATEST, { walArchive: { ...archive.walArchive, read } }).catch(
+      (error: unknown) => error,
+    );
+
+    expect(failure).toMatchObject({ kind: { code: 'CLUSTER_KILLED' } });
+    expect(judgeFailure(failure).verdict).toBe('ERROR');
+    // What has lost its parent sees by itself that there is nothing to wait for.
+    await waitUntil(() => !runningPrograms().includes(deps.scratch.path));
+    await nothingIsLeft();
+  },
+);
+
+test('a restore command whose PostgreSQL was killed ends when the copy is removed', async () => {
+  const spool = join(folder.path, 'spool');
+  await mkdir(spool);
+  const script = join(folder.path, 'fetch-wal.sh');
+  await writeFile(script, renderFeedScript({ spool, feederPid: process.pid }));
+  const args = [script, '000000010000000000000009', join(folder.path, 'to')];
+  const command = spawn('/bin/sh', args, { timeout: 10_000 });
+  const ended = once(command, 'exit');
+  await waitUntil(async () => (await readdir(spool)).length > 0);
+
+  await rm(spool, { recursive: true });
+
+  expect(await ended).toEqual([204, null]);
+});
+
+/** Log is read ahead while PostgreSQL starts: it is waited for. */
+async function copyProcess(who: 'startup' | 'first'): Promise<number> {
+  for (;;) {
+    run.signal.throwIfAborted();
+    const [claim] = run.claims.values();
+    const place = readScratchPlace(claim?.reference);
+    const first = place === undefined ? undefined : await findPostmaster(place);
+    const startup = first === undefined ? undefined : startupOf(first);
+    if (first !== undefined && startup !== undefined) return who === 'first' ? first : startup;
+    await delay(10);
+  }
+}
+
+function startupOf(postmaster: number): number | undefined {
+  const children = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' });
+  const line = children.split('\n').find((one) => {
+    const [, parent, ...words] = one.trim().split(/\s+/);
+    return Number(parent) === postmaster && words.join(' ').startsWith('postgres: startup');
+  });
+  return line === undefined ? undefined : Number(line.trim().split(/\s+/)[0]);
+}
 
 test('a process that was killed leaves a cluster that the sweeper takes back by its claim', async () => {
   const copy = await restore(LATEST);

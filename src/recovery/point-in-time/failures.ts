@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { PLACE_FILES, type ScratchPlace } from '../../clusters/place.ts';
 import { CLUSTER_DISK_FULL, CLUSTER_NOT_STARTED } from '../../clusters/problems.ts';
+import { findPostmaster } from '../../clusters/processes.ts';
 import { isProblem, Problem } from '../../kernel/problem.ts';
 import {
   LIBRARY_MISSING,
@@ -11,14 +12,19 @@ import {
   TARGET_NOT_REACHED,
   TARGET_TOO_EARLY,
 } from '../problems.ts';
+import { type EndOfReplay, machineTrouble } from './machine-trouble.ts';
 
-const LOG_CHARACTERS = 20_000;
+/** Whoever asks a copy that is ending adds a line each time, behind the one that tells why it ends. */
+const LOG_CHARACTERS = 1_000_000;
 /** In the order in which PostgreSQL reads them; the second is the one that was set aside. */
 const SETTINGS_FILES = ['postgresql.conf', 'postgresql.auto.conf.of-production'];
 /** A cause of a cause of a cause: deeper than that nobody looks. */
 const CAUSES_MAX = 8;
 
-/** Answers the problem to tell; an error that is nothing of the kind comes back as it is. */
+/**
+ * Answers the problem to tell; an error that is nothing of the kind comes back as it is. Asked before anything
+ * of the copy is ended or removed: who has ended it otherwise is told apart by what runs and what was written.
+ */
 export async function explainFailure(failure: unknown, place: ScratchPlace): Promise<unknown> {
   const log = await textOf(join(place.folder, PLACE_FILES.log));
   const directory = place.dataDirectory;
@@ -26,22 +32,27 @@ export async function explainFailure(failure: unknown, place: ScratchPlace): Pro
     SETTINGS_FILES.map(async (name) => textOf(join(directory, name))),
   );
   const libraries = librariesIn(settings.join('\n'));
-  return explainWith(failure, { log: log.slice(-LOG_CHARACTERS), directory, libraries });
+  const isRunning = (await findPostmaster(place)) !== undefined;
+  const end = { log: log.slice(-LOG_CHARACTERS), isRunning };
+  return explainWith(failure, { ...end, directory, libraries });
 }
 
-interface Surroundings {
-  /** The end of what PostgreSQL wrote. */
-  readonly log: string;
+/** With the end of what PostgreSQL wrote. */
+interface Surroundings extends EndOfReplay {
   readonly directory: string;
   /** What production loads at its start, as far as its settings are in the backup. */
   readonly libraries: readonly string[];
 }
 
 /** Pure. */
-export function explainWith(error: unknown, { log, directory, libraries }: Surroundings): unknown {
-  if (isDiskFull(error) || (isFromPostgres(error) && /No space left on device/.test(log))) {
-    const message = `Cannot restore into "${directory}": the disk is full`;
-    return new Problem(CLUSTER_DISK_FULL, message, { facts: { directory }, cause: error });
+export function explainWith(error: unknown, around: Surroundings): unknown {
+  const { log, directory, libraries } = around;
+  const trouble = isDiskFull(error)
+    ? { kind: CLUSTER_DISK_FULL, what: 'the disk is full' }
+    : isFromPostgres(error) && machineTrouble(around);
+  if (trouble) {
+    const message = `Cannot restore into "${directory}": ${trouble.what}`;
+    return new Problem(trouble.kind, message, { facts: { directory }, cause: error });
   }
   if (!isFromPostgres(error)) return error;
   if (log.includes('requested recovery stop point is before consistent recovery point')) {

@@ -20,7 +20,7 @@ export const FINISHED = 'finished';
 
 export interface FeedScript {
   readonly spool: string;
-  /** The process that feeds; when it is gone, waiting is over. */
+  /** The process that feeds; when it or the spool is gone, waiting is over. */
   readonly feederPid: number;
 }
 
@@ -46,6 +46,8 @@ while :; do
     : > "$file.$$.${SPOOL.wanted}" || exit 200
     asked=yes
   fi
+  # Whoever waited for us may have been killed, and the copy removed.
+  [ -d "$spool" ] || exit 204
   # Another user's process cannot be signalled, but it can be seen.
   kill -0 "$feeder" 2>/dev/null || [ -d "/proc/$feeder" ] || exit 203
   sleep 0.01
