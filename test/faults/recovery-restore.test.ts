@@ -180,18 +180,19 @@ test('WAL that is damaged in the middle is not taken for the end of the log', as
   await nothingIsLeft();
 });
 
+// Before the log of segment 2 is replayed nobody can ask the copy; at segment 4 it is being asked.
 test.each([
-  ['the process that replays is killed', 'startup', 'SIGKILL'],
-  ['the process that replays is asked to end', 'startup', 'SIGTERM'],
-  ['the first process is killed', 'first', 'SIGKILL'],
-  ['somebody shuts the copy down', 'first', 'SIGINT'],
+  ['the process that replays is killed', 'startup', 'SIGKILL', '2'],
+  ['the process that replays is asked to end', 'startup', 'SIGTERM', '4'],
+  ['the first process is killed', 'first', 'SIGKILL', '4'],
+  ['somebody shuts the copy down', 'first', 'SIGINT', '2'],
 ] as const)(
   'where %s, the backup is not called bad, and nothing is left',
-  async (_, who, signal) => {
+  async (_, who, signal, segment) => {
     let isSent = false;
     async function read(request: ReadRequest): Promise<Buffer | undefined> {
       const bytes = await archive.walArchive.read(request);
-      if (isSent || !request.name.endsWith('4')) return bytes;
+      if (isSent || !request.name.endsWith(segment)) return bytes;
       isSent = true;
       process.kill(await copyProcess(who), signal);
       return bytes;
