@@ -39,6 +39,7 @@ export function readTransactionEnds(bytes: Buffer, place: LogPlace): readonly Tr
   const ends: TransactionEnd[] = [];
   const reader = new WalRecordReader(place, (end) => ends.push(end));
   reader.feed(bytes);
+  reader.finish();
   return ends;
 }
 
@@ -53,12 +54,14 @@ interface OpenRecord {
   keptBytes: number;
 }
 
-/** Takes the log in pieces of any size, in order. */
+/** Takes the log in pieces of any size, in order; what stands on the last page is read once it is whole, or all. */
 export class WalRecordReader {
   readonly #segmentBytes: bigint;
   readonly #onEnd: (end: TransactionEnd) => void;
   readonly #page = Buffer.alloc(PAGE_BYTES);
   #pageBytes = 0;
+  /** Of the page that is read, what is there. */
+  #readableBytes = PAGE_BYTES;
   /** Position of the page that is being filled. */
   #lsn: bigint;
   #record: OpenRecord | undefined;
@@ -82,6 +85,14 @@ export class WalRecordReader {
       this.#lsn += BigInt(PAGE_BYTES);
       this.#pageBytes = 0;
     }
+  }
+
+  /** Nothing follows: reads what there is of the last page, up to a record that is cut. */
+  finish(): void {
+    this.#page.fill(0, this.#pageBytes);
+    this.#readableBytes = this.#pageBytes;
+    if (this.#pageBytes >= LONG_HEADER_BYTES && this.#lsn >= this.#skipTo) this.#readPage();
+    this.#record = undefined;
   }
 
   #readPage(): void {
@@ -125,6 +136,7 @@ export class WalRecordReader {
     const record = this.#record;
     const end = Math.min(at + wantedBytes, PAGE_BYTES);
     if (record === undefined) return end;
+    if (end > this.#readableBytes) return PAGE_BYTES;
     this.#keep(record, at, end);
     record.gotBytes += end - at;
     if (record.gotBytes === record.totalBytes) {

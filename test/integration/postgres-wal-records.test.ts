@@ -2,11 +2,16 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { toLsn } from '../../src/kernel/lsn.ts';
+import { type Lsn, lsnBytes, toLsn } from '../../src/kernel/lsn.ts';
 import { isSegmentName, type SegmentName, segmentPlace } from '../../src/kernel/wal-name.ts';
-import { type TransactionEnd, WalRecordReader } from '../../src/postgres/wal-records.ts';
+import {
+  readTransactionEnds,
+  type TransactionEnd,
+  WalRecordReader,
+} from '../../src/postgres/wal-records.ts';
 import { runProgram } from '../../src/subprocess/run.ts';
 import { programsOfMajor } from '../support/majors.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
@@ -106,6 +111,41 @@ test('gives as end the position where the next record begins', async () => {
   reader.feed(await readFile(join(postgres.dataDirectory, 'pg_wal', name)));
 
   expect(ends.at(-1)?.endLsn).toBe(toLsn(String(row?.['lsn'])));
+});
+
+test('tells of log that is cut anywhere what ends before the cut, and nothing that does not', async () => {
+  await using postgres = await startPostgres({ initdbArguments: ['--wal-segsize=1'] });
+  await postgres.query('CREATE TABLE load (i int, text text)');
+  await postgres.query('SELECT pg_switch_wal()');
+  await postgres.query(`DO $$ BEGIN FOR i IN 1..300 LOOP
+      INSERT INTO load VALUES (i, repeat('x', i * 37 % 900)); COMMIT;
+    END LOOP; END $$`);
+  const name = (await segmentNames(postgres)).at(-1);
+  if (name === undefined) throw new Error('There is log');
+  const { beginLsn } = segmentPlace(name, SEGMENT_BYTES);
+  const bytes = await readFile(join(postgres.dataDirectory, 'pg_wal', name));
+  function endsBefore(cut: number): readonly TransactionEnd[] {
+    return readTransactionEnds(bytes.subarray(0, cut), { beginLsn, segmentBytes: SEGMENT_BYTES });
+  }
+  function placeOf(lsn: Lsn): number {
+    return Number(lsnBytes(lsn) - lsnBytes(beginLsn));
+  }
+  const all = endsBefore(bytes.length);
+  expect(all.length).toBeGreaterThan(250);
+  const used = placeOf(all.at(-1)?.endLsn ?? beginLsn) + 100;
+
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: used }), (cut) => {
+      const told = endsBefore(cut);
+      const whole = all.filter(({ endLsn }) => placeOf(endLsn) <= cut);
+      // What follows a record to the next multiple of eight belongs to nobody.
+      const most = all.filter(({ endLsn }) => placeOf(endLsn) < cut + 8);
+      expect(told).toEqual(all.slice(0, told.length));
+      expect(told.length).toBeGreaterThanOrEqual(whole.length);
+      expect(told.length).toBeLessThanOrEqual(most.length);
+    }),
+    { numRuns: 400 },
+  );
 });
 
 async function writeLog(postgres: TestPostgres): Promise<void> {

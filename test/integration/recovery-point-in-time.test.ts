@@ -5,14 +5,12 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import type { BackupSummary } from '../../src/engines/engine.ts';
-import type { WalArchive } from '../../src/engines/wal-archive.ts';
 import { utcText } from '../../src/kernel/codecs.ts';
 import { type Lsn, lsnBytes, lsnFromBytes, toLsn } from '../../src/kernel/lsn.ts';
-import { segmentNameAt } from '../../src/kernel/wal-name.ts';
-import type { Session } from '../../src/postgres/session.ts';
 import { chooseBase } from '../../src/recovery/choose-base.ts';
 import { restoreToScratch, type ScratchRestore } from '../../src/recovery/point-in-time/restore.ts';
 import type { Target } from '../../src/recovery/target.ts';
+import { endThatHangs, endThatIsLost, logThatGrowsAtPause } from '../support/fickle-log.ts';
 import {
   type FolderArchive,
   openFolderArchive,
@@ -22,7 +20,6 @@ import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts
 import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { type TestRun, testRun } from '../support/test-run.ts';
-import { waitUntil } from '../support/wait-until.ts';
 
 const NAME = testServerName('shop');
 
@@ -95,48 +92,6 @@ async function stored(): Promise<Lsn> {
   return lsn;
 }
 
-/**
- * Ends at `end` until the copy is asked to pause. The pause is held back until PostgreSQL has come for
- * more, and what it comes for until the pause is asked: it reads on, and pauses before it applies it.
- */
-function logThatGrowsAtPause(end: Lsn): Pick<TestRecovery, 'connect' | 'walArchive'> {
-  let pausing = false;
-  const cameForMore = Promise.withResolvers<void>();
-  const pauseAsked = Promise.withResolvers<void>();
-  async function connect(...given: Parameters<TestRecovery['connect']>): Promise<Session> {
-    const session = await deps.connect(...given);
-    const query = session.query.bind(session);
-    return Object.assign(session, {
-      query: async (...statement: Parameters<Session['query']>) => {
-        if (!statement[0].includes('pg_wal_replay_pause()')) return query(...statement);
-        pausing = true;
-        await cameForMore.promise;
-        const answer = await query(...statement);
-        pauseAsked.resolve();
-        await waitUntil(async () => {
-          const [state] = await query<{ is: string }>(
-            'SELECT pg_get_wal_replay_pause_state() AS is',
-          );
-          return state?.is === 'paused';
-        });
-        return answer;
-      },
-    });
-  }
-  async function read(request: Parameters<WalArchive['read']>[0]): Promise<Buffer | undefined> {
-    const { name, segmentBytes } = request;
-    const content = await deps.walArchive.read(request);
-    if (name !== segmentNameAt(1, end, segmentBytes)) return content;
-    if (pausing) {
-      cameForMore.resolve();
-      await pauseAsked.promise;
-      return content;
-    }
-    return content?.fill(0, Number(lsnBytes(end) % BigInt(segmentBytes)));
-  }
-  return { connect, walArchive: { ...deps.walArchive, read } };
-}
-
 async function restore(
   target: Target,
   instead: Partial<TestRecovery> = {},
@@ -188,6 +143,8 @@ test('goes back to a moment under load: what was committed before is there, and 
 });
 
 test('goes back to a position', async () => {
+  // Behind the header of a segment that has just begun there are two names for one place.
+  await beat(1);
   const expected = await rowsNow();
   const [row] = await server.query('SELECT pg_current_wal_insert_lsn()::text AS lsn');
   const lsn = String(row?.['lsn']);
@@ -251,7 +208,7 @@ test('a copy stays where it was paused, though the log grew while it was', async
     await server.query(`SELECT pg_logical_emit_message(false, 'test', repeat('x', 50))`);
   await stored();
 
-  const copy = await restore({ kind: 'time', asked: at, at }, logThatGrowsAtPause(end));
+  const copy = await restore({ kind: 'time', asked: at, at }, logThatGrowsAtPause(deps, end));
 
   expect(copy.reached.lsn).toBe(end);
   expect(copy.how).toBe('end of log');
@@ -264,16 +221,8 @@ test('a store that is slow to say that there is no more does not hold up the end
   const expected = await rowsNow();
   const at = await clock();
   const end = await stored();
-  let times = 0;
-  async function read(request: Parameters<WalArchive['read']>[0]): Promise<Buffer | undefined> {
-    if (request.name === segmentNameAt(1, end, request.segmentBytes)) times += 1;
-    // It is noticed that the log ends once PostgreSQL has come for the same again and again.
-    if (times > 3) await aborted(request.signal);
-    return await deps.walArchive.read(request);
-  }
 
-  const instead = { walArchive: { ...deps.walArchive, read } };
-  const copy = await restore({ kind: 'time', asked: at, at }, instead);
+  const copy = await restore({ kind: 'time', asked: at, at }, endThatHangs(deps, end));
 
   expect(copy.how).toBe('end of log');
   expect(await rowsIn(copy)).toBe(expected);
@@ -284,17 +233,14 @@ test('log that can be read less far than it was stored is not the end of the log
   await beat(10);
   const kept = await stored();
   await beat(10);
-  const end = await stored();
-  async function read(request: Parameters<WalArchive['read']>[0]): Promise<Buffer | undefined> {
-    const content = await deps.walArchive.read(request);
-    if (request.name !== segmentNameAt(1, kept, request.segmentBytes)) return content;
-    return content?.subarray(0, Number(lsnBytes(kept) % BigInt(request.segmentBytes)));
-  }
-  const instead = { walArchive: { ...deps.walArchive, read } };
+  const lost = await stored();
+  await beat(10);
+  await stored();
+  const instead = endThatIsLost(deps, kept);
 
   for (const target of [
     { kind: 'latest', asked: 'latest' },
-    { kind: 'lsn', asked: end, lsn: end },
+    { kind: 'lsn', asked: lost, lsn: lost },
   ] as const)
     await expect(restore(target, instead)).rejects.toThrow(
       /of WAL segment "\w+" \d+ bytes were stored, and \d+ can be read now/,
@@ -368,8 +314,3 @@ test('a position before the end of the backup is told as too early', async () =>
   expect(await readdir(deps.scratch.path)).toEqual([]);
   await rm(deps.scratch.path, { recursive: true });
 });
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-}

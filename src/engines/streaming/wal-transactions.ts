@@ -42,6 +42,8 @@ export async function* readStoredTransactions(
     yield* found;
     found = [];
   }
+  reader.finish();
+  yield* found;
 }
 
 /** Undefined: none in the last 64 segments of the run. */

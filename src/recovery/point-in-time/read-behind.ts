@@ -124,6 +124,7 @@ async function readRun(request: BehindRequest, part: Part, means: Means): Promis
     lsn = lsnFromBytes(lsnBytes(lsn) + BigInt(bytes.length));
     if (bytes.length < segmentBytes) break;
   }
+  reader.finish();
   const whole = compareLsn(lsn, run.toLsn) >= 0;
   return { lookedTo: further(from, whole ? run.toLsn : lsn), whole };
 }
