@@ -7,6 +7,7 @@ import { parentPort } from 'node:worker_threads';
 import { StreamSealer } from '../../encryption/tink-stream.ts';
 import { release } from '../../kernel/memory.ts';
 import { type Compression, compressFrame, type Frame, packEnd } from './pack-format.ts';
+import type { Leave } from './worker-end.ts';
 import {
   asBuffer,
   type Handed,
@@ -24,6 +25,10 @@ interface Pack {
 let pack: Pack | undefined;
 
 parentPort?.on('message', (order: PackOrder) => {
+  if (order.kind === 'leave') {
+    parentPort?.close();
+    return;
+  }
   const answer = obey(order);
   parentPort?.postMessage(
     answer,
@@ -31,7 +36,7 @@ parentPort?.on('message', (order: PackOrder) => {
   );
 });
 
-function obey(order: PackOrder): PackAnswer {
+function obey(order: Exclude<PackOrder, Leave>): PackAnswer {
   if (order.kind === 'begin') {
     const { dataKey, associated, compression } = order;
     const sealer = new StreamSealer(asBuffer(dataKey), asBuffer(associated));

@@ -22,6 +22,7 @@ import {
 import type { PackEntry } from './manifest.ts';
 import { PackBody } from './pack-body.ts';
 import { CHEAPEST, type Compression, type Extent } from './pack-format.ts';
+import { endWorker } from './worker-end.ts';
 import { asBuffer, type PackAnswer, type PackOrder } from './worker-messages.ts';
 
 /** Frames under way for each worker: enough that none waits (measured: 8 to 10 for two workers). */
@@ -147,7 +148,7 @@ export class Packer implements AsyncDisposable {
   /** Ends the workers; unless `keep()` was called, removes what was stored. Never throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#failed = true;
-    await Promise.allSettled(this.#lanes.map(async ({ worker }) => worker.terminate()));
+    await Promise.all(this.#lanes.map(async ({ worker }) => endWorker(worker)));
     if (this.#kept) return;
     for (const body of this.#unstored) body.destroy(new Error('The backup did not end'));
     await Promise.allSettled(this.#packs.map(({ done }) => done));

@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { DECRYPTION_FAILED } from '../../encryption/problems.ts';
 import { Problem, type ProblemKind } from '../../kernel/problem.ts';
 import { BACKUP_DAMAGED, RESTORE_DISK_FULL, RESTORE_PLACE_UNUSABLE } from './problems.ts';
+import { endWorker } from './worker-end.ts';
 import {
   type RestoreAnswer,
   type RestoreOrder,
@@ -59,7 +60,7 @@ export class RestoreLane implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker.terminate().catch(ignore);
+    await endWorker(this.#worker);
   }
 
   #send(order: RestoreOrder, handed: ArrayBuffer[] = []): void {
@@ -124,5 +125,5 @@ const PLACE_CODES: ReadonlySet<string> = new Set(
 );
 
 function ignore(): void {
-  // Nobody waits, or a disposer, which does not throw.
+  // Nobody waits.
 }

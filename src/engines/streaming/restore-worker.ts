@@ -9,6 +9,7 @@ import { release } from '../../kernel/memory.ts';
 import { isProblem } from '../../kernel/problem.ts';
 import { damaged, decompressFrame, type Frame } from './pack-format.ts';
 import { RestoreOutput } from './restore-output.ts';
+import type { Leave } from './worker-end.ts';
 import {
   asBuffer,
   type RestoreAnswer,
@@ -32,6 +33,10 @@ interface Pack {
 let pack: Pack | undefined;
 
 parentPort?.on('message', (order: RestoreOrder) => {
+  if (order.kind === 'leave') {
+    parentPort?.close();
+    return;
+  }
   let answer: RestoreAnswer | undefined;
   try {
     answer = obey(order);
@@ -41,7 +46,7 @@ parentPort?.on('message', (order: RestoreOrder) => {
   if (answer !== undefined) parentPort?.postMessage(answer, []);
 });
 
-function obey(order: RestoreOrder): RestoreAnswer | undefined {
+function obey(order: Exclude<RestoreOrder, Leave>): RestoreAnswer | undefined {
   if (order.kind === 'pack') {
     pack = begin(order);
     return undefined;

@@ -4,6 +4,7 @@
  * (and a test's double), holds no credentials, and is told a data key for one object at a time.
  */
 import type { Compression, Extent, Frame } from './pack-format.ts';
+import type { Leave } from './worker-end.ts';
 
 /** Bytes that belong to nobody else, so that they can be handed over without a copy. */
 export type Handed = Uint8Array<ArrayBuffer>;
@@ -22,7 +23,8 @@ export type PackOrder =
       readonly lengthBytes: number;
       readonly extents: Extent[];
     }
-  | { readonly kind: 'end' };
+  | { readonly kind: 'end' }
+  | Leave;
 
 export type PackAnswer =
   | { readonly kind: 'begun'; readonly sealed: Handed[] }
@@ -48,7 +50,8 @@ export type RestoreOrder =
       readonly direct: boolean;
     }
   | { readonly kind: 'segment'; readonly bytes: Handed }
-  | { readonly kind: 'end' };
+  | { readonly kind: 'end' }
+  | Leave;
 
 export type RestoreAnswer =
   | { readonly kind: 'segment'; readonly writtenBytes: number }
