@@ -10,11 +10,8 @@ import { lsnFromBytes, toLsn } from '../../src/kernel/lsn.ts';
 import { Problem } from '../../src/kernel/problem.ts';
 import { segmentNameAt } from '../../src/kernel/wal-name.ts';
 import type { WalPath } from '../../src/recovery/coverage.ts';
-import {
-  openWalFeed,
-  type WalFeed,
-  type WalFileName,
-} from '../../src/recovery/point-in-time/wal-feed.ts';
+import { openWalFeed, type WalFeed } from '../../src/recovery/point-in-time/wal-feed.ts';
+import type { WalFileName } from '../../src/recovery/point-in-time/wal-writer.ts';
 import { STORE_UNREACHABLE } from '../../src/storage/problems.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { waitUntil } from '../support/wait-until.ts';

@@ -221,11 +221,12 @@ async function readTails(request: SegmentRequest, name: SegmentName): Promise<Bu
   if (tails.length === 0) return undefined;
   const begin = lsnBytes(segmentPlace(name, segmentBytes).beginLsn);
   const chain = joinTails(begin, tails);
-  if (chain.length === 0) throw damaged(name, `its stored parts begin only at ${firstOf(tails)}`);
+  const last = chain.at(-1);
+  if (last === undefined) throw damaged(name, `its stored parts begin only at ${firstOf(tails)}`);
   const segment = (into ?? Buffer.allocUnsafeSlow(segmentBytes)).subarray(0, segmentBytes);
   for (const tail of chain)
     await copyTail(request, tail, segment.subarray(Number(tail.from - begin)));
-  return segment.subarray(0, Math.max(...chain.map(({ to }) => Number(to - begin))));
+  return segment.subarray(0, Number(last.to - begin));
 }
 
 async function copyTail(

@@ -14,11 +14,8 @@ export async function endWorker(worker: Worker): Promise<void> {
   const leave: Leave = { kind: 'leave' };
   await new Promise<void>((resolve) => {
     worker.once('exit', () => resolve());
-    if (hasEnded(worker)) resolve();
+    // It has ended.
+    if (worker.threadId < 0) resolve();
     else worker.postMessage(leave, []);
   });
-}
-
-function hasEnded({ threadId }: Worker): boolean {
-  return threadId < 0;
 }

@@ -179,7 +179,7 @@ export class CopyReplay {
   async #stand(following: Following): Promise<Standing | undefined> {
     const { clock, connect } = this.#deps;
     const { base, path } = this.#copy;
-    const { cluster, feed, signal } = following;
+    const { cluster, signal } = following;
     const access = await this.#enter(cluster, signal);
     await using session = await connect(access.url, { signal });
     const { segmentBytes } = base;
@@ -188,7 +188,6 @@ export class CopyReplay {
       await cluster.stop();
       return undefined;
     }
-    await feed.finish();
     return { cluster, access, reached: end.state, how: end.how };
   }
 

@@ -42,7 +42,11 @@ export interface Reached {
   readonly at: Temporal.Instant | null;
 }
 
-/** @throws Problem TARGET_NOT_REACHED, TARGET_NOT_FOUND, WAL_HOLE, RECOVERY_FAILED, RECOVERY_NOT_READABLE */
+/**
+ * Where it is reached, the feed has been told that no more is needed.
+ *
+ * @throws Problem TARGET_NOT_REACHED, TARGET_NOT_FOUND, WAL_HOLE, RECOVERY_FAILED, RECOVERY_NOT_READABLE
+ */
 export async function followReplay(request: ReplayRequest): Promise<ReplayEnd> {
   const { session, path, clock, signal, cluster } = request;
   const watch = new EndWatch(request);
@@ -95,6 +99,7 @@ async function judgePause(request: ReplayRequest): Promise<ReplayEnd> {
   if (!stopped && log.includes('insufficient parameter settings'))
     return { outcome: 'settings too small' };
   if (!stopped) throw await notReached(request, 'replay was paused by somebody else');
+  await request.feed.finish();
   return { outcome: 'reached', how: 'target', state: await reached(request.session) };
 }
 

@@ -13,12 +13,10 @@ import { type Lsn, lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
 import { isProblem, Problem } from '../../kernel/problem.ts';
 import { isSegmentName, type SegmentName, segmentPlace } from '../../kernel/wal-name.ts';
 import type { ProgramUser } from '../../subprocess/run.ts';
-import type { WalPath } from '../coverage.ts';
 import { WAL_HOLE } from '../problems.ts';
-import type { ReadWal } from '../wal-sources.ts';
 import { FINISHED, renderFeedScript, restoreCommand, SPOOL } from './feed-script.ts';
-import { keepInside } from './keep-inside.ts';
-import { bytesHeld, mustExist, segmentsFrom } from './wal-order.ts';
+import { mustExist, segmentsFrom } from './wal-order.ts';
+import { type WalFileName, type WalWrite, WalWriter } from './wal-writer.ts';
 
 /** Changes are told by the system; where it does not tell, we look. */
 const LOOK_MS = 100;
@@ -31,17 +29,10 @@ const SCRIPT = 'fetch-wal.sh';
 /** Within the spool: what is not whole yet. */
 const COMING = 'coming';
 
-export type WalFileName = SegmentName | `${string}.history`;
-
-export interface WalFeedRequest {
+export interface WalFeedRequest extends WalWrite {
   /** A folder of this feed's own; it is made. */
   readonly spool: string;
   readonly user: ProgramUser | undefined;
-  readonly path: WalPath;
-  readonly segmentBytes: number;
-  readonly readWal: ReadWal;
-  /** Why a store that was asked first did not give that file; undefined: nothing was wrong. */
-  readonly troubleOf?: ((name: string) => Problem | undefined) | undefined;
   /** Where PostgreSQL is going to begin, where that is known: read ahead while it starts. */
   readonly firstLsn?: Lsn | undefined;
   /** Behind the segment that holds it nothing is read ahead. Default: the end of the path. */
@@ -75,14 +66,15 @@ export async function openWalFeed(request: WalFeedRequest): Promise<WalFeed> {
   await writeFile(script, text, { mode: 0o500 });
   await giveOne(script, request.user);
   await giveOne(request.spool, request.user);
-  const feeder = new Feeder(request);
+  const writer = new WalWriter(request);
+  const feeder = new Feeder(request, writer);
   const served = feeder.serve();
   return {
     restoreCommand: restoreCommand(script),
     failed: feeder.failure.signal,
     handedTo: () => feeder.handedTo,
     asked: () => feeder.asked,
-    cutShort: () => feeder.cutShort.values().next().value,
+    cutShort: () => writer.cutShort(),
     finish: () => feeder.finish(),
     async [Symbol.asyncDispose]() {
       feeder.stopping.abort();
@@ -97,15 +89,13 @@ class Feeder {
   readonly stopping = new AbortController();
   handedTo: Lsn;
   readonly asked = new Map<string, number>();
-  readonly cutShort = new Map<string, Problem>();
   readonly #request: WalFeedRequest;
+  readonly #writer: WalWriter;
   readonly #signal: AbortSignal;
   readonly #underWay = new Map<string, Promise<Fetched>>();
   readonly #answering = new Map<string, Promise<void>>();
   /** A look that began before may still see them. */
   readonly #answered = new Set<string>();
-  /** Memory of a segment each, used again and again: fresh memory costs as much as unpacking into it. */
-  readonly #spare: Buffer[] = [];
   /** Lies in the spool. */
   readonly #ready = new Set<string>();
   /** What could not be read ahead is left until it is asked for: it may never be. */
@@ -114,8 +104,9 @@ class Feeder {
   #nextByte: bigint | undefined;
   #changed: () => void = () => undefined;
 
-  constructor(request: WalFeedRequest) {
+  constructor(request: WalFeedRequest, writer: WalWriter) {
     this.#request = request;
+    this.#writer = writer;
     this.handedTo = request.path.fromLsn;
     this.#nextByte = request.firstLsn === undefined ? undefined : lsnBytes(request.firstLsn);
     this.#signal = AbortSignal.any([request.signal, this.stopping.signal]);
@@ -251,12 +242,7 @@ class Feeder {
 
   async #bring(name: WalFileName): Promise<Fetched> {
     const coming = join(this.#request.spool, COMING, name);
-    const into = this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#request.segmentBytes);
-    try {
-      if (!(await this.#write(name, coming, into))) return 'absent';
-    } finally {
-      this.#spare.push(into);
-    }
+    if ((await this.#writer.write(name, coming, this.#signal)) === 'absent') return 'absent';
     await giveOne(coming, this.#request.user);
     // Before it is there: it may be taken, and that be noted, before we hear that it is.
     this.#ready.add(name);
@@ -267,29 +253,6 @@ class Feeder {
       throw error;
     }
     return 'written';
-  }
-
-  async #write(name: WalFileName, file: string, into: Buffer): Promise<boolean> {
-    const signal = this.#signal;
-    const content = await this.#request.readWal(name, { into, signal });
-    if (content === undefined) return false;
-    await writeFile(file, isSegmentName(name) ? this.#whole(name, content) : content, {
-      mode: 0o600,
-      signal,
-    });
-    return true;
-  }
-
-  /** Zeros to the full size, which are the end of the log: PostgreSQL refuses a file of any other. */
-  #whole(name: SegmentName, content: Buffer): Buffer {
-    const { path, segmentBytes, troubleOf } = this.#request;
-    const held = bytesHeld(path, segmentBytes, name);
-    if (content.length >= held) this.cutShort.delete(name);
-    else this.cutShort.set(name, troubleOf?.(name) ?? shortened(name, content.length, held));
-    const whole =
-      content.length === segmentBytes ? content : Buffer.concat([content], segmentBytes);
-    keepInside(whole, name);
-    return whole;
   }
 
   #fail(error: unknown): void {
@@ -304,11 +267,6 @@ class Feeder {
   #file(name: string, word: string): string {
     return join(this.#request.spool, `${name}.${word}`);
   }
-}
-
-function shortened(name: SegmentName, bytes: number, held: number): Problem {
-  const message = `Cannot replay to the end of the stored log: of WAL segment "${name}" ${held} bytes were stored, and ${bytes} can be read now`;
-  return new Problem(WAL_HOLE, message, { facts: { segment: name } });
 }
 
 /** Undefined: the system watches too much already; looking now and then does. */

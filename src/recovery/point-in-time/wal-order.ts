@@ -1,4 +1,5 @@
 /** In which order replay needs the segments of a path, and which of them must be stored. Pure. */
+import type { WalRun } from '../../engines/wal-archive.ts';
 import { lsnBytes, lsnFromBytes } from '../../kernel/lsn.ts';
 import {
   type SegmentName,
@@ -17,14 +18,11 @@ export function mustExist(path: WalPath, segmentBytes: number, name: SegmentName
 }
 
 /** How much of a segment the path holds, from its first byte on. */
-export function bytesHeld({ runs }: WalPath, segmentBytes: number, name: SegmentName): number {
+export function bytesHeld(path: WalPath, segmentBytes: number, name: SegmentName): number {
   const { timeline, beginLsn } = segmentPlace(name, segmentBytes);
   const begin = lsnBytes(beginLsn);
-  const held = runs
-    .filter(
-      (run) =>
-        run.timeline === timeline && begin >= lsnBytes(segmentBegin(run.fromLsn, segmentBytes)),
-    )
+  const held = runsAt(path, segmentBytes, begin)
+    .filter((run) => run.timeline === timeline)
     .map(({ toLsn }) => Math.min(segmentBytes, Number(lsnBytes(toLsn) - begin)));
   return Math.max(0, ...held);
 }
@@ -57,11 +55,14 @@ interface Stretch {
   readonly count: number;
 }
 
-function timelinesAt({ runs }: WalPath, segmentBytes: number, begin: bigint): readonly number[] {
-  return runs
-    .filter(
-      ({ fromLsn, toLsn }) =>
-        begin >= lsnBytes(segmentBegin(fromLsn, segmentBytes)) && begin < lsnBytes(toLsn),
-    )
-    .map(({ timeline }) => timeline);
+function timelinesAt(path: WalPath, segmentBytes: number, begin: bigint): readonly number[] {
+  return runsAt(path, segmentBytes, begin).map(({ timeline }) => timeline);
+}
+
+/** Those that hold something of the segment which begins at `begin`. */
+function runsAt({ runs }: WalPath, segmentBytes: number, begin: bigint): readonly WalRun[] {
+  return runs.filter(
+    ({ fromLsn, toLsn }) =>
+      begin >= lsnBytes(segmentBegin(fromLsn, segmentBytes)) && begin < lsnBytes(toLsn),
+  );
 }
