@@ -15,40 +15,38 @@ import type { WalArchive } from '../../src/engines/wal-archive.ts';
 import { silentLog } from '../../src/kernel/log.ts';
 import type { Programs } from '../../src/postgres/programs.ts';
 import type { ConnectOptions, Session } from '../../src/postgres/session.ts';
-import { chooseBase } from '../../src/recovery/choose-base.ts';
 import type { RecoveryDeps } from '../../src/recovery/deps.ts';
 import { renderFeedScript } from '../../src/recovery/point-in-time/feed-script.ts';
 import { restoreToScratch, type ScratchRestore } from '../../src/recovery/point-in-time/restore.ts';
 import type { Target } from '../../src/recovery/target.ts';
 import { judgeFailure } from '../../src/verification/checks.ts';
+import { type FolderArchive, openFolderArchive } from '../support/folder-archive.ts';
+import type { TestPostgres } from '../support/postgres-cluster.ts';
+import type { TestRecovery } from '../support/recovery-deps.ts';
 import {
-  type FolderArchive,
-  openFolderArchive,
-  testServerName,
-} from '../support/folder-archive.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
-import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
+  openRecoverySetting,
+  pathTo,
+  type RecoverySetting,
+  SHOP,
+  storeOf,
+} from '../support/recovery-setting.ts';
 import { type TestRun, testRun } from '../support/test-run.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 type ReadRequest = Parameters<WalArchive['read']>[0];
 
-const NAME = testServerName('shop');
 const LATEST: Target = { kind: 'latest', asked: 'latest' };
 
+let setting: RecoverySetting;
 let server: TestPostgres;
-let folder: TemporaryFolder;
 let archive: FolderArchive;
 let deps: TestRecovery;
 let base: BackupSummary;
 let run: TestRun;
 
 beforeAll(async () => {
-  server = await startPostgres();
-  folder = await temporaryFolder();
-  archive = await openFolderArchive(server, folder.path, NAME);
-  deps = testRecovery(server, archive, { name: NAME, scratch: join(folder.path, 'scratch') });
+  setting = await openRecoverySetting();
+  ({ server, archive, deps } = setting);
   await server.query('CREATE TABLE filler (id bigserial PRIMARY KEY, text text)');
   base = await archive.backup();
   await fill();
@@ -56,9 +54,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await archive[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
+  await setting[Symbol.asyncDispose]();
 });
 
 beforeEach(() => {
@@ -73,22 +69,8 @@ async function fill(): Promise<void> {
 
 async function restore(target: Target, other: Partial<RecoveryDeps> = {}): Promise<ScratchRestore> {
   const all = { ...deps, ...other };
-  const [store] = deps.storesOf(NAME);
-  if (store === undefined) throw new Error('There is no store');
-  const inventory = await archive.walArchive.inventory({
-    store: store.store,
-    ring: deps.ring,
-    signal: run.signal,
-    folder: { server: NAME, major: 15, systemId: base.systemId },
-    segmentBytes: base.segmentBytes,
-  });
-  const choice = chooseBase(
-    { backups: [base], inventories: new Map([[base.systemId, inventory]]), progress: undefined },
-    target,
-  );
-  if (choice.outcome !== 'found') throw new Error(`No base: ${choice.outcome}`);
-  const { path } = choice;
-  return restoreToScratch(all, { server: NAME, store, base, path, target }, run);
+  const path = await pathTo(target, deps, base);
+  return restoreToScratch(all, { server: SHOP, store: storeOf(deps), base, path, target }, run);
 }
 
 async function nothingIsLeft(): Promise<void> {
@@ -211,11 +193,11 @@ test.each([
 );
 
 test('a restore command whose PostgreSQL was killed ends when the copy is removed', async () => {
-  const spool = join(folder.path, 'spool');
+  const spool = join(setting.folder, 'spool');
   await mkdir(spool);
-  const script = join(folder.path, 'fetch-wal.sh');
+  const script = join(setting.folder, 'fetch-wal.sh');
   await writeFile(script, renderFeedScript({ spool, feederPid: process.pid }));
-  const args = [script, '000000010000000000000009', join(folder.path, 'to')];
+  const args = [script, '000000010000000000000009', join(setting.folder, 'to')];
   const command = spawn('/bin/sh', args, { timeout: 10_000 });
   const ended = once(command, 'exit');
   await waitUntil(async () => (await readdir(spool)).length > 0);
@@ -275,7 +257,7 @@ test('a full disk is told as that, and nothing is left on it', async () => {
 test.runIf(process.getuid?.() === 0)(
   'a small disk is refused, and one that fills up is emptied',
   async () => {
-    const path = join(folder.path, 'small');
+    const path = join(setting.folder, 'small');
     await mkdir(path);
     execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=20m,mode=755', 'tmpfs', path]);
     try {
@@ -312,7 +294,7 @@ test('replay goes on when the server raised a setting that it needs', async () =
   await archive.stopReceiving();
   await server.stop();
   await server.start();
-  const again = await openFolderArchive(server, folder.path, NAME, { resume: true });
+  const again = await openFolderArchive(server, setting.folder, SHOP, { resume: true });
   await fill();
   await again.caughtUp();
 

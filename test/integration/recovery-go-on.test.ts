@@ -1,7 +1,6 @@
 /** Tests of a copy that goes on: from one position to later ones, and at each it holds what was there. */
 import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import type { BackupSummary } from '../../src/engines/engine.ts';
@@ -12,19 +11,20 @@ import type { Session } from '../../src/postgres/session.ts';
 import { followWal } from '../../src/recovery/coverage.ts';
 import type { RecoveryDeps } from '../../src/recovery/deps.ts';
 import { restoreToScratch, type ScratchRestore } from '../../src/recovery/point-in-time/restore.ts';
+import type { FolderArchive } from '../support/folder-archive.ts';
+import type { TestPostgres } from '../support/postgres-cluster.ts';
+import type { TestRecovery } from '../support/recovery-deps.ts';
 import {
-  type FolderArchive,
-  openFolderArchive,
-  testServerName,
-} from '../support/folder-archive.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
-import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
+  inventoryOf,
+  openRecoverySetting,
+  type RecoverySetting,
+  SHOP,
+  storeOf,
+} from '../support/recovery-setting.ts';
 import { type TestRun, testRun } from '../support/test-run.ts';
 
 type ReadRequest = Parameters<WalArchive['read']>[0];
 
-const NAME = testServerName('shop');
 const COUNTS = 'SELECT count(*)::int AS rows, sum(hashtext(text))::text AS sum FROM beat';
 const CANCELLED = new Error('cancelled by ana');
 
@@ -34,8 +34,8 @@ interface Mark {
   readonly counts: unknown;
 }
 
+let setting: RecoverySetting;
 let server: TestPostgres;
-let folder: TemporaryFolder;
 let archive: FolderArchive;
 let deps: TestRecovery;
 let base: BackupSummary;
@@ -45,10 +45,8 @@ let run: TestRun;
 let started: ScratchRestore | undefined;
 
 beforeAll(async () => {
-  server = await startPostgres();
-  folder = await temporaryFolder();
-  archive = await openFolderArchive(server, folder.path, NAME);
-  deps = testRecovery(server, archive, { name: NAME, scratch: join(folder.path, 'scratch') });
+  setting = await openRecoverySetting();
+  ({ server, archive, deps } = setting);
   await server.query('CREATE TABLE beat (id bigserial PRIMARY KEY, text text)');
   base = await archive.backup();
   // The only writer, so that what it counts is what every position after it shows.
@@ -65,9 +63,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await archive[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
+  await setting[Symbol.asyncDispose]();
 });
 
 beforeEach(() => {
@@ -89,19 +85,11 @@ async function markAfter(writer: Session, rows: number, before = 'SELECT 1'): Pr
 }
 
 async function restoreTo(lsn: Lsn, other: Partial<RecoveryDeps> = {}): Promise<ScratchRestore> {
-  const [store] = deps.storesOf(NAME);
-  if (store === undefined) throw new Error('There is no store');
-  const inventory = await archive.walArchive.inventory({
-    store: store.store,
-    ring: deps.ring,
-    signal: run.signal,
-    folder: { server: NAME, major: base.major, systemId: base.systemId },
-    segmentBytes: base.segmentBytes,
-  });
-  const path = followWal(base, inventory);
+  const path = followWal(base, await inventoryOf(deps, base));
   if (path === undefined) throw new Error('There is no log');
   const target = { kind: 'lsn', asked: lsn, lsn } as const;
-  return restoreToScratch({ ...deps, ...other }, { server: NAME, store, base, path, target }, run);
+  const request = { server: SHOP, store: storeOf(deps), base, path, target };
+  return restoreToScratch({ ...deps, ...other }, request, run);
 }
 
 async function countsIn(copy: ScratchRestore): Promise<unknown> {

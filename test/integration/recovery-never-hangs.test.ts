@@ -3,7 +3,6 @@
  * runs over the checkpoint where replay begins keeps everybody out of it: that is no damage.
  */
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
@@ -16,24 +15,25 @@ import { cutLog } from '../../src/recovery/point-in-time/cut-log.ts';
 import { restoreToScratch, type ScratchRestore } from '../../src/recovery/point-in-time/restore.ts';
 import type { Target } from '../../src/recovery/target.ts';
 import { judgeFailure } from '../../src/verification/checks.ts';
+import type { FolderArchive } from '../support/folder-archive.ts';
+import type { TestPostgres } from '../support/postgres-cluster.ts';
+import type { TestRecovery } from '../support/recovery-deps.ts';
 import {
-  type FolderArchive,
-  openFolderArchive,
-  testServerName,
-} from '../support/folder-archive.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
-import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
+  inventoryOf,
+  openRecoverySetting,
+  type RecoverySetting,
+  SHOP,
+  storeOf,
+} from '../support/recovery-setting.ts';
 import { type TestRun, testRun } from '../support/test-run.ts';
 
-const NAME = testServerName('shop');
 /** More than a list in the log can name: PGPROC_MAX_CACHED_SUBXIDS is 64 (storage/proc.h). */
 const SUBTRANSACTIONS = 70;
 /** Nothing that is refused takes longer, on a slow machine either. */
 const BOUNDED_MS = 40_000;
 
+let setting: RecoverySetting;
 let server: TestPostgres;
-let folder: TemporaryFolder;
 let archive: FolderArchive;
 let deps: TestRecovery;
 /** Taken before the job began, and while it ran. */
@@ -52,10 +52,8 @@ let run: TestRun;
 let restored: ScratchRestore | undefined;
 
 beforeAll(async () => {
-  server = await startPostgres();
-  folder = await temporaryFolder();
-  archive = await openFolderArchive(server, folder.path, NAME);
-  deps = testRecovery(server, archive, { name: NAME, scratch: join(folder.path, 'scratch') });
+  setting = await openRecoverySetting();
+  ({ server, archive, deps } = setting);
   await server.query('CREATE TABLE beat (id bigserial PRIMARY KEY)');
   before = await archive.backup();
   await runJob(async () => {
@@ -79,9 +77,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await archive[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
+  await setting[Symbol.asyncDispose]();
 });
 
 beforeEach(() => {
@@ -133,8 +129,7 @@ function logUntil(lsn: Lsn): Pick<TestRecovery, 'walArchive'> {
         if (!isSegmentName(name)) return walArchive.read(request);
         const held = Number(lsnBytes(lsn) - lsnBytes(segmentPlace(name, segmentBytes).beginLsn));
         if (held <= 0) return undefined;
-        const content = await walArchive.read(request);
-        return held < segmentBytes ? content?.fill(0, held) : content;
+        return (await walArchive.read(request))?.subarray(0, held);
       },
     },
   };
@@ -146,18 +141,10 @@ async function restore(
   instead: Partial<TestRecovery> = {},
 ): Promise<ScratchRestore> {
   const all = { ...deps, ...instead };
-  const [store] = all.storesOf(NAME);
-  if (store === undefined) throw new Error('There is no store');
-  const inventory = await all.walArchive.inventory({
-    store: store.store,
-    ring: deps.ring,
-    signal: run.signal,
-    folder: { server: NAME, major: 15, systemId: base.systemId },
-    segmentBytes: base.segmentBytes,
-  });
-  const path = followWal(base, inventory);
+  const path = followWal(base, await inventoryOf(all, base));
   if (path === undefined) throw new Error('Its log is not stored');
-  restored = await restoreToScratch(all, { server: NAME, store, base, path, target }, run);
+  const request = { server: SHOP, store: storeOf(all), base, path, target };
+  restored = await restoreToScratch(all, request, run);
   return restored;
 }
 

@@ -7,24 +7,23 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import type { BackupSummary } from '../../src/engines/engine.ts';
 import { utcText } from '../../src/kernel/codecs.ts';
 import { type Lsn, lsnBytes, lsnFromBytes, toLsn } from '../../src/kernel/lsn.ts';
-import { chooseBase } from '../../src/recovery/choose-base.ts';
 import { restoreToScratch, type ScratchRestore } from '../../src/recovery/point-in-time/restore.ts';
 import type { Target } from '../../src/recovery/target.ts';
 import { endThatHangs, endThatIsLost, logThatGrowsAtPause } from '../support/fickle-log.ts';
+import type { FolderArchive } from '../support/folder-archive.ts';
+import type { TestPostgres } from '../support/postgres-cluster.ts';
+import type { TestRecovery } from '../support/recovery-deps.ts';
 import {
-  type FolderArchive,
-  openFolderArchive,
-  testServerName,
-} from '../support/folder-archive.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres-cluster.ts';
-import { type TestRecovery, testRecovery } from '../support/recovery-deps.ts';
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
+  openRecoverySetting,
+  pathTo,
+  type RecoverySetting,
+  SHOP,
+  storeOf,
+} from '../support/recovery-setting.ts';
 import { type TestRun, testRun } from '../support/test-run.ts';
 
-const NAME = testServerName('shop');
-
+let setting: RecoverySetting;
 let server: TestPostgres;
-let folder: TemporaryFolder;
 let archive: FolderArchive;
 let deps: TestRecovery;
 let base: BackupSummary;
@@ -32,10 +31,8 @@ let run: TestRun;
 let restored: ScratchRestore | undefined;
 
 beforeAll(async () => {
-  server = await startPostgres();
-  folder = await temporaryFolder();
-  archive = await openFolderArchive(server, folder.path, NAME);
-  deps = testRecovery(server, archive, { name: NAME, scratch: join(folder.path, 'scratch') });
+  setting = await openRecoverySetting();
+  ({ server, archive, deps } = setting);
   await server.query('CREATE TABLE beat (id bigserial PRIMARY KEY, at timestamptz, filler text)');
   await beat(500);
   base = await archive.backup();
@@ -43,9 +40,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await archive[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
+  await setting[Symbol.asyncDispose]();
 });
 
 beforeEach(() => {
@@ -81,7 +76,7 @@ async function clock(): Promise<string> {
 async function stored(): Promise<Lsn> {
   const lsn = await archive.caughtUp();
   deps.progress = {
-    server: NAME,
+    server: SHOP,
     store: 'here',
     systemId: base.systemId,
     timeline: 1,
@@ -96,30 +91,10 @@ async function restore(
   target: Target,
   instead: Partial<TestRecovery> = {},
 ): Promise<ScratchRestore> {
-  const signal = run.signal;
-  const inventory = await archive.walArchive.inventory({
-    store: deps.storesOf(NAME)[0]?.store ?? fail(),
-    ring: deps.ring,
-    signal,
-    folder: { server: NAME, major: 15, systemId: base.systemId },
-    segmentBytes: base.segmentBytes,
-  });
-  const choice = chooseBase(
-    { backups: [base], inventories: new Map([[base.systemId, inventory]]), progress: undefined },
-    target,
-  );
-  if (choice.outcome !== 'found') throw new Error(`No base: ${JSON.stringify(choice)}`);
-  const store = deps.storesOf(NAME)[0] ?? fail();
-  restored = await restoreToScratch(
-    { ...deps, ...instead },
-    { server: NAME, store, base: choice.base, path: choice.path, target },
-    run,
-  );
+  const path = await pathTo(target, deps, base);
+  const request = { server: SHOP, store: storeOf(deps), base, path, target };
+  restored = await restoreToScratch({ ...deps, ...instead }, request, run);
   return restored;
-}
-
-function fail(): never {
-  throw new Error('There is no store');
 }
 
 async function rowsIn(copy: ScratchRestore): Promise<number> {
@@ -299,14 +274,14 @@ test('WAL that is missing in the middle is refused, not taken for the end of the
 
 test('a position before the end of the backup is told as too early', async () => {
   const lsn = lsnFromBytes(lsnBytes(base.beginLsn) + 60n);
-  const store = deps.storesOf(NAME)[0] ?? fail();
+  const store = storeOf(deps);
   const inventory = { timeline: 1, fromLsn: base.beginLsn, toLsn: await stored() };
   const path = { ...inventory, runs: [inventory], missing: [], broken: false };
 
   await expect(
     restoreToScratch(
       deps,
-      { server: NAME, store, base, path, target: { kind: 'lsn', asked: lsn, lsn } },
+      { server: SHOP, store, base, path, target: { kind: 'lsn', asked: lsn, lsn } },
       run,
     ),
   ).rejects.toMatchObject({ kind: { code: 'TARGET_TOO_EARLY' } });
